@@ -1,0 +1,64 @@
+"""The house keeps its floors: a module imports only from floors below its own."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "tfsr"
+FLOORS = [
+    {"errors", "audio_file", "plot", "signal"},
+    {"degradation", "losses", "layers"},
+    {"data", "networks"},
+    {"upsamplers"},
+    {"training", "inference"},
+    {"evaluation", "export", "presets"},
+    {"command", "gin_config", "train", "evaluate", "upsample", "prepare", "summarize", "__main__"},
+]
+FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+ONE_PLACE = {
+    "tensorflow_io": {"audio_file.py"},
+    "soundfile": {"audio_file.py"},
+    "tensorflow_probability": {"layers/bijectors.py"},
+    "tflite_support": {"export/metadata.py"},
+    "gin": {"gin_config.py"},
+}
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def is_command(path: Path) -> bool:
+    return path.name == "__main__.py" or FLOOR.get(path.stem) == len(FLOORS) - 1
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_come_from_floors_below(path):
+    relative = path.relative_to(ROOT)
+    room = relative.parts[0].removesuffix(".py")
+    floor = len(FLOORS) - 1 if is_command(path) else FLOOR.get(room, -1)
+    for name in imports(path):
+        first, _, rest = name.partition(".")
+        if first in ONE_PLACE:
+            assert str(relative) in ONE_PLACE[first]
+        if first == "absl":
+            assert is_command(path) or room == "command"
+        other = rest.split(".")[0]
+        if first == "tfsr" and other in FLOOR and other != room:
+            same_floor = floor == FLOOR[other] == len(FLOORS) - 1
+            assert FLOOR[other] < floor or same_floor, f"{relative} imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_keras_is_tf_keras(path):
+    names = imports(path)
+    assert not {"keras", "tensorflow.keras"} & names
+    assert "tf.keras" not in path.read_text().replace("`tf.keras`", "")

@@ -1,0 +1,143 @@
+"""AudioUNet against the published parameter counts and recorded outputs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfsr.errors import UserError
+from tfsr.layers.random import seeded
+from tfsr.networks.audiounet import AudioUNet, KingAudioUNet
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+B8 = (128, 256) + (512,) * 6
+
+
+def parameters(network) -> int:
+    network(tf.zeros([1, network.hop, 1]))
+    return sum(int(np.prod(w.shape)) for w in network.trainable_weights)
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        ({}, 56_411_394),
+        ({"filters": B8}, 103_603_458),
+        ({"filters": (128, 384, 512, 512)}, 70_977_154),
+        ({"batch_norm": True}, 56_420_866),
+    ],
+)
+def test_parameter_counts_are_the_published_ones(options, count):
+    assert parameters(AudioUNet(**options, init="keras1")) == count  # quicker to initialise
+
+
+def load(network, weights, down, bottleneck, up, last):
+    """Put fixture weights, named by the given patterns, into a network."""
+    network(tf.zeros([1, network.hop, 1]))
+    named = [(block.conv, down.format(i)) for i, block in enumerate(network.down)]
+    named += [(network.bottleneck.conv, bottleneck)]
+    named += [(block.conv, up.format(i)) for i, block in enumerate(reversed(network.up))]
+    named += [(network.last, last)]
+    for conv, name in named:
+        conv.set_weights([weights[f"{name}kernel"], weights[f"{name}bias"]])
+
+
+@pytest.mark.parametrize("name", ["B2", "B4"])
+def test_forward_pass_equals_the_recorded_one(name):
+    data = np.load(FIXTURES / f"audiounet_{name}_small.npz")
+    filters = [data[f"down{i}/bias"].size for i in range(int(name[1]))]
+    network = AudioUNet(filters)
+    load(network, data, "down{}/", "bottleneck/", "up{}/", "last/")
+    np.testing.assert_allclose(network(data["input"]), data["output"], atol=1e-5)
+
+
+def test_full_width_forward_pass_equals_the_recorded_one():
+    data = np.load(FIXTURES / "audiounet_B4_full_seed11.npz")
+    network = AudioUNet(init="keras1")
+    network(tf.zeros([1, network.hop, 1]))
+    random = np.random.RandomState(11)
+    convs = [b.conv for b in [*network.down, network.bottleneck, *network.up]] + [network.last]
+    for conv in convs:
+        taps, inputs, outputs = conv.kernel.shape
+        kernel = random.standard_normal((taps, inputs, outputs)) / np.sqrt(taps * inputs)
+        bias = random.standard_normal(outputs) * 0.05
+        conv.set_weights([kernel.astype(np.float32), bias.astype(np.float32)])
+    first = convs[0].kernel.numpy().ravel()[:8]
+    np.testing.assert_allclose(first, data["first_kernel_values"])
+    np.testing.assert_allclose(network(data["input"]), data["output"], atol=1e-5, rtol=1e-5)
+
+
+def test_kings_variant_equals_the_recorded_one():
+    data = np.load(FIXTURES / "audiounet_king_small_len96.npz")
+    network = KingAudioUNet(data["filters"].tolist())
+    names = ("w/downsample_blocks.{}.block1.0.", "w/bottleneck_block.0.")
+    load(network, data, *names, "w/Ublock.{}.block1.0.", "w/Fblock.0.")
+    out = network(data["input_plus1"] - 1.0) + 1.0
+    np.testing.assert_allclose(out, data["output_plus1"], atol=1e-5)
+
+
+@pytest.mark.parametrize("network_class", [AudioUNet, KingAudioUNet])
+@pytest.mark.parametrize("length", [1, 31, 32, 100])
+def test_any_length_keeps_its_length(network_class, length):
+    network = network_class((4, 4))
+    assert network(tf.random.normal([2, length, 1])).shape == (2, length, 1)
+
+
+@pytest.mark.parametrize("init", ["orthogonal", "keras1"])
+def test_untrained_network_gives_back_its_input(init):
+    x = tf.random.stateless_normal([1, 512, 1], seed=[1, 2]) * 0.1
+    out = AudioUNet((8, 8), init=init)(x)
+    assert 0 < np.abs(out - x).max() < 0.01
+
+
+def test_keras1_initialiser_has_the_old_scale():
+    network = AudioUNet((128, 256), init="keras1")
+    network(tf.zeros([1, 8, 1]))
+    rms = [np.sqrt(np.mean(np.square(b.conv.kernel))) for b in network.down]
+    np.testing.assert_allclose(rms, [0.0972, 0.00608], rtol=0.01)
+
+
+@pytest.mark.parametrize("filters", [(4, 4), (4, 4, 4, 4)])
+def test_receptive_field_holds_and_is_nearly_reached(filters):
+    network = AudioUNet(filters, init="keras1")
+    middle, hop = 4 * network.receptive_field // network.hop * network.hop // 2, network.hop
+    x = tf.random.stateless_normal([1, 2 * middle, 1], seed=[3, 4])
+    network(x)
+    network.last.kernel.assign(tf.ones_like(network.last.kernel))
+    reach = 0
+    for t in range(middle, middle + hop):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            out = network(x)[0, t, 0]
+        touched = np.flatnonzero(tape.gradient(out, x)[0, :, 0])
+        reach = max(reach, t - touched[0], touched[-1] - t)
+    assert network.receptive_field - 2 * hop < reach <= network.receptive_field
+
+
+def test_ablations_change_what_they_name():
+    x = tf.random.stateless_normal([1, 64, 1], seed=[5, 6])
+    plain = AudioUNet((4, 6), additive_residual=False)
+    assert np.abs(plain(x)).max() < 0.1
+    network = AudioUNet((4, 6), skip=False)
+    network(x)
+    assert network.up[1].conv.kernel.shape[1] == 6
+    assert AudioUNet((4, 6), batch_norm=True).down[0].norm is not None
+
+
+def test_dropout_follows_the_seed_of_the_batch():
+    network = AudioUNet((4, 4), additive_residual=False)
+    x = tf.random.stateless_normal([1, 64, 1], seed=[7, 8])
+
+    def out(seed):
+        with seeded(tf.constant([seed, 0])):
+            return network(x, training=True).numpy()
+
+    np.testing.assert_array_equal(out(1), out(1))
+    assert np.abs(out(1) - out(2)).max() > 0
+    assert np.abs(out(1) - network(x).numpy()).max() > 0
+
+
+def test_unknown_initialiser_is_named():
+    with pytest.raises(UserError, match="AudioUNet.init is 'glorot'"):
+        AudioUNet(init="glorot")

@@ -1,0 +1,26 @@
+"""tfsr VERB: the same as python -m tfsr.VERB.
+
+Verbs: train, evaluate, upsample, export, prepare, summarize.
+`tfsr VERB --help` says what each wants.
+"""
+
+import runpy
+import sys
+
+VERBS = ("train", "evaluate", "upsample", "export", "prepare", "summarize")
+
+
+def main() -> None:
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(__doc__.strip())
+        sys.exit(0)
+    if arguments[0] not in VERBS:
+        print(f"tfsr: no verb {arguments[0]!r}; there are {', '.join(VERBS)}", file=sys.stderr)
+        sys.exit(2)
+    sys.argv[:] = [f"tfsr {arguments[0]}", *arguments[1:]]
+    runpy.run_module(f"tfsr.{arguments[0]}", run_name="__main__", alter_sys=False)
+
+
+if __name__ == "__main__":
+    main()

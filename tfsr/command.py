@@ -1,0 +1,42 @@
+"""What every command shares: flags, help, and one clear line for a mistake of the user's."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+
+from absl import flags
+
+from tfsr.errors import UserError
+
+
+def run(main: Callable[[list[str]], None]) -> None:
+    """Parse the flags, call `main(positional arguments)` and exit: 0 done, 2 user's mistake.
+
+    Flags may stand before or after the positional arguments. The help is the docstring of the
+    module that calls this, followed by its flags; it is printed without importing TensorFlow.
+    """
+    flags.FLAGS.set_gnu_getopt(True)
+    if {"-h", "--help", "-help"} & set(sys.argv[1:]):
+        print(sys.modules[main.__module__].__doc__.strip())
+        print(flags.FLAGS.main_module_help())
+        sys.exit(0)
+    quiet_tensorflow()
+    try:
+        positional = flags.FLAGS(sys.argv)[1:]
+        main(positional)
+    except (UserError, flags.Error) as error:
+        print(f"tfsr: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def quiet_tensorflow() -> None:
+    """Keep TensorFlow's start-up notices off the terminal (set the variable yourself to see them).
+
+    They are written by C++ while TensorFlow is imported, so this must run before that.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    logging.getLogger("absl").setLevel(logging.ERROR)

@@ -1,0 +1,139 @@
+"""Gin, kept outside the library: configuration files in, an Experiment out.
+
+Configurations name modules and classes (`from __gin__ import dynamic_registration`), so nothing in
+the library is decorated or registered, and a name that does not exist is refused.
+"""
+
+import ast
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import gin
+import tf_keras as keras
+
+import tfsr
+from tfsr.errors import UserError
+from tfsr.training.checkpoints import restore
+from tfsr.training.experiment import Experiment
+
+OPERATIVE = "operative_config.gin"
+
+
+def experiment(gin_files: Sequence[str], bindings: Sequence[str]) -> Experiment:
+    """Parse files and `--gin_param` bindings and build what they describe.
+
+    Weights start from the macro SEED (0 where a configuration has none).
+
+    Raises:
+        UserError: a file is missing, or a name or value in it is wrong; the message names it.
+    """
+    package = Path(tfsr.__file__).parent
+    for folder in (package.parent, package):
+        gin.add_config_file_search_path(str(folder))
+    _parse(gin_files, bindings)
+    keras.utils.set_random_seed(_macros().get("SEED", 0))
+    built = gin.get_configurable(Experiment)()
+    _refuse_unused_macros()
+    return built
+
+
+def load_run(run_dir: str) -> Experiment:
+    """The experiment of a run directory, with the weights of its newest good checkpoint."""
+    built = experiment([operative_config(run_dir)], [])
+    restore(built.upsampler, Path(run_dir))
+    return built
+
+
+def operative_config(run_dir: str) -> str:
+    """The path of a run's configuration; UserError where there is none."""
+    path = Path(run_dir) / OPERATIVE
+    if not path.exists():
+        raise UserError(f"{run_dir}: no {OPERATIVE} there, so it is no run directory; train first")
+    return str(path)
+
+
+def write_operative_config(run_dir: Path) -> None:
+    """Keep what the run was built from, defaults included, unless another run is kept there.
+
+    Only how long and how often (the parameters of Experiment) may change when a run goes on.
+
+    Raises:
+        UserError: the directory holds a run with other settings; the message names one.
+    """
+    path, config = run_dir / OPERATIVE, gin.operative_config_str()
+    if path.exists():
+        _refuse_other_settings(path, config)
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        beside = path.with_suffix(".part")
+        beside.write_text(config)
+        os.replace(beside, path)
+    except OSError as error:
+        raise UserError(f"{run_dir}: cannot be written ({error.strerror}); give another --run_dir")
+
+
+def _parse(gin_files: Sequence[str], bindings: Sequence[str]) -> None:
+    gin.clear_config()
+    try:
+        for path in gin_files:
+            gin.parse_config_file(path)
+        _refuse_new_macros(bindings)
+        gin.parse_config(list(bindings))
+        gin.finalize()
+    except (AttributeError, ImportError, NameError, OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"configuration: {_one_line(error)}") from error
+
+
+def _refuse_new_macros(bindings: Sequence[str]) -> None:
+    """A macro that no file sets would be read by nobody: most likely it is misspelt."""
+    for binding in bindings:
+        name = binding.partition("=")[0].strip()
+        if "." not in name and name not in _macros():
+            raise UserError(
+                f"--gin_param {binding}: no configuration file has {name}; "
+                f"it may be one of {', '.join(sorted(_macros()))}"
+            )
+
+
+def _refuse_unused_macros() -> None:
+    used = set(re.findall(r"^(\w+) = ", gin.operative_config_str(), re.MULTILINE))
+    unused = sorted(set(_macros()) - used)
+    if unused:
+        raise UserError(f"configuration: {', '.join(unused)} is set but nothing reads it; misspelt?")
+
+
+def _macros() -> dict:
+    """Macro name -> value, of all that has been parsed."""
+    found = re.findall(r"^(\w+) = (.+(?:\n    .+)*)$", gin.config_str(), re.MULTILINE)
+    return {name: _literal(value) for name, value in found}
+
+
+def _literal(text: str):
+    try:
+        return ast.literal_eval(text.replace("\\\n", "").strip())
+    except (SyntaxError, ValueError):
+        return text
+
+
+def _refuse_other_settings(path: Path, config: str) -> None:
+    kept, wanted = _settings(path.read_text()), _settings(config)
+    for name in sorted(kept.keys() | wanted.keys()):
+        if kept.get(name) != wanted.get(name):
+            raise UserError(
+                f"{path.parent} holds a run with {name} = {kept.get(name)}, not "
+                f"{wanted.get(name)}: give another --run_dir, or leave out --gin to resume that run"
+            )
+
+
+def _settings(config: str) -> dict[str, str]:
+    """Bindings by name, without how long and how often."""
+    joined = config.replace("\\\n", " ")
+    pairs = re.findall(r"^([\w./]+) = (.+)$", joined, re.MULTILINE)
+    schedule = r"(experiment\.)?Experiment\.(steps|\w+_every|keep)$|STEPS$"
+    return {name: " ".join(value.split()) for name, value in pairs if not re.match(schedule, name)}
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

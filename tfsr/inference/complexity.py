@@ -1,0 +1,81 @@
+"""How large and how costly an upsampler is, counted on its graph."""
+
+import dataclasses
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from tfsr.upsamplers.base import Upsampler
+
+
+@dataclasses.dataclass(frozen=True)
+class Complexity:
+    """Counts of one upsampler.
+
+    Attributes:
+        parameters: trainable weights; `fixed_parameters`: the others (running statistics).
+        multiply_adds: of convolutions and matrix products, per second of audio, one channel.
+        receptive_field, hop: input samples, see `Upsampler`.
+        weight_bytes: all weights in float32.
+        training_bytes: weights, gradients and Adam's two moments in float32.
+        activation_bytes: results of convolutions and matrix products, per second of audio.
+    """
+
+    parameters: int
+    fixed_parameters: int
+    multiply_adds: int
+    receptive_field: int | None
+    hop: int
+    weight_bytes: int
+    training_bytes: int
+    activation_bytes: int
+
+
+def complexity(upsampler: Upsampler) -> Complexity:
+    """Count what upsampling one second takes (rounded up to whole hops, then scaled back)."""
+    upsampler.initialize()
+    trainable = _size(upsampler.trainable_weights)
+    fixed = _size(upsampler.non_trainable_weights)
+    samples = math.ceil(upsampler.input_rate / upsampler.hop) * upsampler.hop
+    share = upsampler.input_rate / samples
+    products = list(_products(_graph(upsampler, samples)))
+    return Complexity(
+        parameters=trainable,
+        fixed_parameters=fixed,
+        multiply_adds=round(share * sum(multiply_adds for multiply_adds, _ in products)),
+        receptive_field=upsampler.receptive_field,
+        hop=upsampler.hop,
+        weight_bytes=4 * (trainable + fixed),
+        training_bytes=4 * (4 * trainable + fixed),
+        activation_bytes=round(4 * share * sum(elements for _, elements in products)),
+    )
+
+
+def _size(weights: list[tf.Variable]) -> int:
+    return sum(math.prod(weight.shape) for weight in weights)
+
+
+def _graph(upsampler: Upsampler, samples: int) -> tf.Graph:
+    low = tf.TensorSpec([1, samples])
+    noise = tf.TensorSpec([upsampler.noise_steps, 1, samples * upsampler.ratio])
+    return tf.function(upsampler.upsample).get_concrete_function(low, noise).graph
+
+
+def _products(graph: tf.Graph):
+    """(multiply-adds, output elements) of every convolution and matrix product."""
+    for operation in graph.get_operations():
+        if operation.type in ("Conv2D", "MatMul", "BatchMatMulV2", "DepthwiseConv2dNative"):
+            elements = int(np.prod(operation.outputs[0].shape.as_list()))
+            yield elements * _sum_length(operation), elements
+
+
+def _sum_length(operation: tf.Operation) -> int:
+    """How many products are summed for one output element."""
+    kernel = operation.inputs[1].shape.as_list()
+    if operation.type == "Conv2D":
+        return math.prod(kernel[:-1])
+    if operation.type == "DepthwiseConv2dNative":
+        return math.prod(kernel[:2])
+    transposed = "transpose_b" if operation.type == "MatMul" else "adj_y"
+    return kernel[-1] if operation.get_attr(transposed) else kernel[-2]

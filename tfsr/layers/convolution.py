@@ -1,0 +1,53 @@
+"""Convolution in time with the two paddings that published systems use, and their initialisers."""
+
+import tensorflow as tf
+import tf_keras as keras
+
+
+class Conv1D(keras.layers.Conv1D):
+    """Keras' Conv1D, with `padding="symmetric"` besides: kernel_size // 2 zeros on both sides.
+
+    With stride 2 and even lengths TensorFlow's "same" pads (k - 3) / 2 on the left and
+    (k - 1) / 2 on the right, PyTorch's usual k // 2 on both: networks made with one are shifted by
+    an input sample in the other.
+    """
+
+    def __init__(self, filters: int, kernel_size: int, padding: str = "same", **kwargs):
+        self.symmetric = padding == "symmetric"
+        super().__init__(
+            filters, kernel_size, padding="valid" if self.symmetric else padding, **kwargs
+        )
+
+    def build(self, input_shape: tf.TensorShape) -> None:
+        batch, _, channels = input_shape
+        super().build((batch, None, channels))
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        if self.symmetric:
+            margin = self.kernel_size[0] // 2
+            x = tf.pad(x, [[0, 0], [margin, margin], [0, 0]])
+        return super().call(x)
+
+
+def pad_to_multiple(x: tf.Tensor, multiple: int) -> tf.Tensor:
+    """Append zeros in time so that [batch, time, channels] has a multiple of `multiple` samples."""
+    return tf.pad(x, [[0, 0], [0, -time_of(x) % multiple], [0, 0]])
+
+
+def time_of(x: tf.Tensor) -> int | tf.Tensor:
+    """The length of axis 1: a number where the graph knows it, so that its cost can be counted."""
+    return tf.shape(x)[1] if x.shape[1] is None else x.shape[1]
+
+
+class Keras1Orthogonal(keras.initializers.Initializer):
+    """What "orthogonal" meant for a convolution in Keras 1.2: rows of (k, in * out), times 1.1.
+
+    Today's Orthogonal looks at (k * in, out); in the deep layers of AudioUNet the two differ by
+    factors of 2 to 10.
+    """
+
+    def __call__(self, shape, dtype=tf.float32, **kwargs):
+        flat = keras.initializers.Orthogonal(gain=1.1)(
+            [shape[0], tf.reduce_prod(shape[1:])], dtype=dtype
+        )
+        return tf.reshape(flat, shape)

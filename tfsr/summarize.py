@@ -1,0 +1,47 @@
+"""Say how large and how costly the upsampler of a configuration is.
+
+    python -m tfsr.summarize --gin configs/audiounet.gin
+    python -m tfsr.summarize --run_dir runs/quickstart
+"""
+
+from absl import flags
+
+from tfsr import command
+from tfsr.errors import UserError
+
+_GIN = flags.DEFINE_multi_string("gin", [], "Configuration file; may repeat, later ones override.")
+_PARAM = flags.DEFINE_multi_string("gin_param", [], "One more setting; may repeat.")
+_RUN_DIR = flags.DEFINE_string("run_dir", None, "A run directory, instead of --gin.")
+
+
+def main(positional: list[str]) -> None:
+    if positional or bool(_GIN.value) == bool(_RUN_DIR.value):
+        raise UserError("summarize: give either --gin FILE or --run_dir DIR")
+    from tfsr import gin_config
+    from tfsr.inference.complexity import complexity
+
+    files = _GIN.value or [gin_config.operative_config(_RUN_DIR.value)]
+    upsampler = gin_config.experiment(files, _PARAM.value).upsampler
+    print(table(upsampler, complexity(upsampler)))
+
+
+def table(upsampler, counts) -> str:
+    """The counts as aligned lines."""
+    field = counts.receptive_field
+    seconds = "" if field is None else f" ({1000 * field / upsampler.input_rate:.1f} ms)"
+    rows = {
+        "rates": f"{upsampler.input_rate} -> {upsampler.output_rate} Hz",
+        "parameters": f"{counts.parameters:,}",
+        "other weights": f"{counts.fixed_parameters:,}",
+        "multiply-adds": f"{counts.multiply_adds / 1e9:.3f} G per second of audio",
+        "receptive field": f"{field} input samples on each side{seconds}",
+        "hop": f"{counts.hop} input samples",
+        "weights": f"{counts.weight_bytes / 2**20:.1f} MiB",
+        "training": f"{counts.training_bytes / 2**20:.1f} MiB of weights, gradients and Adam",
+        "activations": f"{counts.activation_bytes / 2**20:.1f} MiB per second of audio",
+    }
+    return "\n".join(f"{name:<16}{value}" for name, value in rows.items())
+
+
+if __name__ == "__main__":
+    command.run(main)

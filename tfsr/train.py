@@ -1,0 +1,70 @@
+"""Train an upsampler.
+
+    python -m tfsr.train --gin configs/quickstart.gin
+    python -m tfsr.train --gin configs/audiounet.gin --data my/recordings --run_dir runs/mine
+    python -m tfsr.train --run_dir runs/mine                 (goes on where it stands)
+
+Ends with the evaluation of the held-out recordings, and a page that shows and plays them.
+"""
+
+from absl import flags
+
+from tfsr import command
+from tfsr.errors import UserError
+
+_GIN = flags.DEFINE_multi_string("gin", [], "Configuration file; may repeat, later ones override.")
+_PARAM = flags.DEFINE_multi_string(
+    "gin_param", [], "One more setting, such as STEPS=2000; may repeat."
+)
+_DATA = flags.DEFINE_string(
+    "data", None, "Folder of recordings, of VCTK, or made by tfsr.prepare; else the bundled speech."
+)
+_RUN_DIR = flags.DEFINE_string(
+    "run_dir", None, "Where the run is kept; resumes when it holds one. Default: runs/CONFIG."
+)
+_EVALUATE = flags.DEFINE_bool("evaluate", True, "Evaluate the test recordings at the end.")
+
+
+def main(positional: list[str]) -> None:
+    if positional:
+        raise UserError(f"train: {positional[0]!r} is no flag; a configuration is --gin FILE")
+    run_dir = _run_dir()
+    from tfsr import gin_config
+    from tfsr.evaluate import evaluate_run
+    from tfsr.training import cost, distribution, loop
+
+    strategy = distribution.strategy()
+    files = _GIN.value or [gin_config.operative_config(str(run_dir))]
+    with strategy.scope():
+        experiment = gin_config.experiment(files, _bindings())
+    if distribution.is_chief(strategy):
+        gin_config.write_operative_config(run_dir)
+    print(f"run directory {run_dir}; {experiment.data.corpus.describe()}", flush=True)
+    print(cost.announcement(experiment), flush=True)
+    start = loop.train(experiment, run_dir, strategy)
+    if start == experiment.steps:
+        print(f"{run_dir} already stands at step {start}; give --gin_param STEPS=... to go on")
+    if _EVALUATE.value and distribution.is_chief(strategy):
+        evaluate_run(experiment, run_dir)
+
+
+def _run_dir():
+    from pathlib import Path
+
+    if _RUN_DIR.value:
+        return Path(_RUN_DIR.value)
+    if not _GIN.value:
+        raise UserError("train: give --gin FILE (such as configs/quickstart.gin) or --run_dir DIR")
+    return Path("runs") / Path(_GIN.value[-1]).stem
+
+
+def _bindings() -> list[str]:
+    if _DATA.value is None:
+        return _PARAM.value
+    import os
+
+    return [*_PARAM.value, f"DATA = {os.path.abspath(_DATA.value)!r}"]
+
+
+if __name__ == "__main__":
+    command.run(main)

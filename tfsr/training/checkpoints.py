@@ -1,0 +1,84 @@
+"""Checkpoints of a run: written atomically, and the newest good one found again."""
+
+import logging
+from pathlib import Path
+
+import tensorflow as tf
+
+from tfsr.errors import UserError
+from tfsr.upsamplers.base import Upsampler
+
+_log = logging.getLogger("tfsr")
+
+
+class Checkpoints:
+    """The checkpoints below a run directory.
+
+    Each holds the upsampler with its weights and every optimizer (moving averages included) and
+    the step. There is no random state to hold: data and dropout are functions of seed and step.
+
+    Args:
+        folder: where they lie; created by the first `save`.
+        upsampler: what is saved and restored; its weights and optimizers exist already.
+        keep: how many are kept.
+    """
+
+    def __init__(self, folder: Path, upsampler: Upsampler, keep: int = 3):
+        self.folder = folder
+        self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._upsampler = upsampler
+        self._checkpoint = tf.train.Checkpoint(upsampler=upsampler, step=self._step)
+        self._manager = tf.train.CheckpointManager(self._checkpoint, str(folder), keep, "step")
+
+    def save(self, step: int) -> None:
+        """Write step `step`. TensorFlow writes beside and renames; the newest is listed last."""
+        self._refuse_damaged_weights(step)
+        self._step.assign(step)
+        self._manager.save(checkpoint_number=step)
+
+    def restore(self, for_training: bool) -> int | None:
+        """Take the newest checkpoint that reads whole; its step, or None where there is none.
+
+        One that is damaged, after a full disk say, is passed over with a warning.
+        """
+        for path in self._newest_first():
+            try:
+                status = self._checkpoint.restore(path)
+                if for_training:
+                    status.assert_existing_objects_matched()
+                else:
+                    status.expect_partial()
+            except (tf.errors.OpError, AssertionError, ValueError) as error:
+                _log.warning("checkpoint %s is damaged, taking an older one (%s)", path, error)
+                continue
+            return int(self._step.numpy())
+        return None
+
+    def _newest_first(self) -> list[str]:
+        """All that lie in the folder: its list may be damaged like any other file."""
+        found = {int(p.stem.split("-")[1]): p for p in self.folder.glob("step-*.index")}
+        return [str(found[step].with_suffix("")) for step in sorted(found, reverse=True)]
+
+    def _refuse_damaged_weights(self, step: int) -> None:
+        for weight in self._upsampler.trainable_variables:
+            if not tf.reduce_all(tf.math.is_finite(weight)):
+                raise UserError(
+                    f"step {step}: weight {weight.name} is no longer finite and was not saved: "
+                    "lower the learning rate and resume from the last checkpoint"
+                )
+
+
+def restore(upsampler: Upsampler, run_dir: Path) -> int:
+    """Bring the newest good weights of a run into `upsampler`, for anything but training.
+
+    Returns:
+        The step they were saved at.
+
+    Raises:
+        UserError: the run directory holds no readable checkpoint.
+    """
+    upsampler.initialize()
+    step = Checkpoints(Path(run_dir) / "checkpoints", upsampler).restore(for_training=False)
+    if step is None:
+        raise UserError(f"{run_dir}: no readable checkpoint below {run_dir}/checkpoints; train first")
+    return step

@@ -1,0 +1,47 @@
+"""What a training step costs on this machine, said before it starts."""
+
+import time
+
+import tensorflow as tf
+
+from tfsr.training.experiment import Experiment
+
+# The backward pass of a convolutional network costs about twice its forward pass.
+_TRAINING_OVER_FORWARD = 3
+
+
+def announcement(experiment: Experiment) -> str:
+    """Steps and parameters; without a GPU also the time that they will take, and a way out."""
+    upsampler, steps = experiment.upsampler, experiment.steps
+    upsampler.initialize()
+    text = f"{steps} steps of {experiment.data.batch} patches, {upsampler.count_params():,} weights"
+    if tf.config.list_physical_devices("GPU"):
+        return text
+    seconds = step_seconds(experiment)
+    text += f"; no GPU: a step costs about {seconds:.2g} s here, all of them {_words(seconds * steps)}"
+    if seconds * steps > 3600:
+        text += ". Recipes for a CPU: configs/quickstart.gin and configs/small"
+    return text
+
+
+def step_seconds(experiment: Experiment) -> float:
+    """An estimate from one forward pass of one patch: a step of a large network takes minutes."""
+    data, upsampler = experiment.data, experiment.upsampler
+    generator = tf.random.Generator.from_seed(0)
+    batch = {
+        "low": generator.normal([1, data.patch // upsampler.ratio], stddev=0.1),
+        "high": generator.normal([1, data.patch], stddev=0.1),
+        "seed": tf.zeros([1, 2], tf.int32),
+    }
+    forward = tf.function(lambda: upsampler.losses_for(batch, training=False)["loss"])
+    forward()
+    start = time.perf_counter()
+    forward()
+    return (time.perf_counter() - start) * data.batch * _TRAINING_OVER_FORWARD
+
+
+def _words(seconds: float) -> str:
+    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} seconds"

@@ -1,0 +1,49 @@
+"""Which devices and machines train, and how a dataset is dealt to them."""
+
+import os
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from tfsr.errors import UserError
+
+DatasetOf = Callable[[int, int], tf.data.Dataset]
+"""(this worker's index, number of workers) -> its slices of the global batches"""
+
+
+def strategy() -> tf.distribute.Strategy:
+    """All GPUs of this machine, or its CPU; several machines when TF_CONFIG is set."""
+    if os.environ.get("TF_CONFIG"):
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    return tf.distribute.MirroredStrategy(
+        cross_device_ops=None if _gpus() else tf.distribute.ReductionToOneDevice()
+    )
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process writes the run directory (there is one such)."""
+    resolver = strategy.cluster_resolver
+    return resolver is None or not resolver.task_type or (
+        resolver.task_type == "chief" or resolver.task_id == 0
+    )
+
+
+def distribute(strategy: tf.distribute.Strategy, batch: int, dataset_of: DatasetOf):
+    """`dataset_of`'s global batches, dealt to every worker and replica."""
+    replicas = strategy.num_replicas_in_sync
+    if replicas == 1:
+        return dataset_of(0, 1)
+    if batch % replicas:
+        raise UserError(
+            f"a batch of {batch} cannot be shared by {replicas} replicas: "
+            f"set Patches.batch to a multiple of {replicas}"
+        )
+    return strategy.distribute_datasets_from_function(
+        lambda context: dataset_of(
+            context.input_pipeline_id, context.num_input_pipelines
+        ).rebatch(batch // replicas)
+    )
+
+
+def _gpus() -> list:
+    return tf.config.list_logical_devices("GPU")

@@ -1,0 +1,47 @@
+"""What a configuration describes: an upsampler, its data, and how long and how often."""
+
+import dataclasses
+
+from tfsr.data.pipeline import Patches
+from tfsr.errors import UserError
+from tfsr.upsamplers.base import Upsampler
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """Everything that training, evaluation, upsampling and export need.
+
+    Args:
+        upsampler: what is trained.
+        data: where its batches and its test recordings come from.
+        steps: training steps in all.
+        log_every: steps whose mean losses make one line of the log.
+        checkpoint_every: steps between checkpoints; a multiple of `log_every`, so that a resumed
+            run writes the same log.
+        validate_every: steps between validations, at which pictures and sounds are logged too.
+        keep: how many checkpoints are kept.
+    """
+
+    upsampler: Upsampler
+    data: Patches
+    steps: int = 100_000
+    log_every: int = 50
+    checkpoint_every: int = 500
+    validate_every: int = 2000
+    keep: int = 3
+
+    def __post_init__(self):
+        for name in ("steps", "log_every", "checkpoint_every", "validate_every", "keep"):
+            if getattr(self, name) < 1:
+                raise UserError(f"Experiment.{name} is {getattr(self, name)}: it must be positive")
+        if self.checkpoint_every % self.log_every or self.validate_every % self.log_every:
+            raise UserError(
+                f"Experiment.checkpoint_every ({self.checkpoint_every}) and validate_every "
+                f"({self.validate_every}) must be multiples of log_every ({self.log_every})"
+            )
+        rates = (self.data.input_rate, self.data.output_rate)
+        if rates != (self.upsampler.input_rate, self.upsampler.output_rate):
+            raise UserError(
+                f"the data is {rates[0]} to {rates[1]} Hz, the upsampler "
+                f"{self.upsampler.input_rate} to {self.upsampler.output_rate} Hz: set both alike"
+            )

@@ -1,0 +1,147 @@
+"""The one training loop: `fit` of an upsampler from wherever its run directory stands to the end."""
+
+import json
+import math
+import platform
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import tensorflow as tf
+import tf_keras as keras
+from tqdm import tqdm
+
+import tfsr
+from tfsr.errors import UserError
+from tfsr.training import distribution
+from tfsr.training.checkpoints import Checkpoints
+from tfsr.training.experiment import Experiment
+from tfsr.training.log import Log
+
+Action = Callable[[int, dict[str, float]], None]
+"""Done after a training step, with its number and the losses averaged since the last log line."""
+
+
+def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strategy) -> int:
+    """Train up to `experiment.steps`, going on from the newest good checkpoint of `run_dir`.
+
+    A run that is killed at any instant and started again ends with the same losses and the same
+    weights as one that was not, on the same hardware.
+
+    Args:
+        experiment: made under `strategy.scope()`.
+        run_dir: gets `versions.json`, `checkpoints/` and `logs/`.
+        strategy: how the batch is shared; only its chief writes into `run_dir`.
+
+    Returns:
+        The step that training went on from.
+
+    Raises:
+        UserError: a loss is no longer finite; the message names step and recordings.
+    """
+    folder = _folder_of_this_worker(Path(run_dir), strategy)
+    upsampler, data = experiment.upsampler, experiment.data
+    with strategy.scope():
+        upsampler.initialize()
+        upsampler.compile()
+        checkpoints = Checkpoints(folder / "checkpoints", upsampler, experiment.keep)
+    start = checkpoints.restore(for_training=True) or 0
+    _write_versions(folder)
+    log = Log(folder / "logs", start)
+    with tqdm(total=experiment.steps, initial=start, unit="step", dynamic_ncols=True) as bar:
+        actions = [
+            _stop_when_not_finite(data.names_of),
+            _show(bar),
+            _log_losses(log, upsampler, experiment.log_every),
+            _save(checkpoints, experiment),
+        ]
+        for begin, end in intervals(start, experiment.steps, experiment.validate_every):
+            dataset = distribution.distribute(
+                strategy,
+                data.batch,
+                lambda shard, shards, b=begin, e=end: data.batches(b, e, shard, shards),
+            )
+            callback = _AfterEachStep(begin, actions)
+            upsampler.fit(dataset, steps_per_epoch=end - begin, verbose=0, callbacks=[callback])
+            _validate(experiment, log, end)
+    return start
+
+
+def intervals(start: int, stop: int, every: int) -> Iterator[tuple[int, int]]:
+    """(begin, end) pairs that cover the steps from `start` to `stop`, cut at multiples of `every`."""
+    while start < stop:
+        end = min(stop, (start // every + 1) * every)
+        yield start, end
+        start = end
+
+
+class _AfterEachStep(keras.callbacks.Callback):
+    def __init__(self, begin: int, actions: list[Action]):
+        super().__init__()
+        self._begin = begin
+        self._actions = actions
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
+        for action in self._actions:
+            action(self._begin + batch + 1, logs)
+
+
+def _stop_when_not_finite(names_of: Callable[[int], list[str]]) -> Action:
+    def action(step: int, losses: dict[str, float]) -> None:
+        bad = [name for name, value in losses.items() if not math.isfinite(value)]
+        if bad:
+            raise UserError(
+                f"step {step}: {', '.join(bad)} is not finite; the batch came from "
+                f"{', '.join(sorted(set(names_of(step - 1))))}; look at these recordings, or lower "
+                "the learning rate and resume from the last checkpoint"
+            )
+
+    return action
+
+
+def _show(bar: tqdm) -> Action:
+    def action(step: int, losses: dict[str, float]) -> None:
+        bar.set_postfix(loss=f"{losses['loss']:.4g}", refresh=False)
+        bar.update()
+
+    return action
+
+
+def _log_losses(log: Log, upsampler: keras.Model, every: int) -> Action:
+    def action(step: int, losses: dict[str, float]) -> None:
+        if step % every == 0:
+            log.scalars("losses", step, losses)
+            upsampler.reset_metrics()
+
+    return action
+
+
+def _save(checkpoints: Checkpoints, experiment: Experiment) -> Action:
+    def action(step: int, losses: dict[str, float]) -> None:
+        if step % experiment.checkpoint_every == 0 or step == experiment.steps:
+            checkpoints.save(step)
+
+    return action
+
+
+def _validate(experiment: Experiment, log: Log, step: int) -> None:
+    upsampler, dataset = experiment.upsampler, experiment.data.validation()
+    log.scalars("validation", step, upsampler.evaluate(dataset, verbose=0, return_dict=True))
+    first = next(iter(dataset))
+    log.examples(step, upsampler, first["low"][0].numpy(), first["high"][0].numpy())
+
+
+def _folder_of_this_worker(run_dir: Path, strategy: tf.distribute.Strategy) -> Path:
+    """Every worker must take part in a save, but only the chief's is the run's."""
+    if distribution.is_chief(strategy):
+        return run_dir
+    return run_dir / f"worker-{strategy.cluster_resolver.task_id}"
+
+
+def _write_versions(folder: Path) -> None:
+    versions = {
+        "tfsr": tfsr.__version__,
+        "tensorflow": tf.__version__,
+        "tf_keras": keras.__version__,
+        "python": platform.python_version(),
+    }
+    (folder / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")

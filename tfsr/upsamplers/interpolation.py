@@ -1,0 +1,25 @@
+"""Interpolation as an upsampler: the baselines every learned system is compared with."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from tfsr.signal.interpolation import Spline
+from tfsr.upsamplers.base import Upsampler
+
+
+class Interpolation(Upsampler):
+    """Spline, linear or flat interpolation, without weights.
+
+    Args:
+        input_rate, output_rate: Hz.
+        interpolation: one of `tfsr.signal.interpolation`'s.
+    """
+
+    def __init__(self, input_rate: int, output_rate: int, interpolation: Callable = Spline()):
+        super().__init__(input_rate, output_rate)
+        self.interpolation = interpolation
+        self.receptive_field = interpolation.reach
+
+    def upsample(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
+        return self.interpolation(low, self.ratio)
