@@ -1,9 +1,29 @@
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
+import numpy as np
+import pytest
+import soundfile
 from hypothesis import settings
+
+# Before a test module imports TensorFlow.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 # The same examples on every run, and no deadline: a first call traces a TensorFlow graph.
 settings.register_profile("tfsr", deadline=None, derandomize=True, max_examples=15)
 settings.load_profile("tfsr")
+
+RATE = 16000
+
+
+@pytest.fixture(scope="session")
+def recordings(tmp_path_factory):
+    """A folder of twelve short recordings at 16 kHz: voiced sounds with some breath."""
+    folder = tmp_path_factory.mktemp("recordings")
+    random = np.random.default_rng(0)
+    time = np.arange(RATE) / RATE
+    for number in range(12):
+        pitch = 100 + 15 * number
+        tones = [np.sin(2 * np.pi * pitch * k * time) / k for k in range(1, 7000 // pitch)]
+        sound = 0.1 * np.sum(tones, axis=0) + 0.01 * random.normal(size=RATE)
+        soundfile.write(folder / f"word{number:02d}.wav", sound, RATE)
+    return folder

@@ -7,7 +7,8 @@ the library is decorated or registered, and a name that does not exist is refuse
 import ast
 import os
 import re
-from collections.abc import Sequence
+import tokenize
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import gin
@@ -19,6 +20,11 @@ from tfsr.training.checkpoints import restore
 from tfsr.training.experiment import Experiment
 
 OPERATIVE = "operative_config.gin"
+# What gin lets through from its tokenizer, from imports that do not exist, and of its own.
+_PARSE_ERRORS = (
+    *(AttributeError, ImportError, NameError, OSError, SyntaxError, ValueError),
+    tokenize.TokenError,
+)
 
 
 def experiment(gin_files: Sequence[str], bindings: Sequence[str]) -> Experiment:
@@ -71,37 +77,44 @@ def write_operative_config(run_dir: Path) -> None:
         beside.write_text(config)
         os.replace(beside, path)
     except OSError as error:
-        raise UserError(f"{run_dir}: cannot be written ({error.strerror}); give another --run_dir")
+        raise UserError(
+            f"{run_dir}: cannot be written ({error.strerror}); give another --run_dir"
+        ) from error
 
 
 def _parse(gin_files: Sequence[str], bindings: Sequence[str]) -> None:
     gin.clear_config()
-    try:
-        for path in gin_files:
-            gin.parse_config_file(path)
-        _refuse_new_macros(bindings)
-        gin.parse_config(list(bindings))
-        gin.finalize()
-    except (AttributeError, ImportError, NameError, OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"configuration: {_one_line(error)}") from error
-
-
-def _refuse_new_macros(bindings: Sequence[str]) -> None:
-    """A macro that no file sets would be read by nobody: most likely it is misspelt."""
+    for path in gin_files:
+        _parse_one(gin.parse_config_file, path)
     for binding in bindings:
-        name = binding.partition("=")[0].strip()
-        if "." not in name and name not in _macros():
-            raise UserError(
-                f"--gin_param {binding}: no configuration file has {name}; "
-                f"it may be one of {', '.join(sorted(_macros()))}"
-            )
+        _refuse_new_macro(binding)
+        _parse_one(gin.parse_config, binding)
+    gin.finalize()
+
+
+def _parse_one(parse: Callable[[str], object], source: str) -> None:
+    try:
+        parse(source)
+    except _PARSE_ERRORS as error:
+        raise UserError(f"configuration {source}: {' '.join(str(error).split())}") from error
+
+
+def _refuse_new_macro(binding: str) -> None:
+    """A macro that no file sets would be read by nobody: most likely it is misspelt."""
+    name = binding.partition("=")[0].strip()
+    if "." not in name and name not in _macros():
+        raise UserError(
+            f"--gin_param {binding}: no configuration file has {name}; "
+            f"it may be one of {', '.join(sorted(_macros()))}"
+        )
 
 
 def _refuse_unused_macros() -> None:
     used = set(re.findall(r"^(\w+) = ", gin.operative_config_str(), re.MULTILINE))
     unused = sorted(set(_macros()) - used)
     if unused:
-        raise UserError(f"configuration: {', '.join(unused)} is set but nothing reads it; misspelt?")
+        names = ", ".join(unused)
+        raise UserError(f"configuration: {names} is set but nothing reads it; misspelt?")
 
 
 def _macros() -> dict:
@@ -133,7 +146,3 @@ def _settings(config: str) -> dict[str, str]:
     pairs = re.findall(r"^([\w./]+) = (.+)$", joined, re.MULTILINE)
     schedule = r"(experiment\.)?Experiment\.(steps|\w+_every|keep)$|STEPS$"
     return {name: " ".join(value.split()) for name, value in pairs if not re.match(schedule, name)}
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -30,13 +30,14 @@ def main(positional: list[str]) -> None:
         raise UserError(f"train: {positional[0]!r} is no flag; a configuration is --gin FILE")
     run_dir = _run_dir()
     from tfsr import gin_config
-    from tfsr.evaluate import evaluate_run
+    from tfsr.evaluation.evaluate import evaluate_run
     from tfsr.training import cost, distribution, loop
 
     strategy = distribution.strategy()
     files = _GIN.value or [gin_config.operative_config(str(run_dir))]
     with strategy.scope():
         experiment = gin_config.experiment(files, _bindings())
+        experiment.upsampler.initialize()
     if distribution.is_chief(strategy):
         gin_config.write_operative_config(run_dir)
     print(f"run directory {run_dir}; {experiment.data.corpus.describe()}", flush=True)

@@ -18,7 +18,7 @@ from tfsr.layers.subpixel import subpixel
 
 
 class AudioUNet(keras.Model):
-    """[batch, time, 1] -> [batch, time, 1], both at the output rate, the input already interpolated.
+    """[batch, time, 1] -> [batch, time, 1], at the output rate, the input already interpolated.
 
     Args:
         filters: channels of the down blocks, one entry a block; an up block has twice as many
@@ -78,9 +78,7 @@ class AudioUNet(keras.Model):
         self.up = [
             block(2 * f, k, 1, "relu") for f, k in zip(filters[::-1], kernels[::-1], strict=True)
         ]
-        self.last = Conv1D(
-            2, 9, padding=self._padding, kernel_initializer=self._last_initializer()
-        )
+        self.last = Conv1D(2, 9, padding=self._padding, kernel_initializer=self._last_initializer())
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         out = self._u(pad_to_multiple(x, self.hop), training)[:, : time_of(x)]

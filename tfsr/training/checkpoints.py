@@ -10,6 +10,9 @@ from tfsr.upsamplers.base import Upsampler
 
 _log = logging.getLogger("tfsr")
 
+# A file cut short, overwritten, gone, or without a weight that the upsampler has.
+_DAMAGED = (tf.errors.OpError, AssertionError, IndexError, ValueError)
+
 
 class Checkpoints:
     """The checkpoints below a run directory.
@@ -28,7 +31,9 @@ class Checkpoints:
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._upsampler = upsampler
         self._checkpoint = tf.train.Checkpoint(upsampler=upsampler, step=self._step)
-        self._manager = tf.train.CheckpointManager(self._checkpoint, str(folder), keep, "step")
+        self._manager = tf.train.CheckpointManager(
+            self._checkpoint, str(folder), keep, checkpoint_name="step"
+        )
 
     def save(self, step: int) -> None:
         """Write step `step`. TensorFlow writes beside and renames; the newest is listed last."""
@@ -48,7 +53,7 @@ class Checkpoints:
                     status.assert_existing_objects_matched()
                 else:
                     status.expect_partial()
-            except (tf.errors.OpError, AssertionError, ValueError) as error:
+            except _DAMAGED as error:
                 _log.warning("checkpoint %s is damaged, taking an older one (%s)", path, error)
                 continue
             return int(self._step.numpy())
@@ -80,5 +85,5 @@ def restore(upsampler: Upsampler, run_dir: Path) -> int:
     upsampler.initialize()
     step = Checkpoints(Path(run_dir) / "checkpoints", upsampler).restore(for_training=False)
     if step is None:
-        raise UserError(f"{run_dir}: no readable checkpoint below {run_dir}/checkpoints; train first")
+        raise UserError(f"{run_dir}/checkpoints: no readable checkpoint there; train first")
     return step

@@ -13,12 +13,11 @@ _TRAINING_OVER_FORWARD = 3
 def announcement(experiment: Experiment) -> str:
     """Steps and parameters; without a GPU also the time that they will take, and a way out."""
     upsampler, steps = experiment.upsampler, experiment.steps
-    upsampler.initialize()
     text = f"{steps} steps of {experiment.data.batch} patches, {upsampler.count_params():,} weights"
     if tf.config.list_physical_devices("GPU"):
         return text
     seconds = step_seconds(experiment)
-    text += f"; no GPU: a step costs about {seconds:.2g} s here, all of them {_words(seconds * steps)}"
+    text += f"; no GPU: a step costs about {seconds:.2g} s here, all {_words(seconds * steps)}"
     if seconds * steps > 3600:
         text += ". Recipes for a CPU: configs/quickstart.gin and configs/small"
     return text

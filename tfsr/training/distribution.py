@@ -23,8 +23,10 @@ def strategy() -> tf.distribute.Strategy:
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process writes the run directory (there is one such)."""
     resolver = strategy.cluster_resolver
-    return resolver is None or not resolver.task_type or (
-        resolver.task_type == "chief" or resolver.task_id == 0
+    return (
+        resolver is None
+        or not resolver.task_type
+        or (resolver.task_type == "chief" or resolver.task_id == 0)
     )
 
 
@@ -39,9 +41,9 @@ def distribute(strategy: tf.distribute.Strategy, batch: int, dataset_of: Dataset
             f"set Patches.batch to a multiple of {replicas}"
         )
     return strategy.distribute_datasets_from_function(
-        lambda context: dataset_of(
-            context.input_pipeline_id, context.num_input_pipelines
-        ).rebatch(batch // replicas)
+        lambda context: dataset_of(context.input_pipeline_id, context.num_input_pipelines).rebatch(
+            batch // replicas
+        )
     )
 
 

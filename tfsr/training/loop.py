@@ -1,4 +1,4 @@
-"""The one training loop: `fit` of an upsampler from wherever its run directory stands to the end."""
+"""The one training loop: `fit` from wherever the run directory stands to the last step."""
 
 import json
 import math
@@ -28,7 +28,7 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
     weights as one that was not, on the same hardware.
 
     Args:
-        experiment: made under `strategy.scope()`.
+        experiment: made under `strategy.scope()`, its upsampler initialised there.
         run_dir: gets `versions.json`, `checkpoints/` and `logs/`.
         strategy: how the batch is shared; only its chief writes into `run_dir`.
 
@@ -41,7 +41,6 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
     folder = _folder_of_this_worker(Path(run_dir), strategy)
     upsampler, data = experiment.upsampler, experiment.data
     with strategy.scope():
-        upsampler.initialize()
         upsampler.compile()
         checkpoints = Checkpoints(folder / "checkpoints", upsampler, experiment.keep)
     start = checkpoints.restore(for_training=True) or 0
@@ -67,7 +66,7 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
 
 
 def intervals(start: int, stop: int, every: int) -> Iterator[tuple[int, int]]:
-    """(begin, end) pairs that cover the steps from `start` to `stop`, cut at multiples of `every`."""
+    """(begin, end) pairs that cover `start` to `stop`, cut at multiples of `every`."""
     while start < stop:
         end = min(stop, (start // every + 1) * every)
         yield start, end

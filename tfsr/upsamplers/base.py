@@ -3,8 +3,8 @@
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsr.errors import UserError
 from tfsr.layers import random
+from tfsr.signal.resample import whole_ratio
 
 Batch = dict[str, tf.Tensor]
 """{"low": [batch, time], "high": [batch, ratio * time], "seed": int32 [batch, 2]}"""
@@ -39,14 +39,9 @@ class Upsampler(keras.Model):
         name: str | None = None,
     ):
         super().__init__(name=name)
-        if output_rate % input_rate:
-            raise UserError(
-                f"output_rate {output_rate} Hz is no whole multiple of input_rate {input_rate} Hz: "
-                "choose rates whose ratio is a whole number"
-            )
         self.input_rate = input_rate
         self.output_rate = output_rate
-        self.ratio = output_rate // input_rate
+        self.ratio = whole_ratio(output_rate, input_rate)
         self._training_optimizer = optimizer
 
     def losses_for(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
@@ -73,11 +68,15 @@ class Upsampler(keras.Model):
     def initialize(self) -> None:
         """Create every weight, so that they can be counted, restored and exported."""
         low = tf.zeros([1, self.hop])
-        self.upsample(low, tf.zeros([self.noise_steps, 1, self.hop * self.ratio]))
+        self(low, tf.zeros([self.noise_steps, 1, self.hop * self.ratio]))
 
     def compile(self) -> None:
-        """Make ready for `fit`; the optimizers were given at construction."""
+        """Make ready for `fit`: the weights exist, the optimizer was given at construction.
+
+        The optimizer's variables are made too, so that a checkpoint can be restored into them.
+        """
         super().compile(optimizer=self._training_optimizer)
+        self.optimizer.build(self.trainable_variables)
         self._trackers = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
 
     @property

@@ -61,4 +61,4 @@ class Regression(Upsampler):
 
     def _estimate(self, low: tf.Tensor, training: bool) -> tf.Tensor:
         x = self.interpolation(low, self.ratio) if self.interpolation else low
-        return self.network(x[..., tf.newaxis], training=training)[..., 0]
+        return tf.squeeze(self.network(tf.expand_dims(x, -1), training=training), axis=-1)

@@ -1,0 +1,74 @@
+import gin
+import pytest
+
+from tfsr import gin_config
+from tfsr.errors import UserError
+from tfsr.networks.audiounet import AudioUNet
+from tfsr.upsamplers.regression import Regression
+
+AUDIOUNET = "configs/audiounet.gin"
+TINY = ["FILTERS = (4, 4)", "PATCH = 512", "BATCH = 2"]
+
+
+@pytest.fixture(autouse=True)
+def settings(recordings):
+    yield [*TINY, f"DATA = {str(recordings)!r}"]
+    gin.clear_config()
+
+
+def test_classes_come_out_as_they_are_with_the_bindings_in_order(settings):
+    built = gin_config.experiment([AUDIOUNET], [*settings, "STEPS = 7", "STEPS = 8"])
+    assert type(built.upsampler) is Regression
+    assert type(built.upsampler.network) is AudioUNet
+    assert built.steps == 8 and built.data.batch == 2
+
+
+def test_a_later_file_overrides_an_earlier_one(settings, tmp_path):
+    (tmp_path / "more.gin").write_text("STEPS = 9\n")
+    built = gin_config.experiment([AUDIOUNET, str(tmp_path / "more.gin")], settings)
+    assert built.steps == 9
+
+
+@pytest.mark.parametrize(
+    ("binding", "named"),
+    [
+        ("FILTRES = (4,)", "FILTRES"),
+        ("audiounet.AudioUNet.filtres = (4,)", "filtres"),
+        ("audiounet.AudioNet.filters = (4,)", "AudioNet"),
+        ("audionet.AudioUNet.filters = (4,)", "audionet"),
+        ("FILTERS = (4", "FILTERS"),
+    ],
+)
+def test_a_misspelt_name_is_refused_and_named(settings, binding, named):
+    with pytest.raises(UserError, match=named) as error:
+        gin_config.experiment([AUDIOUNET], [*settings, binding])
+    assert "\n" not in str(error.value)
+
+
+def test_a_macro_that_nothing_reads_is_refused(settings, tmp_path):
+    (tmp_path / "typo.gin").write_text(f"include '{AUDIOUNET}'\nSTEP = 9\n")
+    with pytest.raises(UserError, match="STEP is set but nothing reads it"):
+        gin_config.experiment([str(tmp_path / "typo.gin")], settings)
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(UserError, match="nowhere.gin"):
+        gin_config.experiment(["nowhere.gin"], [])
+
+
+def test_rates_that_disagree_are_refused(settings):
+    with pytest.raises(UserError, match="set both alike"):
+        gin_config.experiment([AUDIOUNET], [*settings, "pipeline.Patches.input_rate = 4000"])
+
+
+def test_the_operative_config_rebuilds_the_run(settings, tmp_path):
+    gin_config.experiment([AUDIOUNET], [*settings, "SEED = 3"])
+    gin_config.write_operative_config(tmp_path)
+    first = gin.operative_config_str()
+    gin_config.experiment([gin_config.operative_config(str(tmp_path))], [])
+    assert gin.operative_config_str() == first
+
+
+def test_a_folder_that_is_no_run_says_so(tmp_path):
+    with pytest.raises(UserError, match="no run directory"):
+        gin_config.operative_config(str(tmp_path))

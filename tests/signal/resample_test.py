@@ -1,0 +1,106 @@
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfsr.errors import UserError
+from tfsr.signal import resample
+
+RATES = st.sampled_from([8000, 11025, 16000, 22050, 44100, 48000])
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+
+
+@given(time=st.integers(1, 3000), from_rate=RATES, to_rate=RATES)
+def test_length_shape_and_type(time, from_rate, to_rate):
+    expected = ceil(Fraction(time * to_rate, from_rate))
+    assert resample.resampled_length(time, from_rate, to_rate) == expected
+    for audio in (noise(time), noise(time, 2)):
+        result = resample.resample(audio, from_rate, to_rate)
+        assert result.shape == (expected, *audio.shape[1:])
+        assert result.dtype == np.float32
+
+
+@pytest.mark.parametrize("from_rate, to_rate", [(48000, 16000), (16000, 44100), (44100, 16000)])
+def test_a_sine_stays_the_sine(from_rate, to_rate):
+    def sine(rate):
+        return np.sin(2 * np.pi * 1000 * np.arange(rate) / rate).astype(np.float32)
+
+    result = resample.resample(sine(from_rate), from_rate, to_rate)
+    inside = slice(to_rate // 10, -to_rate // 10)
+    np.testing.assert_allclose(result[inside], sine(to_rate)[inside], rtol=0, atol=1e-5)
+
+
+def test_equal_rates_change_nothing():
+    audio = noise(100, 2)
+    np.testing.assert_array_equal(resample.resample(audio, 16000, 16000), audio)
+
+
+@given(
+    sizes=st.lists(st.integers(0, 2000), min_size=1, max_size=6),
+    from_rate=RATES,
+    to_rate=RATES,
+    channels=st.integers(1, 3),
+)
+def test_blocks_equal_the_whole(sizes, from_rate, to_rate, channels):
+    audio = noise(sum(sizes) + 1, channels)
+    stream = resample.StreamResampler(from_rate, to_rate, channels)
+    blocks = np.split(audio, np.cumsum(sizes))
+    results = [stream.push(block, last=False) for block in blocks[:-1]]
+    results.append(stream.push(blocks[-1], last=True))
+    expected = resample.resample(audio, from_rate, to_rate)
+    np.testing.assert_allclose(np.concatenate(results), expected, rtol=0, atol=1e-6)
+
+
+def test_the_rest_comes_out_with_an_empty_last_block():
+    audio = noise(999, 1)
+    stream = resample.StreamResampler(44100, 16000, 1)
+    result = np.concatenate([stream.push(audio, last=False), stream.push(audio[:0], last=True)])
+    np.testing.assert_allclose(result, resample.resample(audio, 44100, 16000), atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def published():
+    return np.load(Path(__file__).parents[1] / "fixtures" / "kaiser_best.npz")
+
+
+@pytest.mark.parametrize("ratio", [2, 3, 4])
+def test_kaiser_best_on_speech(published, ratio):
+    inside = slice(64, -64)  # the fixture was cut out of a longer signal
+    result = resample.kaiser_best(published["hr"], ratio)
+    np.testing.assert_allclose(result[inside], published[f"lr{ratio}"][inside], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "source, ratio, target",
+    [("odd_in", 2, "odd_x2"), ("odd_in", 4, "odd_x4"), ("imp_in", 2, "imp_x2")],
+)
+def test_kaiser_best_on_whole_signals(published, source, ratio, target):
+    result = resample.kaiser_best(published[source], ratio)
+    np.testing.assert_allclose(result, published[target], rtol=0, atol=1e-5)
+
+
+def test_kaiser_window(published):
+    window = resample._kaiser_half_window()[::64]
+    np.testing.assert_allclose(window, published["half_window_every_64th"], rtol=0, atol=1e-12)
+
+
+@given(time=st.integers(1, 700), ratio=st.integers(1, 8))
+def test_kaiser_best_length(time, ratio):
+    assert resample.kaiser_best(noise(time), ratio).shape == (-(-time // ratio),)
+
+
+@pytest.mark.parametrize("output_rate, input_rate", [(44100, 16000), (8000, 16000), (8000, 0)])
+def test_ratios_that_are_not_whole(output_rate, input_rate):
+    with pytest.raises(UserError, match=f"output_rate {output_rate} .* input_rate {input_rate}"):
+        resample.whole_ratio(output_rate, input_rate)
+
+
+def test_whole_ratio():
+    assert resample.whole_ratio(48000, 16000) == 3

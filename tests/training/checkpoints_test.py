@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from tfsr.errors import UserError
+from tfsr.networks.audiounet import AudioUNet
+from tfsr.training.checkpoints import Checkpoints, restore
+from tfsr.upsamplers.regression import Regression
+
+
+def trained(steps: int, optimizer=None) -> Regression:
+    keras.utils.set_random_seed(0)
+    upsampler = Regression(AudioUNet((4, 4)), 8000, 16000, optimizer=optimizer)
+    upsampler.initialize()
+    upsampler.compile()
+    for step in range(steps):
+        train_on(upsampler, step)
+    return upsampler
+
+
+def batch(step: int) -> dict[str, tf.Tensor]:
+    def noise(time, kind):
+        return tf.random.stateless_normal([2, time], seed=[step, kind])
+
+    return {"low": noise(64, 0), "high": noise(128, 1), "seed": tf.constant([[step, 0]] * 2)}
+
+
+def train_on(upsampler: Regression, step: int) -> None:
+    upsampler.fit(tf.data.Dataset.from_tensors(batch(step)), verbose=0)
+
+
+def values(upsampler) -> list[np.ndarray]:
+    return [v.numpy() for v in [*upsampler.variables, *upsampler.optimizer.variables]]
+
+
+def test_weights_optimizer_and_moving_averages_come_back(tmp_path):
+    saved = trained(3, keras.optimizers.Adam(1e-3, use_ema=True, ema_momentum=0.5))
+    Checkpoints(tmp_path, saved).save(3)
+    fresh = trained(0, keras.optimizers.Adam(1e-3, use_ema=True, ema_momentum=0.5))
+    assert Checkpoints(tmp_path, fresh).restore(for_training=True) == 3
+    for a, b in zip(values(saved), values(fresh), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("part", ["index", "data-00000-of-00001"])
+@pytest.mark.parametrize("damage", ["cut", "overwritten", "gone"])
+def test_a_damaged_checkpoint_is_passed_over(tmp_path, part, damage):
+    upsampler = trained(1)
+    checkpoints = Checkpoints(tmp_path, upsampler)
+    checkpoints.save(1)
+    expected = values(upsampler)
+    train_on(upsampler, 7)
+    checkpoints.save(2)
+    file = tmp_path / f"step-2.{part}"
+    content = file.read_bytes()
+    if damage == "cut":
+        file.write_bytes(content[: len(content) // 2])
+    elif damage == "overwritten":
+        file.write_bytes(content[:100] + bytes(len(content) - 200) + content[-100:])
+    else:
+        file.unlink()
+    fresh = trained(0)
+    assert Checkpoints(tmp_path, fresh).restore(for_training=True) == 1
+    for a, b in zip(expected, values(fresh), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_only_the_newest_are_kept(tmp_path):
+    checkpoints = Checkpoints(tmp_path, trained(0), keep=2)
+    for step in (1, 2, 3):
+        checkpoints.save(step)
+    assert sorted(p.name for p in tmp_path.glob("*.index")) == ["step-2.index", "step-3.index"]
+
+
+def test_weights_that_are_not_finite_are_not_saved(tmp_path):
+    upsampler = trained(0)
+    upsampler.trainable_variables[0].assign(np.nan * upsampler.trainable_variables[0])
+    with pytest.raises(UserError, match="step 5.*no longer finite"):
+        Checkpoints(tmp_path, upsampler).save(5)
+    assert not list(tmp_path.glob("*.index"))
+
+
+def test_a_run_without_checkpoint_says_so(tmp_path):
+    with pytest.raises(UserError, match="no readable checkpoint"):
+        restore(trained(0), tmp_path)

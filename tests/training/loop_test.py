@@ -1,0 +1,119 @@
+"""Training as a user runs it: killed, resumed, poisoned, on several devices."""
+
+import csv
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tfsr.training.loop import intervals
+
+STEPS = 24
+TINY = [
+    *("FILTERS = (4, 4)", "PATCH = 512", "BATCH = 4", f"STEPS = {STEPS}", "LEARNING_RATE = 1e-3"),
+    "experiment.Experiment.log_every = 1",
+    "experiment.Experiment.checkpoint_every = 2",
+    "experiment.Experiment.validate_every = 8",
+]
+
+
+def command(recordings: Path, run_dir: Path, *more: str) -> list[str]:
+    settings = [f"--gin_param={setting}" for setting in [*TINY, *more]]
+    flags = ["--gin=configs/audiounet.gin", f"--run_dir={run_dir}", f"--data={recordings}"]
+    return [sys.executable, "-m", "tfsr.train", *flags, *settings, "--noevaluate"]
+
+
+def lines(run_dir: Path) -> list[list[str]]:
+    return list(csv.reader((run_dir / "logs" / "losses.csv").open()))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(recordings, tmp_path_factory):
+    run_dir = tmp_path_factory.mktemp("runs") / "undisturbed"
+    subprocess.run(command(recordings, run_dir), check=True, capture_output=True)
+    return lines(run_dir)
+
+
+def test_every_step_is_logged_once(undisturbed):
+    assert undisturbed[0] == ["step", "loss", "rmse"]
+    assert [int(line[0]) for line in undisturbed[1:]] == list(range(1, STEPS + 1))
+
+
+def test_killed_at_ten_instants_it_yields_the_same_losses(undisturbed, recordings, tmp_path):
+    run_dir = tmp_path / "killed"
+    instants = random.Random(0)
+    for _ in range(10):
+        process = subprocess.Popen(
+            command(recordings, run_dir), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        before = time.monotonic()
+        while not (run_dir / "logs").exists() and time.monotonic() - before < 60:
+            time.sleep(0.05)
+        time.sleep(instants.uniform(0, 8))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run(command(recordings, run_dir), check=True, capture_output=True)
+    assert lines(run_dir) == undisturbed
+
+
+def test_goes_on_to_more_steps_from_the_run_directory_alone(recordings, tmp_path):
+    first = command(recordings, tmp_path / "run", "STEPS = 2")
+    subprocess.run(first, check=True, capture_output=True)
+    more = [sys.executable, "-m", "tfsr.train", f"--run_dir={tmp_path / 'run'}", "--noevaluate"]
+    subprocess.run([*more, "--gin_param=STEPS=5"], check=True, capture_output=True)
+    assert [line[0] for line in lines(tmp_path / "run")[1:]] == ["1", "2", "3", "4", "5"]
+
+
+def test_other_settings_in_the_same_run_directory_are_refused(recordings, tmp_path):
+    subprocess.run(command(recordings, tmp_path, "STEPS = 2"), check=True, capture_output=True)
+    done = subprocess.run(
+        command(recordings, tmp_path, "BATCH = 2"), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "BATCH = 4, not 2" in done.stderr
+
+
+def test_a_loss_that_is_not_finite_stops_with_step_and_files(recordings, tmp_path):
+    for file in recordings.iterdir():
+        soundfile.write(tmp_path / file.name, np.full(16000, 1e30), 16000, subtype="FLOAT")
+    done = subprocess.run(
+        command(tmp_path, tmp_path / "run"), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "step 1: loss, rmse is not finite" in done.stderr
+    assert "word" in done.stderr
+
+
+def test_two_devices_train_like_one(undisturbed, recordings, tmp_path):
+    """The mean over the global batch does not depend on how many share it (no dropout here)."""
+    losses = []
+    for devices in (1, 2):
+        program = (
+            "import tensorflow as tf\n"
+            "cpu = tf.config.list_physical_devices('CPU')[0]\n"
+            f"tf.config.set_logical_device_configuration(cpu, "
+            f"[tf.config.LogicalDeviceConfiguration()] * {devices})\n"
+            "from tfsr import command, train\n"
+            "from tfsr.training import distribution\n"
+            f"names = [f'CPU:{{i}}' for i in range({devices})]\n"
+            "distribution.strategy = lambda: tf.distribute.MirroredStrategy(names)\n"
+            "command.run(train.main)\n"
+        )
+        run_dir = tmp_path / str(devices)
+        flags = command(recordings, run_dir, "STEPS=6", "audiounet.AudioUNet.dropout=0.0")[3:]
+        subprocess.run([sys.executable, "-c", program, *flags], check=True, capture_output=True)
+        losses.append([float(line[1]) for line in lines(run_dir)[1:]])
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+
+
+@pytest.mark.parametrize(("start", "stop", "every"), [(0, 10, 4), (3, 10, 4), (10, 10, 4)])
+def test_intervals_cover_every_step_once(start, stop, every):
+    covered = [step for a, b in intervals(start, stop, every) for step in range(a, b)]
+    assert covered == list(range(start, stop))
+    assert all(b % every == 0 or b == stop for _, b in intervals(start, stop, every))

@@ -1,0 +1,42 @@
+"""What makes a low-rate (or damaged) signal out of a good one."""
+
+import abc
+
+import numpy as np
+
+
+class Degradation(abc.ABC):
+    """From the high rate to the low one, or damage at one rate: all are called alike.
+
+    Those that stay at their rate (noise, clipping, reverberation, a codec) set `changes_rate` to
+    False, are called with two equal rates and may stand before or after the rate changes in a
+    `Chain`. Subclasses are frozen dataclasses, so that a configuration is seen at construction.
+
+    Attributes:
+        changes_rate: False where the output is at the rate of the input.
+        context: samples at the output rate (that of the undamaged signal) wanted on each side of
+            a patch, so that filters have settled within it; 0 runs on the patch itself.
+    """
+
+    changes_rate: bool = True
+    context: int = 0
+
+    @abc.abstractmethod
+    def __call__(
+        self, high: np.ndarray, output_rate: int, input_rate: int, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Degrade one signal.
+
+        Args:
+            high: [time] at `output_rate`, any time >= 1.
+            output_rate: Hz, that of `high`: what an upsampler is to give back.
+            input_rate: Hz, that of the result; `output_rate` is a whole multiple of it.
+            rng: the only source of chance.
+
+        Returns:
+            float64 [ceil(time * input_rate / output_rate)]; its sample t lies where sample
+            t * output_rate / input_rate of `high` does, save for the delay of causal filters.
+
+        Raises:
+            UserError: where the ratio of the rates is not a whole number of at least 1.
+        """

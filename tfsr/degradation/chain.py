@@ -1,0 +1,101 @@
+"""Degradations made of others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfsr.degradation.base import Degradation
+from tfsr.errors import UserError
+
+
+@dataclass(frozen=True)
+class Chain(Degradation):
+    """One after the other.
+
+    At most one stage changes the rate; those before it run at the output rate, those after it at
+    the input rate.
+
+    Args:
+        stages: in the order in which the signal passes them.
+
+    Raises:
+        UserError: where two stages change the rate.
+    """
+
+    stages: Sequence[Degradation]
+
+    def __post_init__(self):
+        if sum(stage.changes_rate for stage in self.stages) > 1:
+            raise UserError("Chain.stages has two stages that change the rate: leave one of them")
+
+    @property
+    def changes_rate(self) -> bool:
+        return any(stage.changes_rate for stage in self.stages)
+
+    @property
+    def context(self) -> int:
+        return sum(stage.context for stage in self.stages)
+
+    def __call__(
+        self, high: np.ndarray, output_rate: int, input_rate: int, rng: np.random.Generator
+    ) -> np.ndarray:
+        if output_rate != input_rate and not self.changes_rate:
+            raise UserError(
+                f"Chain.stages has none that goes from {output_rate} to {input_rate} Hz: "
+                "add one such as Decimate()"
+            )
+        signal, rate = np.asarray(high, np.float64), output_rate
+        for stage in self.stages:
+            next_rate = input_rate if stage.changes_rate else rate
+            signal, rate = stage(signal, rate, next_rate, rng), next_rate
+        return signal
+
+
+@dataclass(frozen=True)
+class OneOf(Degradation):
+    """One of these at random for each signal.
+
+    A network that has seen one low-pass filter alone fails on signals that passed another
+    (Kuleshov et al. 2017, table 3); one trained with several does not depend on which it was.
+
+    Args:
+        choices: either all change the rate or none does.
+        weights: how often each is taken, in any unit; None for all alike.
+
+    Raises:
+        UserError: where `weights` does not fit `choices`, or these do not fit each other.
+    """
+
+    choices: Sequence[Degradation]
+    weights: Sequence[float] | None = None
+
+    def __post_init__(self):
+        if len({choice.changes_rate for choice in self.choices}) != 1:
+            raise UserError(
+                "OneOf.choices must have one entry at least, and all must change the rate or none"
+            )
+        if self.weights is None:
+            return
+        if len(self.weights) != len(self.choices):
+            raise UserError(
+                f"OneOf has {len(self.choices)} choices and {len(self.weights)} weights: "
+                "give one weight for each"
+            )
+        if min(self.weights) < 0 or sum(self.weights) <= 0:
+            raise UserError("OneOf.weights must not be negative, and one at least positive")
+
+    @property
+    def changes_rate(self) -> bool:
+        return self.choices[0].changes_rate
+
+    @property
+    def context(self) -> int:
+        return max(choice.context for choice in self.choices)
+
+    def __call__(
+        self, high: np.ndarray, output_rate: int, input_rate: int, rng: np.random.Generator
+    ) -> np.ndarray:
+        probabilities = self.weights and np.asarray(self.weights) / sum(self.weights)
+        chosen = self.choices[rng.choice(len(self.choices), p=probabilities)]
+        return chosen(high, output_rate, input_rate, rng)

@@ -1,0 +1,120 @@
+"""Low-pass filters that come before decimation.
+
+Each is a frozen value, called with `high` [time] at `output_rate`, and takes out (more or less)
+what `input_rate` cannot carry; the result is float64 [time], still at `output_rate`. Any
+time >= 1. `context` is the number of samples on each side after which the filter has settled.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.signal
+
+LowPass = Callable[[np.ndarray, int, int], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Chebyshev:
+    """Chebyshev filter of the first kind, that of `scipy.signal.decimate`.
+
+    Kuleshov et al. 2017 use it. In the SciPy of their time it ran causally, which delays the
+    signal (by 4 samples at ratio 2, 9 at ratio 4); since 1.0 it runs forwards and backwards.
+
+    Args:
+        order: of the filter, once.
+        ripple_db: in the pass band.
+        edge: of the pass band, as a fraction of the low rate's Nyquist frequency.
+        zero_phase: forwards and backwards, without delay; False is causal.
+    """
+
+    order: int = 8
+    ripple_db: float = 0.05
+    edge: float = 0.8
+    zero_phase: bool = True
+    context = 480
+
+    def __call__(self, high: np.ndarray, output_rate: int, input_rate: int) -> np.ndarray:
+        edge = self.edge * input_rate / output_rate
+        return _recursive(
+            high, edge, self.zero_phase, scipy.signal.cheby1, self.order, self.ripple_db
+        )
+
+
+@dataclass(frozen=True)
+class Butterworth:
+    """Butterworth filter; King et al. 2021 run it causally and leave its delay in the signal.
+
+    Args:
+        order: of the filter, once.
+        edge: where it is 3 dB down, as a fraction of the low rate's Nyquist frequency.
+        zero_phase: forwards and backwards, without delay (6 dB down); False is causal.
+    """
+
+    order: int = 8
+    edge: float = 1.0
+    zero_phase: bool = False
+    context = 240
+
+    def __call__(self, high: np.ndarray, output_rate: int, input_rate: int) -> np.ndarray:
+        edge = self.edge * input_rate / output_rate
+        return _recursive(high, edge, self.zero_phase, scipy.signal.butter, self.order)
+
+
+@dataclass(frozen=True)
+class BrickWall:
+    """Zeroes the bins of a short-time Fourier transform from the low rate's Nyquist upwards.
+
+    Lee & Han 2021 (NU-Wave) filter each patch so: the transform is centred, with mirrored ends
+    and a periodic Hann window, after `n_fft` zeros were appended.
+
+    Args:
+        n_fft: samples of a frame.
+        hop_length: samples from one frame to the next.
+    """
+
+    n_fft: int = 1024
+    hop_length: int = 256
+    context = 0
+
+    def __call__(self, high: np.ndarray, output_rate: int, input_rate: int) -> np.ndarray:
+        frame = {"nperseg": self.n_fft, "noverlap": self.n_fft - self.hop_length}
+        extended = np.pad(np.asarray(high, np.float64), (0, self.n_fft))
+        _, _, bins = scipy.signal.stft(extended, boundary="even", **frame)
+        bins[self.kept_bins(output_rate, input_rate) :] = 0
+        return scipy.signal.istft(bins, **frame)[1][: len(high)]
+
+    def kept_bins(self, output_rate: int, input_rate: int) -> int:
+        """How many of the n_fft / 2 + 1 bins stay."""
+        return (self.n_fft // 2 + 1) * input_rate // output_rate
+
+
+@dataclass(frozen=True)
+class NoFilter:
+    """Leaves everything, so that decimation aliases (Kuleshov et al.'s multi-speaker recipe)."""
+
+    context = 0
+
+    def __call__(self, high: np.ndarray, output_rate: int, input_rate: int) -> np.ndarray:
+        return np.asarray(high, np.float64)
+
+
+def _recursive(
+    high: np.ndarray, edge: float, zero_phase: bool, design: Callable, *parameters: float
+) -> np.ndarray:
+    """`high` through a recursive filter; `edge` as a fraction of its own Nyquist frequency."""
+    high = np.asarray(high, np.float64)
+    if edge >= 1:  # nothing above it
+        return high
+    sections = _sections(design, *parameters, edge)
+    if not zero_phase:
+        return scipy.signal.sosfilt(sections, high)
+    # SciPy extends both ends by this much, and refuses signals that are not longer.
+    extension = 3 * (2 * len(sections) + 1)
+    return scipy.signal.sosfiltfilt(sections, high, padlen=min(extension, len(high) - 1))
+
+
+@functools.lru_cache
+def _sections(design: Callable, *parameters: float) -> np.ndarray:
+    return design(*parameters, output="sos")

@@ -1,0 +1,168 @@
+"""Measure tfsr on this machine and write the table of docs/benchmarks.md.
+
+    python tools/benchmark.py --gin configs/quickstart.gin --output docs/benchmarks.md
+
+Each figure comes from a process of its own, so that threads, memory and start-up do not mix. The
+ratios that matter (pipeline to network, two threads to one) are taken in the same minute.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+COMMANDS = ("train", "evaluate", "upsample", "export", "prepare", "summarize")
+WARM_UP = 3
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--gin", action="append", required=True, help="configuration; may repeat")
+    parser.add_argument("--steps", type=int, default=40, help="training steps that are timed")
+    parser.add_argument("--seconds", type=float, default=20, help="audio that is upsampled")
+    parser.add_argument("--output", help="write the page there instead of printing it")
+    parser.add_argument("--measure", choices=sorted(MEASURES), help=argparse.SUPPRESS)
+    parser.add_argument("--threads", type=int, default=0, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        print(json.dumps(MEASURES[arguments.measure](arguments)))
+        return
+    page = report(arguments)
+    if arguments.output:
+        Path(arguments.output).write_text(page)
+    print(page)
+
+
+def report(arguments: argparse.Namespace) -> str:
+    """The page, after all measurements."""
+    sections = [heading(), "## Start-up\n", start_up_table()]
+    for gin in arguments.gin:
+        sections += [f"## {Path(gin).stem}\n", configuration_table(gin, arguments)]
+    return "\n".join(sections)
+
+
+def heading() -> str:
+    command = " ".join(["python", *sys.argv])
+    return (
+        f"# Benchmarks\n\nMade by `{command}` on {datetime.date.today()}: {cpu_name()}, "
+        f"{os.cpu_count()} cores, Python {platform.python_version()}. "
+        "Real-time factor: seconds of computing for one second of audio.\n"
+    )
+
+
+def cpu_name() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def start_up_table() -> str:
+    rows = []
+    for command in COMMANDS:
+        start = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", f"tfsr.{command}", "--help"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        rows.append([f"`python -m tfsr.{command} --help`", f"{time.perf_counter() - start:.2f} s"])
+    return table(["command", "time"], rows)
+
+
+def configuration_table(gin: str, arguments: argparse.Namespace) -> str:
+    data = measure("pipeline", gin, arguments)
+    training = measure("training", gin, arguments)
+    one, two = (measure("upsampling", gin, arguments, threads) for threads in (1, 2))
+    rows = [
+        ["pipeline alone, decoded recordings in memory", f"{data['patches_per_s']:.0f} patches/s"],
+        ["training", f"{training['steps_per_s']:.2f} steps/s of {training['batch']} patches"],
+        ["  the same in patches", f"{training['steps_per_s'] * training['batch']:.0f} patches/s"],
+        ["  share of a step spent waiting for data", f"{training['waiting']:.1%}"],
+        ["  peak memory", f"{training['peak_mb']:.0f} MB"],
+        ["upsampling, 1 thread", f"real-time factor {one['real_time_factor']:.4f}"],
+        ["upsampling, 2 threads", f"real-time factor {two['real_time_factor']:.4f}"],
+        ["  peak memory", f"{two['peak_mb']:.0f} MB"],
+    ]
+    return table(["what", "measured"], rows)
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def measure(name: str, gin: str, arguments: argparse.Namespace, threads: int = 0) -> dict:
+    """Run one measurement in a process of its own."""
+    flags = {"gin": gin, "steps": arguments.steps, "seconds": arguments.seconds}
+    flags |= {"measure": name, "threads": threads}
+    command = [sys.executable, __file__, *(f"--{key}={value}" for key, value in flags.items())]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def pipeline(arguments: argparse.Namespace) -> dict:
+    from tfsr.data.pipeline import patches_per_second
+
+    data = experiment(arguments).data
+    patches_per_second(data, arguments.steps)
+    return {"patches_per_s": patches_per_second(data, arguments.steps)}
+
+
+def training(arguments: argparse.Namespace) -> dict:
+    upsampler, data = (built := experiment(arguments)).upsampler, built.data
+    upsampler.initialize()
+    upsampler.compile()
+    step = upsampler.make_train_function()
+    batches = iter(data.batches(0, WARM_UP + arguments.steps))
+    for _ in range(WARM_UP):
+        step(iter([next(batches)]))
+    start, waiting = time.perf_counter(), 0.0
+    for _ in range(arguments.steps):
+        asked = time.perf_counter()
+        batch = next(batches)
+        waiting += time.perf_counter() - asked
+        {name: float(value) for name, value in step(iter([batch])).items()}
+    seconds = time.perf_counter() - start
+    rate = arguments.steps / seconds
+    return {"steps_per_s": rate, "batch": data.batch, "waiting": waiting / seconds, **peak()}
+
+
+def upsampling(arguments: argparse.Namespace) -> dict:
+    import numpy as np
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    from tfsr.inference.chunks import upsample_array
+
+    upsampler = experiment(arguments).upsampler
+    samples = int(arguments.seconds * upsampler.input_rate)
+    low = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
+    upsample_array(upsampler, low[: upsampler.input_rate])
+    start = time.perf_counter()
+    upsample_array(upsampler, low)
+    return {"real_time_factor": (time.perf_counter() - start) / arguments.seconds, **peak()}
+
+
+def experiment(arguments: argparse.Namespace):
+    from tfsr import command, gin_config
+
+    command.quiet_tensorflow()
+    return gin_config.experiment(arguments.gin, [])
+
+
+def peak() -> dict:
+    return {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+MEASURES = {"pipeline": pipeline, "training": training, "upsampling": upsampling}
+
+if __name__ == "__main__":
+    main()
