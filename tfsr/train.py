@@ -33,6 +33,7 @@ def main(positional: list[str]) -> None:
     from tfsr.evaluation.evaluate import evaluate_run
     from tfsr.training import cost, distribution, loop
 
+    distribution.make_cpu_deterministic()
     strategy = distribution.strategy()
     files = _GIN.value or [gin_config.operative_config(str(run_dir))]
     with strategy.scope():

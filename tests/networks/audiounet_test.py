@@ -10,6 +10,10 @@ from tfsr.errors import UserError
 from tfsr.layers.random import seeded
 from tfsr.networks.audiounet import AudioUNet, KingAudioUNet
 
+TINY = {
+    "configs/audiounet.gin": ["FILTERS = (4, 4)", "PATCH = 512"],
+    "configs/quickstart.gin": ["FILTERS = (4, 4)", "PATCH = 4096"],
+}
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 B8 = (128, 256) + (512,) * 6
 

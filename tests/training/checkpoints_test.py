@@ -43,6 +43,16 @@ def test_weights_optimizer_and_moving_averages_come_back(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+def test_the_averages_are_what_is_used(tmp_path):
+    saved = trained(3, keras.optimizers.Adam(1e-2, use_ema=True, ema_momentum=0.5))
+    Checkpoints(tmp_path / "checkpoints", saved).save(3)
+    used = Regression(AudioUNet((4, 4)), 8000, 16000, optimizer=keras.optimizers.Adam(use_ema=True))
+    assert restore(used, tmp_path) == 3
+    saved.take_averages()
+    for a, b in zip(saved.trainable_variables, used.trainable_variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
 @pytest.mark.parametrize("part", ["index", "data-00000-of-00001"])
 @pytest.mark.parametrize("damage", ["cut", "overwritten", "gone"])
 def test_a_damaged_checkpoint_is_passed_over(tmp_path, part, damage):

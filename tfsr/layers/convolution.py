@@ -31,7 +31,17 @@ class Conv1D(keras.layers.Conv1D):
 
 def pad_to_multiple(x: tf.Tensor, multiple: int) -> tf.Tensor:
     """Append zeros in time so that [batch, time, channels] has a multiple of `multiple` samples."""
-    return tf.pad(x, [[0, 0], [0, -time_of(x) % multiple], [0, 0]])
+    return append_zeros(x, -time_of(x) % multiple)
+
+
+def append_zeros(x: tf.Tensor, samples: int | tf.Tensor) -> tf.Tensor:
+    """[batch, time, channels] -> [batch, time + samples, channels].
+
+    tf.pad by a number that the graph does not know forgets the number of channels too, and
+    TensorFlow Lite has no convolution for that.
+    """
+    zeros = tf.zeros([tf.shape(x)[0], samples, x.shape[2]], x.dtype)
+    return tf.concat([x, zeros], axis=1)
 
 
 def time_of(x: tf.Tensor) -> int | tf.Tensor:

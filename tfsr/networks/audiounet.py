@@ -12,7 +12,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsr.errors import UserError
-from tfsr.layers.convolution import Conv1D, Keras1Orthogonal, pad_to_multiple, time_of
+from tfsr.layers.convolution import Conv1D, Keras1Orthogonal, append_zeros, pad_to_multiple, time_of
 from tfsr.layers.random import Dropout
 from tfsr.layers.subpixel import subpixel
 
@@ -127,8 +127,7 @@ class KingAudioUNet(AudioUNet):
         return tf.nn.relu(x + out if self.additive_residual else out) - 1.0
 
     def _stack(self, x: tf.Tensor, skip: tf.Tensor) -> tf.Tensor:
-        missing = time_of(x) - time_of(skip)
-        return super()._stack(x, tf.pad(skip, [[0, 0], [0, missing], [0, 0]]))
+        return super()._stack(x, append_zeros(skip, time_of(x) - time_of(skip)))
 
     def _initializer(self, init: str) -> keras.initializers.Initializer:
         return keras.initializers.GlorotNormal()

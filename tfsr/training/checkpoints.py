@@ -76,6 +76,8 @@ class Checkpoints:
 def restore(upsampler: Upsampler, run_dir: Path) -> int:
     """Bring the newest good weights of a run into `upsampler`, for anything but training.
 
+    Where the optimizer keeps moving averages of the weights, these are taken.
+
     Returns:
         The step they were saved at.
 
@@ -83,7 +85,11 @@ def restore(upsampler: Upsampler, run_dir: Path) -> int:
         UserError: the run directory holds no readable checkpoint.
     """
     upsampler.initialize()
+    if upsampler.averages_weights:
+        upsampler.compile()  # makes the variables that the averages are restored into
     step = Checkpoints(Path(run_dir) / "checkpoints", upsampler).restore(for_training=False)
     if step is None:
         raise UserError(f"{run_dir}/checkpoints: no readable checkpoint there; train first")
+    if upsampler.averages_weights:
+        upsampler.take_averages()
     return step

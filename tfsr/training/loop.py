@@ -143,4 +143,5 @@ def _write_versions(folder: Path) -> None:
         "tf_keras": keras.__version__,
         "python": platform.python_version(),
     }
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")

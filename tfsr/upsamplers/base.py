@@ -80,6 +80,15 @@ class Upsampler(keras.Model):
         self._trackers = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
 
     @property
+    def averages_weights(self) -> bool:
+        """Whether the optimizer keeps moving averages of the weights (`use_ema=True`)."""
+        return getattr(self._training_optimizer, "use_ema", False)
+
+    def take_averages(self) -> None:
+        """Put the moving averages in the place of the weights; for use, not for more training."""
+        self.optimizer.finalize_variable_values(self.trainable_variables)
+
+    @property
     def metrics(self) -> list[keras.metrics.Metric]:
         return list(self._trackers.values())
 

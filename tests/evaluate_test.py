@@ -1,0 +1,93 @@
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "tfsr.evaluate", *arguments]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def run_on_noise(*arguments: str) -> subprocess.CompletedProcess:
+    """The command on a run whose upsampler is linear interpolation, of recordings of noise."""
+    code = """
+        import sys, types
+        import numpy as np
+        from tfsr import command, evaluate, gin_config
+        from tfsr.degradation.decimation import Decimate
+        from tfsr.signal.interpolation import Linear
+        from tfsr.upsamplers.interpolation import Interpolation
+
+        def recording(seed):
+            noise = np.random.default_rng(seed).standard_normal(5000).astype(np.float32)
+            return types.SimpleNamespace(name=f"{seed}.wav", read=lambda rate: noise)
+
+        splits = {"test": [recording(0), recording(1)]}
+        data = types.SimpleNamespace(recordings=splits.get, degradation=Decimate())
+        gin_config.load_run = lambda run_dir: types.SimpleNamespace(
+            upsampler=Interpolation(8000, 16000, Linear()), data=data
+        )
+        command.run(evaluate.main)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), *arguments]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_scores_json_and_page(tmp_path):
+    scores, page = tmp_path / "new" / "scores.json", tmp_path / "page"
+    settings = f"--split=test --files=1 --protocol=king2021 --json={scores} --page={page}"
+    done = run_on_noise("--run_dir", str(tmp_path / "mine"), *settings.split())
+    assert done.returncode == 0, done.stderr
+    fields = json.loads(scores.read_text())
+    assert (fields["system"], fields["protocol"]) == ("mine", "king2021")
+    assert [file["name"] for file in fields["files"]] == ["0.wav"]
+    assert fields["means"]["estimate"] == fields["means"]["linear"]
+    assert fields["files_hash"] in done.stdout
+    assert "protocol king2021: 8000 -> 16000 Hz" in done.stdout
+    assert (page / "index.html").exists()
+    assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--protocol", "pesq"], "unknown protocol pesq: choose one of kuleshov2017, nuwave"),
+        (["--json", "/dev/null/scores.json"], "/dev/null"),
+        (["--split", "tests"], "split"),
+        (["--files", "0"], "files"),
+        (["positional"], "positional"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(tmp_path, arguments, told):
+    done = run("--run_dir", str(tmp_path), *arguments)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert done.stderr.startswith("tfsr: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
+
+
+def test_without_run_dir():
+    done = run()
+    assert done.returncode == 2
+    assert "--run_dir" in done.stderr
+
+
+def test_folder_that_is_no_run(tmp_path):
+    done = run("--run_dir", str(tmp_path))
+    assert done.returncode == 2
+    assert str(tmp_path) in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_names_the_flags_without_tensorflow():
+    command = [sys.executable, "-X", "importtime", "-m", "tfsr.evaluate", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "tensorflow" not in done.stderr
+    assert "numpy" not in done.stderr
+    for flag in ("--run_dir", "--protocol", "--json", "--split", "--files", "--page"):
+        assert flag in done.stdout

@@ -1,0 +1,137 @@
+import base64
+import dataclasses
+import html.parser
+import io
+import os
+import wave
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfsr.degradation.decimation import Decimate
+from tfsr.errors import UserError
+from tfsr.evaluation import report
+from tfsr.evaluation.evaluate import evaluate
+from tfsr.evaluation.protocols import PROTOCOLS
+from tfsr.upsamplers.interpolation import Interpolation
+
+VOID = {"meta", "img", "br", "link"}
+
+
+class Page(html.parser.HTMLParser):
+    """Collects elements and text, and refuses tags that do not match."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.elements, self.words, self._open = [], [], []
+        self.feed(text)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    def sources(self, tag: str) -> list[bytes]:
+        """The decoded data URLs of all elements of one kind."""
+        found = [a["src"].partition(",") for t, a in self.elements if t == tag]
+        assert all(head.endswith(";base64") for head, _, _ in found)
+        return [base64.b64decode(content, validate=True) for _, _, content in found]
+
+
+@pytest.fixture(scope="module")
+def results(sounds):
+    upsampler = Interpolation(8000, 16000)
+    recordings = [
+        dataclasses.replace(sound, name=f"<{sound.name}> & co") for sound in sounds(9000, 5001)
+    ]
+    return evaluate(upsampler, recordings, PROTOCOLS["tfsr"], Decimate(), system="my <system>")
+
+
+@pytest.fixture(scope="module")
+def page(results):
+    return Page(report.page(results))
+
+
+class TestPage:
+    def test_says_what_was_evaluated(self, page, results):
+        text = " ".join(page.words)
+        for fact in ("my <system>", "tfsr", "8000 Hz to 16000 Hz", results.files_hash, "Chebyshev"):
+            assert fact in text
+        assert "<a/0.wav> & co" in text
+
+    def test_has_every_score(self, page, results):
+        cells = [word for word in page.words if word.strip()]
+        for scores in [*results.means.values(), *(f.scores["linear"] for f in results.files)]:
+            for value in scores.values():
+                assert f"{value:.3f}" in cells
+        assert sum(tag == "tr" for tag, _ in page.elements) == (1 + 3) + (1 + 2 * 3)
+
+    def test_every_picture_decodes(self, page):
+        pictures = [Image.open(io.BytesIO(png)) for png in page.sources("img")]
+        assert len(pictures) == 2 * 4
+        for picture in pictures:
+            assert picture.format == "PNG"
+            picture.load()
+
+    def test_every_player_plays_the_signal(self, page, results):
+        files = page.sources("audio")
+        panels = [panel for example in results.examples for panel in example.panels]
+        assert len(files) == len(panels)
+        for content, panel in zip(files, panels, strict=True):
+            with wave.open(io.BytesIO(content)) as file:
+                assert (file.getframerate(), file.getnchannels()) == (panel.rate, 1)
+                samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+            expected = np.clip(panel.waveform, -1, 1)
+            np.testing.assert_allclose(samples / 32767, expected, atol=0.51 / 32767)
+
+    def test_needs_nothing_from_elsewhere(self, page, results):
+        assert not {"script", "link", "iframe"} & {tag for tag, _ in page.elements}
+        for _, attributes in page.elements:
+            assert "href" not in attributes
+            assert attributes.get("src", "data:").startswith("data:")
+        assert "url(" not in report.page(results)
+        assert "http" not in report.page(results).replace("data:", "").split("<body>")[0]
+
+    def test_every_picture_has_a_description(self, page):
+        descriptions = [a["alt"] for tag, a in page.elements if tag == "img"]
+        assert descriptions[0] == "Spectrogram of low, 8000 Hz"
+
+
+class TestWritePage:
+    def test_makes_the_folder_and_leaves_one_file(self, results, tmp_path):
+        path = report.write_page(dataclasses.replace(results, examples=()), tmp_path / "a" / "b")
+        assert path == tmp_path / "a" / "b" / "index.html"
+        assert os.listdir(path.parent) == ["index.html"]
+
+    def test_old_page_stays_until_the_new_one_is_whole(self, tmp_path, monkeypatch):
+        path = tmp_path / "index.html"
+        report.write(path, "old")
+        monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+        with pytest.raises(UserError, match="index.html.*full"):
+            report.write(path, "new")
+        assert path.read_text() == "old"
+        assert os.listdir(tmp_path) == ["index.html"]
+
+    def test_folder_in_the_way(self, tmp_path):
+        (tmp_path / "scores.json").mkdir()
+        with pytest.raises(UserError, match="scores.json"):
+            report.write(tmp_path / "scores.json", "{}")
+
+    def test_folder_below_a_file(self, results, tmp_path):
+        (tmp_path / "file").write_text("")
+        with pytest.raises(UserError, match="file"):
+            report.write_page(results, tmp_path / "file")
+
+
+def test_samples_beyond_full_scale_are_clipped():
+    with wave.open(io.BytesIO(report._wav(np.array([2.0, -2.0, np.nan]), 8000))) as file:
+        assert np.frombuffer(file.readframes(3), "<i2").tolist() == [32767, -32767, 0]

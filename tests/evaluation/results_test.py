@@ -1,0 +1,84 @@
+import json
+import math
+
+import numpy as np
+import pytest
+
+from tfsr.evaluation.results import FileScores, Results
+
+
+def results(**changes) -> Results:
+    files = (
+        FileScores(
+            "p228/a.flac",
+            1.5,
+            {"estimate": {"SNR": 20.0, "LSD": 0.75}, "spline": {"SNR": math.inf, "LSD": 2.0}},
+        ),
+        FileScores(
+            "1",
+            2.0,
+            {"estimate": {"SNR": -math.inf, "LSD": 1.0}, "spline": {"SNR": 24.0, "LSD": math.nan}},
+        ),
+    )
+    fields = {
+        "system": "mine",
+        "protocol": "tfsr",
+        "degradation": "Decimate()",
+        "input_rate": 8000,
+        "output_rate": 16000,
+        "files_hash": "ab" * 32,
+        "files": files,
+    }
+    return Results(**(fields | changes))
+
+
+def test_means_leave_out_infinities_but_show_nan():
+    means = results().means
+    assert means["estimate"] == {"SNR": 20.0, "LSD": 0.875}
+    assert means["spline"]["SNR"] == 24.0
+    assert math.isnan(means["spline"]["LSD"])
+
+
+def test_totals():
+    assert results().count == 2
+    assert results().seconds == 3.5
+    assert results().systems == ("estimate", "spline")
+    assert results().columns == ("SNR", "LSD")
+
+
+class TestJson:
+    def test_round_trip(self):
+        text = results().to_json()
+        again = Results.from_json(text)
+        assert again.to_json() == text
+        assert [file.name for file in again.files] == ["p228/a.flac", "1"]
+        np.testing.assert_equal(again.means, results().means)
+        whole = results(files=results().files[:1])
+        assert Results.from_json(whole.to_json()) == whole
+
+    def test_is_strict(self):
+        def refuse(constant):
+            pytest.fail(f"{constant} is no JSON")
+
+        fields = json.loads(results().to_json(), parse_constant=refuse)
+        assert fields["files"][0]["scores"]["spline"]["SNR"] == "inf"
+        assert fields["means"]["estimate"]["LSD"] == 0.875
+        assert fields["count"] == 2
+
+
+class TestText:
+    def test_columns_are_aligned(self):
+        for text in (results().table(), results().summary().partition("\n\n")[2]):
+            ends = {line.rstrip().__len__() for line in text.splitlines()}
+            assert len(ends) == 1
+
+    def test_table_has_a_line_for_each_file_and_system(self):
+        lines = results().table().splitlines()
+        assert lines[0].split() == ["file", "system", "SNR", "LSD"]
+        assert lines[1].split() == ["p228/a.flac", "estimate", "20.000", "0.750"]
+        assert [line.split()[0] for line in lines[3:]] == ["1", "1"]
+
+    def test_summary_names_what_was_compared(self):
+        summary = results().summary()
+        for part in ("mine", "tfsr", "8000 -> 16000 Hz", "Decimate()", "ab" * 32, "2 files"):
+            assert part in summary

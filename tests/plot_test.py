@@ -1,0 +1,82 @@
+import io
+import subprocess
+import sys
+
+import numpy as np
+from PIL import Image
+
+from tfsr import plot
+from tfsr.plot import Panel
+
+RATE = 16000
+
+
+def tone(hz: float, seconds: float = 1.0, rate: int = RATE) -> np.ndarray:
+    return np.sin(2 * np.pi * hz * np.arange(int(seconds * rate)) / rate)
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"), int)
+
+
+class TestSpectrogramPng:
+    def test_is_a_png_with_transparent_ground(self):
+        picture = pixels(plot.spectrogram_png(Panel("tone", tone(1000), RATE)))
+        assert picture[0, 0, 3] == 0
+        assert picture[..., 3].max() == 255
+
+    def test_a_tone_is_a_bright_line_at_its_place(self):
+        picture = pixels(plot.spectrogram_png(Panel("", tone(2000), RATE)))
+        column = picture[:, picture.shape[1] // 3, :]
+        inside = np.flatnonzero(column[:, 3] == 255)
+        brightest = inside[np.argmax(column[inside, :3].sum(axis=1))]
+        place = (inside[-1] - brightest) / (inside[-1] - inside[0])
+        assert abs(place - 0.25) < 0.02
+
+    def test_shared_level_shows_what_is_quieter(self):
+        level = plot.reference_level(tone(1000), RATE)
+        own = plot.spectrogram_png(Panel("", 0.01 * tone(1000), RATE))
+        shared = plot.spectrogram_png(Panel("", 0.01 * tone(1000), RATE), level)
+        same = plot.spectrogram_png(Panel("", tone(1000), RATE), level)
+        assert pixels(shared)[..., :3].sum() < pixels(own)[..., :3].sum()
+        np.testing.assert_array_equal(pixels(same), pixels(own))
+
+    def test_any_length_and_silence(self):
+        for samples in (1, 7, 300):
+            assert plot.spectrogram_png(Panel("", np.zeros(samples), RATE), top_hz=24000)
+
+
+class TestReferenceLevel:
+    def test_follows_the_gain(self):
+        louder = plot.reference_level(10 * tone(1000), RATE)
+        assert np.isclose(louder - plot.reference_level(tone(1000), RATE), 20)
+
+    def test_is_the_same_at_another_rate(self):
+        levels = [plot.reference_level(tone(1000, rate=rate), rate) for rate in (8000, 16000)]
+        assert abs(levels[0] - levels[1]) < 0.5
+
+
+class TestSpectrogramRow:
+    def test_shape_and_order(self):
+        sounds = {"low": tone(500, rate=8000), "estimate": np.zeros(RATE), "high": tone(500)}
+        row = plot.spectrogram_row(sounds, (8000, RATE, RATE))
+        assert row.dtype == np.uint8
+        assert row.shape[2] == 3
+        assert row.shape[1] > 3 * row.shape[0]
+
+    def test_the_last_sets_the_scale(self):
+        silent = plot.spectrogram_row({"a": tone(500) * 0, "b": tone(500)}, (RATE, RATE))
+        sounding = plot.spectrogram_row({"a": tone(500), "b": tone(500)}, (RATE, RATE))
+        third = silent.shape[1] // 3
+        assert sounding[:, :third].sum() > silent[:, :third].sum()
+        right = slice(silent.shape[1] // 2 + 20, None)
+        np.testing.assert_array_equal(silent[:, right], sounding[:, right])
+
+
+def test_importing_does_not_import_matplotlib_nor_pyplot_at_all():
+    code = (
+        "import sys, numpy, tfsr.plot as p; assert 'matplotlib' not in sys.modules;"
+        "p.spectrogram_png(p.Panel('', numpy.zeros(9), 8000));"
+        "assert 'matplotlib.pyplot' not in sys.modules; assert 'tensorflow' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,55 @@
+"""Evaluate a trained run on held-out recordings, beside spline and linear interpolation.
+
+    python -m tfsr.evaluate --run_dir runs/quickstart
+    python -m tfsr.evaluate --run_dir runs/quickstart --protocol kuleshov2017 --json scores.json
+
+Prints the scores per file and their means and writes a page that shows and plays the signals.
+"""
+
+from absl import flags
+
+from tfsr import command
+from tfsr.errors import UserError
+
+_RUN_DIR = flags.DEFINE_string("run_dir", None, "The run: a folder that tfsr.train wrote.")
+_PROTOCOL = flags.DEFINE_string(
+    "protocol", "tfsr", "Metrics and degradation: kuleshov2017, nuwave, king2021 or tfsr."
+)
+_SPLIT = flags.DEFINE_enum(
+    "split", "test", ["train", "validation", "test"], "Which recordings of the run's corpus."
+)
+_FILES = flags.DEFINE_integer("files", None, "Only the first so many recordings.", lower_bound=1)
+_JSON = flags.DEFINE_string("json", None, "File for the scores as JSON.")
+_PAGE = flags.DEFINE_string(
+    "page", None, "Folder for the page. Default: evaluation/PROTOCOL in the run directory."
+)
+
+
+def main(positional: list[str]) -> None:
+    if positional:
+        raise UserError(f"evaluate: {positional[0]!r} is no flag; a run is --run_dir DIR")
+    if not _RUN_DIR.value:
+        raise UserError("evaluate: give --run_dir DIR, a folder that tfsr.train wrote")
+    from pathlib import Path
+
+    from tfsr import gin_config
+    from tfsr.evaluation import protocols, report
+    from tfsr.evaluation.evaluate import evaluate_run
+
+    protocols.named(_PROTOCOL.value)
+    if _JSON.value:
+        report.make_folder(Path(_JSON.value).parent)
+    results = evaluate_run(
+        gin_config.load_run(_RUN_DIR.value),
+        Path(_RUN_DIR.value),
+        protocol=_PROTOCOL.value,
+        split=_SPLIT.value,
+        files=_FILES.value,
+        page=_PAGE.value and Path(_PAGE.value),
+    )
+    if _JSON.value:
+        report.write(Path(_JSON.value), results.to_json())
+
+
+if __name__ == "__main__":
+    command.run(main)

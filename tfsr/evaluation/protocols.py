@@ -1,0 +1,159 @@
+"""The conventions by which published figures were computed, under their names.
+
+Nothing but a protocol decides which reference an estimate is compared with, how the low-rate
+signal was made, which interpolations stand beside it and what the columns mean.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from tfsr.degradation.base import Degradation
+from tfsr.degradation.decimation import Decimate
+from tfsr.degradation.lowpass import BrickWall, Butterworth, Chebyshev
+from tfsr.errors import UserError
+from tfsr.evaluation.metrics import Lsd, Metric, SegmentalSnr, Snr, frames
+from tfsr.signal.interpolation import Linear, Spline
+
+
+@dataclasses.dataclass(frozen=True)
+class Preparation:
+    """What is done to a reference before it is degraded.
+
+    Args:
+        trim_db: cut off both ends where the RMS of frames (2048 samples, one every 512) lies so
+            much below the loudest one; None leaves them.
+        peak: divide by the largest absolute value.
+        shortest: a signal of fewer samples is padded with zeros on both sides to so many; longer
+            ones are cut to a whole multiple of the ratio.
+    """
+
+    trim_db: float | None = None
+    peak: bool = False
+    shortest: int = 256
+
+    def __call__(self, reference: np.ndarray, ratio: int) -> np.ndarray:
+        """[time] at the output rate to float32 [a multiple of `ratio`]."""
+        if self.trim_db is not None:
+            reference = trim(reference, self.trim_db)
+        if self.peak and np.any(reference):
+            reference = reference / np.max(np.abs(reference))
+        missing = max(self.shortest // ratio, 1) * ratio - reference.size
+        if missing > 0:
+            reference = np.pad(reference, (missing // 2, missing - missing // 2))
+        return reference[: reference.size - reference.size % ratio].astype(np.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """One convention.
+
+    Args:
+        name: what users call it.
+        source: where it comes from.
+        metrics: column -> metric.
+        baselines: label -> interpolation; the first is the one that pages show.
+        degradation: makes the low-rate signals; None: that of the evaluated run.
+        preparation: of the references.
+        output_rate: the only one it is made for, in Hz; None: any.
+    """
+
+    name: str
+    source: str
+    metrics: Mapping[str, Metric]
+    baselines: Mapping[str, Callable]
+    degradation: Degradation | None = None
+    preparation: Preparation = Preparation()
+    output_rate: int | None = None
+
+    def check_rate(self, output_rate: int) -> None:
+        """Raise UserError unless this protocol is made for an output rate in Hz."""
+        if self.output_rate not in (None, output_rate):
+            raise UserError(
+                f"protocol {self.name} is made for {self.output_rate} Hz, "
+                f"the upsampler gives {output_rate} Hz: choose another protocol, such as tfsr"
+            )
+
+    def scores(
+        self, high: np.ndarray, estimate: np.ndarray, input_rate: int, output_rate: int
+    ) -> dict[str, float]:
+        """Every column for an estimate of `high`, both [time] at `output_rate`."""
+        return {
+            column: metric(high, estimate, output_rate, input_rate / 2)
+            for column, metric in self.metrics.items()
+        }
+
+
+def named(name: str) -> Protocol:
+    """A protocol by its name; UserError that lists them where there is none."""
+    if name not in PROTOCOLS:
+        raise UserError(f"unknown protocol {name}: choose one of {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[name]
+
+
+def trim(signal: np.ndarray, below_db: float) -> np.ndarray:
+    """Cut off both ends where frames are so much quieter than the loudest (NU-Wave's data).
+
+    As `librosa.effects.trim` did up to 0.9: RMS of centred frames of 2048 samples, one every 512,
+    with mirrored ends. A silent signal stays as it is.
+    """
+    power = np.mean(np.square(frames(signal, 2048, 512), dtype=np.float64), axis=1)
+    loud = np.flatnonzero(power > power.max() * 10 ** (-below_db / 10))
+    return signal[loud[0] * 512 : (loud[-1] + 1) * 512] if loud.size else signal
+
+
+def _columns(snr: Snr, lsd: Lsd) -> dict[str, Metric]:
+    """The columns that every protocol has, in its own convention."""
+    return {
+        "SNR": snr,
+        "segSNR": SegmentalSnr(snr),
+        "LSD": lsd,
+        "LSD-high": dataclasses.replace(lsd, band="high"),
+        "LSD-low": dataclasses.replace(lsd, band="low"),
+    }
+
+
+_KULESHOV = Protocol(
+    "kuleshov2017",
+    "Kuleshov, Enam, Ermon 2017, Audio super-resolution using neural networks, and their program: "
+    "natural logarithm, root over time and mean over frequency, at most 10. They averaged the SNR "
+    "over patches of 8192 samples (segSNR here).",
+    _columns(
+        Snr(error_power=1e-6, ratio_offset=1e-8),
+        Lsd(base=math.e, floor=0.0, offset=1e-8, axes="swapped", cap=10.0),
+    ),
+    {"spline": Spline("not_a_knot"), "linear": Linear()},
+    degradation=Decimate(Chebyshev()),
+)
+
+_NUWAVE = Protocol(
+    "nuwave",
+    "Lee and Han 2021, NU-Wave: 48 kHz, references trimmed at 15 dB and brought to a peak of 1. "
+    "The SNR is that of their erratum, twice the figures in the paper's table.",
+    _columns(Snr(smallest_error=1e-8), Lsd()),
+    {"spline": Spline(), "linear": Linear(half_pixel=True)},
+    degradation=Decimate(BrickWall()),
+    preparation=Preparation(trim_db=15.0, peak=True, shortest=32768),
+    output_rate=48000,
+)
+
+_KING = Protocol(
+    "king2021",
+    "King et al. 2021, and their program: causal Butterworth filter whose delay counts as error, "
+    "LSD with SciPy's default STFT, root over time and mean over frequency. They worked at 12 kHz.",
+    _columns(Snr(), Lsd(n_fft=256, hop_length=128, floor=0.0, axes="swapped", padding="zeros")),
+    {"spline": Spline("not_a_knot"), "linear": Linear()},
+    degradation=Decimate(Butterworth()),
+)
+
+_TFSR = Protocol(
+    "tfsr",
+    "The formulas of the papers: decadic logarithm, root over frequency and mean over time, with "
+    "the degradation that the upsampler was trained for.",
+    _columns(Snr(), Lsd()),
+    {"spline": Spline(), "linear": Linear()},
+)
+
+PROTOCOLS = {protocol.name: protocol for protocol in (_KULESHOV, _NUWAVE, _KING, _TFSR)}

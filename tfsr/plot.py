@@ -1,0 +1,125 @@
+"""Spectrograms as pictures.
+
+Levels are in dB below the loudest bin of a reference, so that pictures drawn with the same
+reference level can be compared by eye. matplotlib is imported where it is used, because it takes
+a while, and through its objects, because pyplot's state belongs to the program that uses us.
+"""
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WINDOW_SECONDS = 0.032
+RANGE_DB = 80.0
+"""From the reference's loudest bin down to what is drawn black."""
+
+
+class Panel(NamedTuple):
+    """One signal [time] at `rate` Hz, and what is written above its spectrogram."""
+
+    title: str
+    waveform: np.ndarray
+    rate: int
+
+
+def reference_level(waveform: np.ndarray, rate: int) -> float:
+    """Level in dB of the loudest bin in the spectrogram of a signal [time]."""
+    return float(_levels(waveform, rate)[2].max())
+
+
+def spectrogram_png(panel: Panel, level: float | None = None, top_hz: float | None = None) -> bytes:
+    """A spectrogram as a PNG file with transparent ground, for pages light and dark.
+
+    Args:
+        panel: the signal.
+        level: dB that the colour scale ends at, from `reference_level`; None: the signal's own.
+        top_hz: end of the frequency axis; None: half the signal's rate.
+    """
+    figure = _figure([panel], level, top_hz, ink="#808080")
+    file = io.BytesIO()
+    figure.savefig(file, format="png", facecolor="none", dpi=120)
+    return file.getvalue()
+
+
+def spectrogram_row(sounds: Mapping[str, np.ndarray], rates: Sequence[int]) -> np.ndarray:
+    """Spectrograms side by side, for TensorBoard.
+
+    The last signal is the reference: it sets the common dB scale and the frequency axis.
+
+    Args:
+        sounds: title -> signal [time]; for example low (at its own rate), estimate and high.
+        rates: of the signals, in Hz.
+
+    Returns:
+        uint8 [height, width, 3].
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    panels = [Panel(*sound, rate) for sound, rate in zip(sounds.items(), rates, strict=True)]
+    _, waveform, rate = panels[-1]
+    figure = _figure(panels, reference_level(waveform, rate), rate / 2, ink="black")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _figure(
+    panels: Sequence[Panel], level: float | None, top_hz: float | None, ink: str
+) -> "Figure":
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(0.8 + 3.4 * len(panels), 2.6), dpi=100, layout="constrained")
+    all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, panel in zip(all_axes, panels, strict=True):
+        image = _draw(axes, panel, level, top_hz or panel.rate / 2)
+        _colour(axes, ink)
+    all_axes[0].set_ylabel("kHz", color=ink)
+    bar = figure.colorbar(image, ax=list(all_axes), pad=0.01)
+    bar.ax.tick_params(colors=ink, labelsize=8)
+    bar.ax.set_title("dB", color=ink, fontsize=8)
+    return figure
+
+
+def _draw(axes: "Axes", panel: Panel, level: float | None, top_hz: float) -> Any:
+    """The picture of one signal; what lies above its own band stays black."""
+    seconds, frequencies, levels = _levels(panel.waveform, panel.rate)
+    image = axes.imshow(
+        levels - (levels.max() if level is None else level),
+        extent=(0, seconds, 0, frequencies / 1000),
+        origin="lower",
+        aspect="auto",
+        cmap="magma",
+        vmin=-RANGE_DB,
+        vmax=0,
+    )
+    axes.set_facecolor("black")
+    axes.set(xlim=(0, seconds), ylim=(0, top_hz / 1000), xlabel="s")
+    axes.set_title(panel.title, fontsize=10)
+    return image
+
+
+def _colour(axes: "Axes", ink: str) -> None:
+    axes.tick_params(colors=ink, labelsize=8)
+    axes.xaxis.label.set_color(ink)
+    axes.title.set_color(ink)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _levels(waveform: np.ndarray, rate: int) -> tuple[float, float, np.ndarray]:
+    """Length in seconds, highest frequency in Hz, and levels in dB [bins, frames]."""
+    from scipy.signal import spectrogram
+
+    length = math.ceil(WINDOW_SECONDS * rate / 4) * 4
+    padded = np.pad(np.asarray(waveform, np.float64), length // 2)
+    _, _, power = spectrogram(
+        padded, rate, "hann", nperseg=length, noverlap=length * 3 // 4, detrend=False
+    )
+    return len(waveform) / rate, rate / 2, 10 * np.log10(np.maximum(power, 1e-20))
