@@ -23,6 +23,12 @@ def test_classes_come_out_as_they_are_with_the_bindings_in_order(settings):
     assert built.steps == 8 and built.data.batch == 2
 
 
+def test_configurations_are_found_from_any_folder(settings, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    assert gin_config.experiment(["configs/quickstart.gin"], settings).data.batch == 2
+    assert not capfd.readouterr().err
+
+
 def test_a_later_file_overrides_an_earlier_one(settings, tmp_path):
     (tmp_path / "more.gin").write_text("STEPS = 9\n")
     built = gin_config.experiment([AUDIOUNET, str(tmp_path / "more.gin")], settings)
@@ -70,5 +76,5 @@ def test_the_operative_config_rebuilds_the_run(settings, tmp_path):
 
 
 def test_a_folder_that_is_no_run_says_so(tmp_path):
-    with pytest.raises(UserError, match="no run directory"):
+    with pytest.raises(UserError, match="holds no run"):
         gin_config.operative_config(str(tmp_path))

@@ -19,7 +19,7 @@ def main() -> None:
         print(f"tfsr: no verb {arguments[0]!r}; there are {', '.join(VERBS)}", file=sys.stderr)
         sys.exit(2)
     sys.argv[:] = [f"tfsr {arguments[0]}", *arguments[1:]]
-    runpy.run_module(f"tfsr.{arguments[0]}", run_name="__main__", alter_sys=False)
+    runpy.run_module(f"tfsr.{arguments[0]}", run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

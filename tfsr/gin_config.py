@@ -19,6 +19,10 @@ from tfsr.errors import UserError
 from tfsr.training.checkpoints import restore
 from tfsr.training.experiment import Experiment
 
+# Gin's other reader takes the folder of "configs/x.gin" for a Python package, and where there is
+# none it fails, or says so on the terminal.
+gin.config._FILE_READERS[:] = [(open, os.path.isfile)]
+
 OPERATIVE = "operative_config.gin"
 # What gin lets through from its tokenizer, from imports that do not exist, and of its own.
 _PARSE_ERRORS = (
@@ -45,18 +49,21 @@ def experiment(gin_files: Sequence[str], bindings: Sequence[str]) -> Experiment:
     return built
 
 
-def load_run(run_dir: str) -> Experiment:
+def load_run(run_dir: str | Path) -> Experiment:
     """The experiment of a run directory, with the weights of its newest good checkpoint."""
     built = experiment([operative_config(run_dir)], [])
     restore(built.upsampler, Path(run_dir))
     return built
 
 
-def operative_config(run_dir: str) -> str:
+def operative_config(run_dir: str | Path) -> str:
     """The path of a run's configuration; UserError where there is none."""
     path = Path(run_dir) / OPERATIVE
     if not path.exists():
-        raise UserError(f"{run_dir}: no {OPERATIVE} there, so it is no run directory; train first")
+        raise UserError(
+            f"{run_dir}: no {OPERATIVE} there, so it holds no run; begin one with "
+            f"python -m tfsr.train --gin FILE --run_dir {run_dir}"
+        )
     return str(path)
 
 

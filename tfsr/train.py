@@ -35,7 +35,7 @@ def main(positional: list[str]) -> None:
 
     distribution.make_cpu_deterministic()
     strategy = distribution.strategy()
-    files = _GIN.value or [gin_config.operative_config(str(run_dir))]
+    files = _GIN.value or [gin_config.operative_config(run_dir)]
     with strategy.scope():
         experiment = gin_config.experiment(files, _bindings())
         experiment.upsampler.initialize()
@@ -56,7 +56,7 @@ def _run_dir():
     if _RUN_DIR.value:
         return Path(_RUN_DIR.value)
     if not _GIN.value:
-        raise UserError("train: give --gin FILE (such as configs/quickstart.gin) or --run_dir DIR")
+        raise UserError("train: give --gin FILE, such as configs/quickstart.gin")
     return Path("runs") / Path(_GIN.value[-1]).stem
 
 

@@ -38,7 +38,7 @@ def test_weights_optimizer_and_moving_averages_come_back(tmp_path):
     saved = trained(3, keras.optimizers.Adam(1e-3, use_ema=True, ema_momentum=0.5))
     Checkpoints(tmp_path, saved).save(3)
     fresh = trained(0, keras.optimizers.Adam(1e-3, use_ema=True, ema_momentum=0.5))
-    assert Checkpoints(tmp_path, fresh).restore(for_training=True) == 3
+    assert Checkpoints(tmp_path, fresh).restore(tmp_path, for_training=True) == 3
     for a, b in zip(values(saved), values(fresh), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -71,7 +71,7 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, part, damage):
     else:
         file.unlink()
     fresh = trained(0)
-    assert Checkpoints(tmp_path, fresh).restore(for_training=True) == 1
+    assert Checkpoints(tmp_path, fresh).restore(tmp_path, for_training=True) == 1
     for a, b in zip(expected, values(fresh), strict=True):
         np.testing.assert_array_equal(a, b)
 

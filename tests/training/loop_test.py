@@ -1,8 +1,11 @@
 """Training as a user runs it: killed, resumed, poisoned, on several devices."""
 
 import csv
+import json
+import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -121,6 +124,34 @@ def test_two_devices_train_like_one(undisturbed, recordings, tmp_path):
         subprocess.run([sys.executable, "-c", program, *flags], check=True, capture_output=True)
         losses.append([float(line[1]) for line in lines(run_dir)[1:]])
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+
+
+def test_two_workers_train_like_one_and_only_the_chief_writes(recordings, tmp_path):
+    settings = ("STEPS=6", "audiounet.AudioUNet.dropout=0.0")
+    alone = command(recordings, tmp_path / "alone", *settings)
+    subprocess.run(alone, check=True, **SILENT)
+    workers = [f"localhost:{port}" for port in free_ports(2)]
+    processes = []
+    for index in range(2):
+        task = {"type": "worker", "index": index}
+        config = json.dumps({"cluster": {"worker": workers}, "task": task})
+        environment = {**os.environ, "TF_CONFIG": config}
+        both = command(recordings, tmp_path / "both", *settings)
+        processes.append(subprocess.Popen(both, env=environment, **SILENT))
+    assert [process.wait(timeout=240) for process in processes] == [0, 0]
+    losses = [[float(line[1]) for line in lines(tmp_path / name)[1:]] for name in ("alone", "both")]
+    np.testing.assert_allclose(*losses, rtol=1e-4)
+    assert {path.name for path in (tmp_path / "both").iterdir()} == {
+        *("operative_config.gin", "versions.json", "checkpoints", "logs")
+    }
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("localhost", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
 
 
 @pytest.mark.parametrize(("start", "stop", "every"), [(0, 10, 4), (3, 10, 4), (10, 10, 4)])

@@ -15,19 +15,18 @@ _DAMAGED = (tf.errors.OpError, AssertionError, IndexError, ValueError)
 
 
 class Checkpoints:
-    """The checkpoints below a run directory.
+    """Saves to a folder, keeping the newest, and restores.
 
     Each holds the upsampler with its weights and every optimizer (moving averages included) and
     the step. There is no random state to hold: data and dropout are functions of seed and step.
 
     Args:
-        folder: where they lie; created by the first `save`.
+        folder: where they are saved; created by the first `save`.
         upsampler: what is saved and restored; its weights and optimizers exist already.
         keep: how many are kept.
     """
 
     def __init__(self, folder: Path, upsampler: Upsampler, keep: int = 3):
-        self.folder = folder
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._upsampler = upsampler
         self._checkpoint = tf.train.Checkpoint(upsampler=upsampler, step=self._step)
@@ -41,12 +40,12 @@ class Checkpoints:
         self._step.assign(step)
         self._manager.save(checkpoint_number=step)
 
-    def restore(self, for_training: bool) -> int | None:
-        """Take the newest checkpoint that reads whole; its step, or None where there is none.
+    def restore(self, folder: Path, for_training: bool) -> int | None:
+        """Take a folder's newest checkpoint that reads whole; its step, None where there is none.
 
         One that is damaged, after a full disk say, is passed over with a warning.
         """
-        for path in self._newest_first():
+        for path in _newest_first(folder):
             try:
                 status = self._checkpoint.restore(path)
                 if for_training:
@@ -59,11 +58,6 @@ class Checkpoints:
             return int(self._step.numpy())
         return None
 
-    def _newest_first(self) -> list[str]:
-        """All that lie in the folder: its list may be damaged like any other file."""
-        found = {int(p.stem.split("-")[1]): p for p in self.folder.glob("step-*.index")}
-        return [str(found[step].with_suffix("")) for step in sorted(found, reverse=True)]
-
     def _refuse_damaged_weights(self, step: int) -> None:
         for weight in self._upsampler.trainable_variables:
             if not tf.reduce_all(tf.math.is_finite(weight)):
@@ -71,6 +65,12 @@ class Checkpoints:
                     f"step {step}: weight {weight.name} is no longer finite and was not saved: "
                     "lower the learning rate and resume from the last checkpoint"
                 )
+
+
+def _newest_first(folder: Path) -> list[str]:
+    """All that lie there: the list that TensorFlow keeps may be damaged like any other file."""
+    found = {int(path.stem.split("-")[1]): path for path in folder.glob("step-*.index")}
+    return [str(found[step].with_suffix("")) for step in sorted(found, reverse=True)]
 
 
 def restore(upsampler: Upsampler, run_dir: Path) -> int:
@@ -87,9 +87,10 @@ def restore(upsampler: Upsampler, run_dir: Path) -> int:
     upsampler.initialize()
     if upsampler.averages_weights:
         upsampler.compile()  # makes the variables that the averages are restored into
-    step = Checkpoints(Path(run_dir) / "checkpoints", upsampler).restore(for_training=False)
+    folder = Path(run_dir) / "checkpoints"
+    step = Checkpoints(folder, upsampler).restore(folder, for_training=False)
     if step is None:
-        raise UserError(f"{run_dir}/checkpoints: no readable checkpoint there; train first")
+        raise UserError(f"{folder}: no readable checkpoint there; train first")
     if upsampler.averages_weights:
         upsampler.take_averages()
     return step

@@ -58,4 +58,4 @@ def distribute(strategy: tf.distribute.Strategy, batch: int, dataset_of: Dataset
 
 
 def _gpus() -> list:
-    return tf.config.list_logical_devices("GPU")
+    return tf.config.list_physical_devices("GPU")

@@ -1,8 +1,10 @@
 """The one training loop: `fit` from wherever the run directory stands to the last step."""
 
+import contextlib
 import json
 import math
 import platform
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,7 +32,8 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
     Args:
         experiment: made under `strategy.scope()`, its upsampler initialised there.
         run_dir: gets `versions.json`, `checkpoints/` and `logs/`.
-        strategy: how the batch is shared; only its chief writes into `run_dir`.
+        strategy: how the batch is shared. With several workers all of them must see `run_dir`;
+            only their chief writes there.
 
     Returns:
         The step that training went on from.
@@ -38,14 +41,25 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
     Raises:
         UserError: a loss is no longer finite; the message names step and recordings.
     """
-    folder = _folder_of_this_worker(Path(run_dir), strategy)
-    upsampler, data = experiment.upsampler, experiment.data
+    run_dir = Path(run_dir)
     with strategy.scope():
-        upsampler.compile()
-        checkpoints = Checkpoints(folder / "checkpoints", upsampler, experiment.keep)
-    start = checkpoints.restore(for_training=True) or 0
-    _write_versions(folder)
-    log = Log(folder / "logs", start)
+        experiment.upsampler.compile()
+    with _folder_to_write(run_dir, strategy) as folder:
+        checkpoints = Checkpoints(folder / "checkpoints", experiment.upsampler, experiment.keep)
+        start = checkpoints.restore(run_dir / "checkpoints", for_training=True) or 0
+        _write_versions(folder)
+        _fit(experiment, checkpoints, Log(folder / "logs", start), start, strategy)
+    return start
+
+
+def _fit(
+    experiment: Experiment,
+    checkpoints: Checkpoints,
+    log: Log,
+    start: int,
+    strategy: tf.distribute.Strategy,
+) -> None:
+    upsampler, data = experiment.upsampler, experiment.data
     with tqdm(total=experiment.steps, initial=start, unit="step", dynamic_ncols=True) as bar:
         actions = [
             _stop_when_not_finite(data.names_of),
@@ -62,7 +76,6 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
             callback = _AfterEachStep(begin, actions)
             upsampler.fit(dataset, steps_per_epoch=end - begin, verbose=0, callbacks=[callback])
             _validate(experiment, log, end)
-    return start
 
 
 def intervals(start: int, stop: int, every: int) -> Iterator[tuple[int, int]]:
@@ -129,11 +142,14 @@ def _validate(experiment: Experiment, log: Log, step: int) -> None:
     log.examples(step, upsampler, first["low"][0].numpy(), first["high"][0].numpy())
 
 
-def _folder_of_this_worker(run_dir: Path, strategy: tf.distribute.Strategy) -> Path:
-    """Every worker must take part in a save, but only the chief's is the run's."""
+@contextlib.contextmanager
+def _folder_to_write(run_dir: Path, strategy: tf.distribute.Strategy) -> Iterator[Path]:
+    """The run directory for the chief; for others, who must take part in a save, one to forget."""
     if distribution.is_chief(strategy):
-        return run_dir
-    return run_dir / f"worker-{strategy.cluster_resolver.task_id}"
+        yield run_dir
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
 
 
 def _write_versions(folder: Path) -> None:

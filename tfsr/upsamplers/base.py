@@ -77,6 +77,8 @@ class Upsampler(keras.Model):
         """
         super().compile(optimizer=self._training_optimizer)
         self.optimizer.build(self.trainable_variables)
+        # The trackers are means over all replicas already; Keras would add up those of workers.
+        self.distribute_reduction_method = "first"
         self._trackers = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
 
     @property

@@ -1,0 +1,238 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+
+from tfsr import audio_file
+from tfsr.errors import UserError
+
+RATE = 16000
+
+# File name, subtype, and how far decoders may be apart.
+KINDS = [
+    ("a.wav", "PCM_16", 0),
+    ("a.wav", "PCM_24", 0),
+    ("a.wav", "PCM_32", 0),
+    ("a.wav", "PCM_U8", 0),
+    ("a.wav", "FLOAT", 0),
+    ("a.wav", "DOUBLE", 0),
+    ("a.flac", "PCM_S8", 0),
+    ("a.flac", "PCM_16", 0),
+    ("a.flac", "PCM_24", 0),
+    ("a.ogg", "VORBIS", 1e-6),
+    ("a.opus", "OPUS", 0),
+    ("a.mp3", "MPEG_LAYER_III", 2e-6),
+    ("a.aiff", "PCM_16", 0),
+]
+
+
+def tone(samples=RATE // 4, channels=1):
+    phase = np.arange(samples)[:, None] * np.arange(1, channels + 1) * 0.05
+    return (0.4 * np.sin(phase) + 0.01).astype(np.float32)
+
+
+def saved(path, audio, subtype=None, **options):
+    soundfile.write(path, audio, RATE, subtype=subtype, **options)
+    return path
+
+
+def raises(text):
+    return pytest.raises(UserError, match=text)
+
+
+@pytest.mark.parametrize("name, subtype, tolerance", KINDS)
+@pytest.mark.parametrize("channels", [1, 2])
+def test_reads_what_soundfile_reads(tmp_path, name, subtype, tolerance, channels):
+    container = {"format": "OGG"} if name.endswith("opus") else {}
+    path = saved(tmp_path / name, tone(channels=channels), subtype, **container)
+    audio, rate = audio_file.read(path)
+    expected = soundfile.read(path, dtype="float32", always_2d=True)[0]
+    assert rate == RATE
+    assert audio.dtype == np.float32
+    assert audio.shape == expected.shape
+    np.testing.assert_allclose(audio, expected, rtol=0, atol=tolerance)
+    header = audio_file.info(path)
+    assert (header.rate, header.channels, header.subtype) == (RATE, channels, subtype)
+    assert header.samples == len(expected)
+    assert header.seconds == len(expected) / RATE
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+def test_tensorflow_io_decodes_the_usual_kinds(tmp_path, subtype):
+    path = saved(tmp_path / "a.wav", tone(), subtype)
+    assert audio_file._decode_with_tensorflow_io(path, audio_file.info(path)) is not None
+
+
+def test_reads_without_tensorflow_io(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_io", None)
+    path = saved(tmp_path / "a.flac", tone())
+    np.testing.assert_array_equal(audio_file.read(path)[0], soundfile.read(path)[0][:, None])
+
+
+def test_a_chunk_that_tensorflow_io_does_not_know(tmp_path):
+    path = saved(tmp_path / "a.wav", tone())
+    data = path.read_bytes()
+    chunk = b"xtra" + (12).to_bytes(4, "little") + b"twelve bytes"
+    size = (len(data) - 8 + len(chunk)).to_bytes(4, "little")
+    (tmp_path / "b.wav").write_bytes(data[:4] + size + data[8:36] + chunk + data[36:])
+    np.testing.assert_array_equal(audio_file.read(tmp_path / "b.wav")[0], audio_file.read(path)[0])
+
+
+@pytest.mark.parametrize("samples, channels, subtype", [(1, 1, "PCM_16"), (900, 6, "PCM_U8")])
+def test_unusual_files_simply_work(tmp_path, samples, channels, subtype):
+    audio = tone(samples, channels)
+    audio_file.write(tmp_path / "a.wav", audio, RATE, subtype)
+    assert audio_file.info(tmp_path / "a.wav").subtype == subtype
+    again, _ = audio_file.read(tmp_path / "a.wav")
+    assert again.shape == (samples, channels)
+    np.testing.assert_allclose(again, audio, rtol=0, atol=1 / 128)
+
+
+@pytest.mark.parametrize("block", [1000, 1024, 10**6])
+def test_blocks_make_up_the_file(tmp_path, block):
+    path = saved(tmp_path / "a.flac", tone(channels=2))
+    blocks = list(audio_file.blocks(path, block))
+    assert all(len(part) == block for part in blocks[:-1])
+    np.testing.assert_array_equal(np.concatenate(blocks), audio_file.read(path)[0])
+
+
+def bad_files(folder):
+    (folder / "folder.wav").mkdir()
+    (folder / "empty.wav").write_bytes(b"")
+    (folder / "text.wav").write_text("this is no audio\n" * 100)
+    (folder / "headerless.raw").write_bytes(bytes(100))
+    saved(folder / "nothing.wav", np.zeros((0, 1), np.float32))
+    whole = saved(folder / "whole.flac", np.random.default_rng(0).normal(0, 0.1, (RATE, 1)))
+    (folder / "cut.flac").write_bytes(whole.read_bytes()[:9000])
+    for name, value in [("nan.wav", np.nan), ("inf.wav", -np.inf)]:
+        audio = tone(channels=2)
+        audio[3200, 1] = value
+        saved(folder / name, audio, "FLOAT")
+
+
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("missing.wav", "missing.wav: no such file"),
+        ("folder.wav", "folder.wav: is a folder"),
+        ("empty.wav", "empty.wav: is empty"),
+        ("text.wav", "text.wav: cannot be read as audio"),
+        ("headerless.raw", "headerless.raw: cannot be read as audio"),
+        ("nothing.wav", "nothing.wav: holds no samples"),
+        ("cut.flac", "cut.flac: is damaged"),
+        ("nan.wav", "nan.wav: a sample is NaN or infinite, first at 0.200 s"),
+        ("inf.wav", "inf.wav: a sample is NaN or infinite, first at 0.200 s"),
+    ],
+)
+def test_bad_input_is_one_clear_line(tmp_path, name, text):
+    bad_files(tmp_path)
+    for reading in (audio_file.read, lambda path: list(audio_file.blocks(path, 1000))):
+        with raises(text) as error:
+            reading(tmp_path / name)
+        assert "\n" not in str(error.value)
+
+
+def test_blocks_tell_a_bad_header_at_once(tmp_path):
+    with raises("no such file"):
+        audio_file.blocks(tmp_path / "missing.wav", 1000)
+
+
+@pytest.mark.parametrize(
+    "name, subtype", [("a.wav", "PCM_16"), ("a.flac", "PCM_16"), ("a.ogg", "VORBIS")]
+)
+def test_the_usual_subtype(tmp_path, name, subtype):
+    audio_file.write(tmp_path / name, tone(), RATE)
+    assert audio_file.info(tmp_path / name).subtype == subtype
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "PCM_32", "PCM_U8"])
+def test_integers_clip_and_never_wrap(tmp_path, subtype):
+    audio = np.array([[2.0], [-2.0], [1.0], [-1.0], [0.5]], np.float32)
+    audio_file.write(tmp_path / "a.wav", audio, RATE, subtype)
+    again, _ = audio_file.read(tmp_path / "a.wav")
+    np.testing.assert_allclose(again, audio.clip(-1, 1), rtol=0, atol=1 / 127)
+
+
+def test_floats_are_kept_beyond_full_scale(tmp_path):
+    audio = np.array([[2.0], [-3.0]], np.float32)
+    audio_file.write(tmp_path / "a.wav", audio, RATE, "FLOAT")
+    np.testing.assert_array_equal(audio_file.read(tmp_path / "a.wav")[0], audio)
+
+
+def test_minutes_of_vorbis_in_one_piece(tmp_path):
+    audio_file.write(tmp_path / "a.ogg", np.zeros((3_000_000, 2), np.float32), RATE)
+    assert audio_file.info(tmp_path / "a.ogg").samples == 3_000_000
+
+
+def test_a_file_appears_only_when_complete(tmp_path):
+    target = tmp_path / "new" / "a.wav"
+    with audio_file.Writer(target, RATE, 1) as writer:
+        writer.write(tone())
+        assert not target.exists()
+        writer.write(tone())
+    assert [path.name for path in target.parent.iterdir()] == ["a.wav"]
+    assert audio_file.info(target).samples == 2 * len(tone())
+
+
+def test_an_error_leaves_nothing_and_the_old_file(tmp_path):
+    audio_file.write(tmp_path / "a.wav", tone(10), RATE)
+    with pytest.raises(ZeroDivisionError), audio_file.Writer(tmp_path / "a.wav", RATE, 1) as writer:
+        writer.write(tone())
+        raise ZeroDivisionError
+    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
+    assert audio_file.info(tmp_path / "a.wav").samples == 10
+
+
+def test_unwritable_targets(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder.wav").mkdir()
+    for path, text in [
+        (tmp_path / "a.xyz", "extension must be one of"),
+        (tmp_path / "a", "extension must be one of"),
+        (tmp_path / "file" / "a.wav", "a.wav: cannot be written"),
+        (tmp_path / "folder.wav", "there is a folder of that name"),
+    ]:
+        with raises(text):
+            audio_file.write(path, tone(), RATE)
+    with raises("cannot be written"):
+        audio_file.write(tmp_path / "a.flac", tone(), RATE, "FLOAT")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.wav"]
+
+
+FULL_DISK = """
+import resource, sys
+import numpy as np
+from tfsr import audio_file
+resource.setrlimit(resource.RLIMIT_FSIZE, (50000, 50000))
+try:
+    audio_file.write(sys.argv[1], np.zeros((100000, 1), np.float32), 16000)
+except audio_file.UserError as error:
+    print(error)
+assert "tensorflow" not in sys.modules
+"""
+
+
+def test_a_full_disk_is_told(tmp_path):
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path / "a.wav")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "a.wav: cannot be written" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_allowed_subtype():
+    assert audio_file.allowed_subtype("a.wav", "FLOAT") == "FLOAT"
+    assert audio_file.allowed_subtype("a.flac", "FLOAT") == "PCM_16"
+    assert audio_file.allowed_subtype("a.opus", "PCM_16") == "OPUS"
+
+
+def test_find(tmp_path):
+    for name in ["b.WAV", "a/c.flac", "a/.hidden.wav", ".git/d.wav", "notes.txt", "a/e.mp3"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+    found = [path.relative_to(tmp_path).as_posix() for path in audio_file.find(tmp_path)]
+    assert found == ["a/c.flac", "a/e.mp3", "b.WAV"]
+    with raises("no such folder"):
+        audio_file.find(tmp_path / "missing")

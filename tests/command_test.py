@@ -1,0 +1,79 @@
+"""Commands as a shell sees them: help, exit codes, one clear line."""
+
+import subprocess
+import sys
+
+import pytest
+
+VERBS = ("train", "evaluate", "upsample", "export", "prepare", "summarize")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_comes_without_tensorflow(verb):
+    program = (
+        "import runpy, sys\n"
+        "sys.argv = ['tfsr', '--help']\n"
+        "try:\n"
+        f"    runpy.run_module('tfsr.{verb}', run_name='__main__', alter_sys=True)\n"
+        "except SystemExit as end:\n"
+        "    assert end.code == 0, end.code\n"
+        "heavy = {'tensorflow', 'librosa', 'matplotlib', 'scipy'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = run("-c", program)
+    assert done.returncode == 0, done.stderr
+    assert f"python -m tfsr.{verb}" in done.stdout
+    assert "--" in done.stdout
+
+
+def test_tfsr_verb_is_python_m_tfsr_verb():
+    assert run("-m", "tfsr", "train", "--help").stdout == run("-m", "tfsr.train", "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["tfsr", "trian"], "trian"),
+        (["tfsr.train"], "--gin"),
+        (["tfsr.train", "--gni", "x"], "gni"),
+        (["tfsr.train", "configs/audiounet.gin"], "configs/audiounet.gin"),
+        (["tfsr.train", "--gin", "nowhere.gin"], "nowhere.gin"),
+        (["tfsr.train", "--gin", "configs/audiounet.gin", "--gin_param", "FILTRES=1"], "FILTRES"),
+        (["tfsr.train", "--gin", "configs/audiounet.gin", "--data", "/nowhere"], "/nowhere"),
+        (["tfsr.train", "--run_dir", "/nowhere"], "/nowhere"),
+        (["tfsr.summarize"], "--gin"),
+        (["tfsr.summarize", "--run_dir", "/nowhere"], "/nowhere"),
+        (["tfsr.evaluate", "--run_dir", "/nowhere"], "/nowhere"),
+        (
+            ["tfsr.export", "--run_dir", "/nowhere", "--format", "tflite", "--output", "o"],
+            "/nowhere",
+        ),
+        (["tfsr.export", "--run_dir", "/nowhere", "--format", "onnx", "--output", "o"], "onnx"),
+        (["tfsr.upsample", "in.wav", "-o", "out.wav"], "--run_dir"),
+        (["tfsr.prepare"], "SOURCE"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_it(arguments, named, tmp_path):
+    begins_a_run = "--gin" in arguments and arguments[0] == "tfsr.train"
+    done = run("-m", *arguments, *(["--run_dir", str(tmp_path)] if begins_a_run else []))
+    assert done.returncode == 2, done.stderr
+    assert named in done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+
+
+def test_an_unwritable_run_directory_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    flags = ["--gin", "configs/quickstart.gin", "--run_dir", str(tmp_path / "file" / "run")]
+    done = run("-m", "tfsr.train", *flags)
+    assert done.returncode == 2
+    assert str(tmp_path / "file" / "run") in done.stderr
+
+
+def test_summarize_gives_the_published_count():
+    done = run("-m", "tfsr.summarize", "--gin", "configs/audiounet.gin")
+    assert "56,411,394" in done.stdout
+    assert "hop             16 input samples" in done.stdout

@@ -1,0 +1,141 @@
+import os
+
+import numpy as np
+import pytest
+
+from tfsr import audio_file
+from tfsr.errors import UserError
+from tfsr.inference.chunks import upsample_array
+from tfsr.inference.files import upsample_file
+from tfsr.signal.resample import resample
+from tfsr.upsamplers.interpolation import Interpolation
+
+
+@pytest.fixture(scope="module")
+def upsampler() -> Interpolation:
+    return Interpolation(8000, 16000)
+
+
+def sound(samples: int, channels: int) -> np.ndarray:
+    generator = np.random.default_rng(samples)
+    return generator.uniform(-0.4, 0.4, [samples, channels]).astype(np.float32)
+
+
+def left_in(folder) -> list[str]:
+    return sorted(os.listdir(folder))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+@pytest.mark.parametrize("samples", [1, 2, 999, 40_000])
+def test_the_file_is_what_the_array_is(upsampler, tmp_path, samples, channels):
+    low = sound(samples, channels)
+    audio_file.write(tmp_path / "low.wav", low, 8000, "FLOAT")
+    done = upsample_file(upsampler, tmp_path / "low.wav", tmp_path / "high.wav", chunk=7000)
+    high, rate = audio_file.read(tmp_path / "high.wav")
+    assert rate == 16000 and done.samples == len(high) == 2 * samples and not done.was_resampled
+    np.testing.assert_allclose(high, upsample_array(upsampler, low), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [6000, 11_025, 44_100, 48_000])
+def test_other_rates_are_resampled(upsampler, tmp_path, rate):
+    audio = sound(70_001, 2)
+    audio_file.write(tmp_path / "in.wav", audio, rate, "FLOAT")
+    done = upsample_file(upsampler, tmp_path / "in.wav", tmp_path / "out.wav")
+    assert done.was_resampled and (done.source_rate, done.input_rate) == (rate, 8000)
+    low = resample(audio, rate, 8000)
+    high = audio_file.read(tmp_path / "out.wav")[0]
+    assert len(low) == -(-70_001 * 8000 // rate) and len(high) == 2 * len(low)
+    np.testing.assert_allclose(high, upsample_array(upsampler, low), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "source, subtype, target, expected",
+    [
+        ("in.wav", "PCM_U8", "out.wav", "PCM_U8"),
+        ("in.wav", "PCM_24", "out.wav", "PCM_24"),
+        ("in.wav", "DOUBLE", "out.wav", "DOUBLE"),
+        ("in.wav", "PCM_24", "out.flac", "PCM_24"),
+        ("in.wav", "FLOAT", "out.flac", "PCM_16"),
+        ("in.wav", "MS_ADPCM", "out.wav", "PCM_16"),
+        ("in.mp3", None, "out.wav", "PCM_16"),
+        ("in.ogg", "VORBIS", "out.ogg", "VORBIS"),
+    ],
+)
+def test_bits_per_sample_are_kept_where_they_can(
+    upsampler, tmp_path, source, subtype, target, expected
+):
+    audio_file.write(tmp_path / source, sound(4001, 1), 8000, subtype)
+    samples = audio_file.info(tmp_path / source).samples
+    upsample_file(upsampler, tmp_path / source, tmp_path / target)
+    written = audio_file.info(tmp_path / target)
+    assert (written.subtype, written.samples) == (expected, 2 * samples)
+
+
+def test_progress_ends_at_one(upsampler, tmp_path):
+    audio_file.write(tmp_path / "low.wav", sound(5000, 1), 8000)
+    shares = []
+    upsample_file(
+        upsampler, tmp_path / "low.wav", tmp_path / "high.wav", 1000, progress=shares.append
+    )
+    assert shares == sorted(shares) and len(shares) == 5 and shares[-1] == 1
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_bad_sample_is_refused_and_nothing_is_left(upsampler, tmp_path, bad):
+    low = sound(200_000, 1)
+    low[150_000] = bad
+    audio_file.write(tmp_path / "low.wav", low, 8000, "FLOAT")
+    with pytest.raises(UserError, match=r"low\.wav"):
+        upsample_file(upsampler, tmp_path / "low.wav", tmp_path / "high.wav", 8000)
+    assert left_in(tmp_path) == ["low.wav"]
+
+
+def test_nothing_half_written_when_it_breaks_off(upsampler, tmp_path):
+    audio_file.write(tmp_path / "low.wav", sound(50_000, 1), 8000)
+    (tmp_path / "high.wav").write_text("older")
+
+    def interrupt(share: float) -> None:
+        if share > 0.5:
+            assert len(left_in(tmp_path)) == 3
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        upsample_file(
+            upsampler, tmp_path / "low.wav", tmp_path / "high.wav", 5000, progress=interrupt
+        )
+    assert left_in(tmp_path) == ["high.wav", "low.wav"]
+    assert (tmp_path / "high.wav").read_text() == "older"
+
+
+def _text(path):
+    path.write_text("no sound at all")
+
+
+def _empty(path):
+    path.touch()
+
+
+def _no_samples(path):
+    audio_file.write(path, np.zeros([0, 1], np.float32), 8000)
+
+
+def _missing(path):
+    pass
+
+
+@pytest.mark.parametrize("make", [_text, _empty, _no_samples, _missing])
+def test_what_is_no_recording_is_named(upsampler, tmp_path, make):
+    make(tmp_path / "low.wav")
+    before = left_in(tmp_path)
+    with pytest.raises(UserError, match=r"low\.wav"):
+        upsample_file(upsampler, tmp_path / "low.wav", tmp_path / "high.wav")
+    assert left_in(tmp_path) == before
+
+
+@pytest.mark.parametrize("target", ["low.wav/high.wav", "folder.wav", "high.doc"])
+def test_what_cannot_be_written_is_named(upsampler, tmp_path, target):
+    audio_file.write(tmp_path / "low.wav", sound(100, 1), 8000)
+    (tmp_path / "folder.wav").mkdir()
+    with pytest.raises(UserError, match=target):
+        upsample_file(upsampler, tmp_path / "low.wav", tmp_path / target)
+    assert left_in(tmp_path) == ["folder.wav", "low.wav"]

@@ -1,0 +1,248 @@
+"""Writes a corpus as TFRecord shards, so that a run that is stopped goes on where it was.
+
+A shard is written under a temporary name, then renamed, then recorded in a file of its rows; one
+without rows is written again. When all are there, the rows become `manifest.jsonl`. What a shard
+holds follows from the corpus alone, so that the folder is the same however often it was stopped.
+"""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from tfsr.data.prepared import FULL_SCALE, MANIFEST, PCM
+from tfsr.data.recordings import SPLITS, Corpus, Recording
+from tfsr.errors import UserError
+
+SETTINGS = "settings.json"
+SKIPPED = "skipped.txt"
+
+# A TFRecord has 8 bytes of length and 4 of checksum before its data, and a checksum after it.
+_BEFORE_DATA = 12
+_AFTER_DATA = 4
+
+_LOG = logging.getLogger("tfsr")
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A recording, written once, and all the splits that it is in."""
+
+    recording: Recording
+    splits: tuple[str, ...]
+
+
+def prepare(
+    corpus: Corpus,
+    folder: str | os.PathLike,
+    rate: int | None = None,
+    shard_bytes: int = 100_000_000,
+) -> tuple[int, int]:
+    """Write `corpus` to `folder`, or go on with it there.
+
+    Args:
+        corpus: its files are decoded, mixed to mono and stored as 16-bit PCM; louder samples than
+            full scale are clipped. Those that cannot be decoded are skipped with a line each.
+        folder: made when it is missing.
+        rate: Hz to resample to; None keeps every recording's own. Patches are read in place only
+            at the stored rate.
+        shard_bytes: a shard is closed when it has as many.
+
+    Returns:
+        How many recordings the folder holds, and how many files were skipped.
+
+    Raises:
+        UserError: nothing usable, an unwritable folder, or one that holds another preparation.
+    """
+    items = _items(corpus)
+    plan = _plan(items, rate, shard_bytes)
+    folder = Path(folder)
+    try:
+        _begin(folder, _settings(items, rate, shard_bytes))
+        if not (folder / MANIFEST).exists():
+            _write_shards(folder, plan, rate)
+            _finish(folder, corpus.skipped, len(plan))
+        _remove_rows(folder)
+    except (OSError, tf.errors.OpError) as error:
+        reason = getattr(error, "strerror", None) or getattr(error, "message", error)
+        raise UserError(f"{folder}: cannot be written ({reason})") from error
+    return _count(folder / MANIFEST), _count(folder / SKIPPED)
+
+
+def _items(corpus: Corpus) -> list[_Item]:
+    splits: dict[str, list[str]] = {}
+    recordings: dict[str, Recording] = {}
+    for split in SPLITS:
+        for recording in corpus.recordings(split):
+            splits.setdefault(recording.name, []).append(split)
+            recordings[recording.name] = recording
+    return [_Item(recordings[name], tuple(found)) for name, found in splits.items()]
+
+
+def _plan(items: list[_Item], rate: int | None, shard_bytes: int) -> list[list[_Item]]:
+    shards, size = [[]], 0
+    for item in items:
+        if size >= shard_bytes:
+            shards.append([])
+            size = 0
+        shards[-1].append(item)
+        size += item.recording.length(rate or item.recording.rate) * PCM.itemsize
+    return shards
+
+
+def _settings(items: list[_Item], rate: int | None, shard_bytes: int) -> str:
+    listing = [
+        [item.recording.name, item.recording.speaker, item.recording.samples, item.splits]
+        for item in items
+    ]
+    digest = hashlib.sha256(json.dumps(listing).encode()).hexdigest()
+    values = {"rate": rate, "shard_bytes": shard_bytes, "recordings_sha256": digest}
+    return json.dumps(values, indent=2) + "\n"
+
+
+def _begin(folder: Path, settings: str) -> None:
+    """Claim the folder for these settings, or see that it is theirs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / SETTINGS
+    if not path.exists():
+        _write_text(path, settings)
+    elif path.read_text() != settings:
+        raise UserError(
+            f"{folder}: holds another preparation (other files, splits or --rate); "
+            "choose another folder or remove it"
+        )
+
+
+def _write_shards(folder: Path, plan: list[list[_Item]], rate: int | None) -> None:
+    total = sum(map(len, plan))
+    with (
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+        tqdm(total=total, unit="file", desc="preparing", smoothing=0) as progress,
+    ):
+        for number, items in enumerate(plan):
+            if not _rows_path(folder, number).exists():
+                _write_shard(folder, number, items, rate, pool, progress)
+            else:
+                progress.update(len(items))
+
+
+def _write_shard(
+    folder: Path,
+    number: int,
+    items: list[_Item],
+    rate: int | None,
+    pool: ThreadPoolExecutor,
+    progress: tqdm,
+) -> None:
+    name = f"audio-{number:05d}.tfrecord"
+    part = folder / f".{name}.part"
+    rows, position = [], 0
+    with tf.io.TFRecordWriter(str(part)) as writer:
+        for item, pcm in zip(items, pool.map(lambda item: _pcm(item, rate), items), strict=True):
+            progress.update()
+            if isinstance(pcm, UserError):
+                progress.clear()
+                _LOG.warning("skipped: %s", pcm)
+                rows.append({"name": item.recording.name, "skipped": str(pcm)})
+                continue
+            stored_rate = rate or item.recording.rate
+            data, offset = _example(item.recording, pcm, stored_rate)
+            writer.write(data)
+            place = {"shard": name, "offset": position + _BEFORE_DATA + offset}
+            rows += _rows(item, len(pcm), stored_rate, place)
+            position += _BEFORE_DATA + len(data) + _AFTER_DATA
+    os.replace(part, folder / name)
+    _write_text(_rows_path(folder, number), _lines(rows))
+
+
+def _pcm(item: _Item, rate: int | None) -> np.ndarray | UserError:
+    """16-bit samples, or what is wrong with the file: it travels as a value between threads."""
+    try:
+        audio = item.recording.read(rate or item.recording.rate)
+    except UserError as error:
+        return error
+    return np.clip(np.round(audio * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(PCM)
+
+
+def _example(recording: Recording, pcm: np.ndarray, rate: int) -> tuple[bytes, int]:
+    """A serialized `tf.train.Example`, and at which of its bytes the PCM begins."""
+    features = {
+        "audio": _bytes_feature(pcm.tobytes()),
+        "name": _bytes_feature(recording.name.encode()),
+        "rate": tf.train.Feature(int64_list=tf.train.Int64List(value=[rate])),
+        "speaker": _bytes_feature(recording.speaker.encode()),
+    }
+    data = _serialize(features)
+    # Deterministic serialization sorts by key: the PCM ends where the other features begin.
+    audio = features.pop("audio").bytes_list.value[0]
+    others = len(tf.train.Features(feature=features).SerializeToString(deterministic=True))
+    offset = len(data) - others - len(audio)
+    if data[offset : offset + len(audio)] != audio:
+        raise AssertionError("tf.train.Example is not laid out as expected")
+    return data, offset
+
+
+def _serialize(features: dict[str, tf.train.Feature]) -> bytes:
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    return example.SerializeToString(deterministic=True)
+
+
+def _bytes_feature(value: bytes) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+
+def _rows(item: _Item, samples: int, rate: int, place: dict) -> list[dict]:
+    recording = item.recording
+    row = {"name": recording.name, "speaker": recording.speaker, "seconds": samples / rate}
+    row |= {"rate": rate, "samples": samples, **place}
+    return [row | {"split": split} for split in item.splits]
+
+
+def _finish(folder: Path, skipped: list[tuple[str, str]], shards: int) -> None:
+    rows = [row for number in range(shards) for row in _read_rows(folder, number)]
+    kept = [row for row in rows if "skipped" not in row]
+    reasons = [reason for _, reason in skipped]
+    reasons += [row["skipped"] for row in rows if "skipped" in row]
+    if not kept:
+        for path in [*folder.glob("audio-*.tfrecord"), folder / SETTINGS]:
+            path.unlink()
+        _remove_rows(folder)
+        raise UserError(f"{folder}: nothing written, not one recording could be decoded")
+    if reasons:
+        _write_text(folder / SKIPPED, "".join(f"{reason}\n" for reason in reasons))
+    _write_text(folder / MANIFEST, _lines(kept))
+
+
+def _rows_path(folder: Path, number: int) -> Path:
+    return folder / f".rows-{number:05d}.jsonl"
+
+
+def _read_rows(folder: Path, number: int) -> list[dict]:
+    return [json.loads(line) for line in _rows_path(folder, number).read_text().splitlines()]
+
+
+def _remove_rows(folder: Path) -> None:
+    for path in folder.glob(".rows-*.jsonl*"):
+        path.unlink()
+
+
+def _lines(rows: Iterable[dict]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def _write_text(path: Path, text: str) -> None:
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text)
+    os.replace(part, path)
+
+
+def _count(path: Path) -> int:
+    return len(path.read_text().splitlines()) if path.exists() else 0
