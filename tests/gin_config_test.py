@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import gin
 import pytest
 
@@ -55,6 +58,23 @@ def test_a_macro_that_nothing_reads_is_refused(settings, tmp_path):
     (tmp_path / "typo.gin").write_text(f"include '{AUDIOUNET}'\nSTEP = 9\n")
     with pytest.raises(UserError, match="STEP is set but nothing reads it"):
         gin_config.experiment([str(tmp_path / "typo.gin")], settings)
+
+
+def switches() -> list[str]:
+    """The settings that the header of the configuration offers."""
+    header = (Path(__file__).parents[1] / AUDIOUNET).read_text().partition("\n\n")[0]
+    return re.findall(r"^#   ((?:\w+\.)*\w+ = .+?)(?:  .*)?$", header, re.MULTILINE)
+
+
+@pytest.mark.parametrize("switch", switches())
+def test_every_switch_of_the_header_is_accepted(settings, switch):
+    settings = [s for s in settings if s.partition(" =")[0] != switch.partition(" =")[0]]
+    built = gin_config.experiment([AUDIOUNET], [*settings, switch])
+    assert built.upsampler.ratio == 2
+
+
+def test_the_header_offers_the_ablations():
+    assert len(switches()) >= 13
 
 
 def test_a_missing_file_is_named():

@@ -22,6 +22,7 @@ ONE_PLACE = {
     "soundfile": {"audio_file.py"},
     "tensorflow_probability": {"layers/bijectors.py"},
     "tflite_support": {"export/metadata.py"},
+    "tensorflow_lite_support": {"export/metadata.py"},
     "gin": {"gin_config.py"},
 }
 FILES = sorted(ROOT.rglob("*.py"))

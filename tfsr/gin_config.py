@@ -93,10 +93,17 @@ def _parse(gin_files: Sequence[str], bindings: Sequence[str]) -> None:
     gin.clear_config()
     for path in gin_files:
         _parse_one(gin.parse_config_file, path)
+    imports = _imports()
     for binding in bindings:
         _refuse_new_macro(binding)
-        _parse_one(gin.parse_config, binding)
+        _parse_one(lambda text: gin.parse_config(imports + text), binding)
     gin.finalize()
+
+
+def _imports() -> str:
+    """What the files have imported: gin wants it again for a binding to name it."""
+    lines = gin.config_str().splitlines(keepends=True)
+    return "".join(line for line in lines if line.startswith(("from ", "import ")))
 
 
 def _parse_one(parse: Callable[[str], object], source: str) -> None:

@@ -2,6 +2,8 @@
 
     python -m tfsr.summarize --gin configs/audiounet.gin
     python -m tfsr.summarize --run_dir runs/quickstart
+
+Parameters, multiply-adds per second of audio, receptive field, hop and memory.
 """
 
 from absl import flags

@@ -1,0 +1,118 @@
+import os
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfsr.errors import UserError
+from tfsr.export import metadata
+from tfsr.export.tflite import Interpreter, export_tflite
+
+
+@pytest.fixture(scope="module", params=["unet", "drawing"])
+def exported(request, upsamplers, tmp_path_factory):
+    path = tmp_path_factory.mktemp(request.param) / "deep" / "voice.tflite"
+    export_tflite(upsamplers[request.param], path)
+    return upsamplers[request.param], path
+
+
+def operations(path) -> set[str]:
+    details = tf.lite.Interpreter(model_path=str(path))._get_ops_details()
+    return {operation["op_name"] for operation in details}
+
+
+def test_equals_keras(exported, assert_equal):
+    upsampler, path = exported
+    assert_equal(upsampler, Interpreter(path))
+
+
+def test_more_threads_change_nothing(exported, assert_equal):
+    upsampler, path = exported
+    assert_equal(upsampler, Interpreter(path, threads=2))
+
+
+def test_only_operations_that_are_built_in(exported):
+    found = operations(exported[1])
+    assert {"RESHAPE", "CONV_2D"} <= found
+    assert not {name for name in found if name.startswith("Flex") or name == "CUSTOM"}
+
+
+def test_resizable_without_signatures_too(upsamplers, tmp_path):
+    upsampler, path = upsamplers["unet"], tmp_path / "voice.tflite"
+    export_tflite(upsampler, path)
+    interpreter = tf.lite.Interpreter(model_path=str(path))
+    place = interpreter.get_input_details()[0]
+    assert place["shape_signature"].tolist() == [-1, -1]
+    interpreter.resize_tensor_input(place["index"], [1, 55])
+    interpreter.allocate_tensors()
+    low = np.random.default_rng(0).uniform(-1, 1, [1, 55]).astype(np.float32)
+    interpreter.set_tensor(place["index"], low)
+    interpreter.invoke()
+    high = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    np.testing.assert_allclose(high, upsampler.upsample(low), rtol=0, atol=1e-4)
+
+
+def test_float16(upsamplers, exported, tmp_path, assert_equal):
+    upsampler, full = exported
+    kept = upsampler.get_weights()
+    half = tmp_path / "half.tflite"
+    try:
+        # Weights that float16 holds: what is left is the rounding of the spline's own kernel.
+        upsampler.set_weights([value.astype(np.float16).astype(np.float32) for value in kept])
+        export_tflite(upsampler, half, float16=True)
+        assert_equal(upsampler, Interpreter(half), tolerance=1e-4)
+    finally:
+        upsampler.set_weights(kept)
+    assert "DEQUANTIZE" in operations(half)
+    if upsampler is upsamplers["unet"]:
+        assert os.path.getsize(half) < 0.65 * os.path.getsize(full)
+
+
+def test_float16_of_any_weights_is_near(upsamplers, tmp_path):
+    upsampler, path = upsamplers["unet"], tmp_path / "half.tflite"
+    export_tflite(upsampler, path, float16=True)
+    low = np.random.default_rng(0).uniform(-0.5, 0.5, [2, 3001]).astype(np.float32)
+    expected = upsampler.upsample(low).numpy()
+    error = Interpreter(path)(low) - expected
+    assert np.mean(error**2) < 1e-6 * np.mean(expected**2)
+
+
+def test_metadata(exported):
+    upsampler, path = exported
+    found = metadata.read(path.read_bytes())
+    high = upsampler.output_rate
+    assert found.name.decode() == f"tfsr 8000 to {high} Hz"
+    assert b"8000 Hz" in found.description and b"above 4000 Hz" in found.description
+    assert found.version and found.author and found.license.startswith(b"Apache-2.0")
+    (graph,) = found.subgraphMetadata
+    details = tf.lite.Interpreter(model_path=str(path)).get_input_details()
+    places = ["noise" if len(place["shape"]) == 3 else "audio" for place in details]
+    assert [tensor.name.decode() for tensor in graph.inputTensorMetadata] == places
+    audio = graph.inputTensorMetadata[places.index("audio")].content.contentProperties
+    assert (audio.sampleRate, audio.channels) == (8000, 1)
+    (output,) = graph.outputTensorMetadata
+    assert output.name == b"audio" and output.content.contentProperties.sampleRate == high
+
+
+def test_what_is_not_built_in_is_named_and_nothing_is_left(upsamplers, tmp_path, capfd):
+    with pytest.raises(UserError, match=r"foreign.*Erfinv.*--format saved_model") as raised:
+        export_tflite(upsamplers["foreign"], tmp_path / "voice.tflite")
+    assert "\n" not in str(raised.value)
+    assert "Erfinv" not in capfd.readouterr().err
+    assert os.listdir(tmp_path) == []
+
+
+def test_replaces_an_older_file(upsamplers, tmp_path):
+    (tmp_path / "voice.tflite").write_text("older")
+    export_tflite(upsamplers["drawing"], tmp_path / "voice.tflite")
+    assert os.listdir(tmp_path) == ["voice.tflite"]
+    assert (tmp_path / "voice.tflite").read_bytes()[4:8] == b"TFL3"
+
+
+@pytest.mark.parametrize("name", ["folder", "file/voice.tflite"])
+def test_unwritable(upsamplers, tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match=name):
+        export_tflite(upsamplers["drawing"], tmp_path / name)
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]

@@ -1,0 +1,1 @@
+"""Trained upsamplers for use without tfsr: SavedModel and TensorFlow Lite."""

@@ -1,0 +1,55 @@
+"""Files and folders that appear under their name only when they are complete."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from tfsr.errors import UserError
+
+
+@contextlib.contextmanager
+def new_folder(path: str | os.PathLike) -> Iterator[Path]:
+    """A folder beside `path` to write into; it becomes `path` at the end, or is removed.
+
+    Raises:
+        UserError: `path` is there already and is no empty folder, or it cannot be written.
+    """
+    path = Path(path)
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        raise UserError(f"{path}: already there; remove it or choose another --output")
+    with _beside(path) as part:
+        part.mkdir()
+        yield part
+        os.replace(part, path)
+
+
+@contextlib.contextmanager
+def new_file(path: str | os.PathLike) -> Iterator[Path]:
+    """A file beside `path` to write to; it becomes `path` at the end, or is removed.
+
+    Raises:
+        UserError: `path` is a folder, or it cannot be written.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; give a file name")
+    with _beside(path) as part:
+        yield part
+        os.replace(part, path)
+
+
+@contextlib.contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+    finally:
+        if part.is_dir():
+            shutil.rmtree(part)
+        elif part.exists():
+            part.unlink()
