@@ -41,8 +41,11 @@ class Waveforms:
         try:
             self._whole(recording)
         except UserError as error:
-            self._broken.add(recording.name)
-            _LOG.warning("skipped: %s", error)
+            with self._lock:
+                told = recording.name in self._broken
+                self._broken.add(recording.name)
+            if not told:
+                _LOG.warning("skipped: %s", error)
             return False
         return True
 
