@@ -73,6 +73,16 @@ def test_an_unwritable_run_directory_is_named(tmp_path):
     assert str(tmp_path / "file" / "run") in done.stderr
 
 
+def test_a_corpus_without_one_usable_file_leaves_nothing_behind(tmp_path):
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "a.wav").write_text("this is no audio")
+    flags = ["--gin", "configs/quickstart.gin", "--data", str(tmp_path / "corpus")]
+    done = run("-m", "tfsr.train", *flags, "--run_dir", str(tmp_path / "run"))
+    assert done.returncode == 2
+    assert "no usable recording (1 unusable audio files)" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "run").exists()
+
+
 def test_summarize_gives_the_published_count():
     done = run("-m", "tfsr.summarize", "--gin", "configs/audiounet.gin")
     assert "56,411,394" in done.stdout

@@ -7,6 +7,7 @@ the library is decorated or registered, and a name that does not exist is refuse
 import ast
 import os
 import re
+import sys
 import tokenize
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,9 @@ import tfsr
 from tfsr.errors import UserError
 from tfsr.training.checkpoints import restore
 from tfsr.training.experiment import Experiment
+
+# A clone of the project, and an installed package.
+_CONFIGS_LIE_IN = (Path(tfsr.__file__).parents[1], Path(sys.prefix, "share", "tfsr"))
 
 # Gin's other reader takes the folder of "configs/x.gin" for a Python package, and where there is
 # none it fails, or says so on the terminal.
@@ -39,8 +43,7 @@ def experiment(gin_files: Sequence[str], bindings: Sequence[str]) -> Experiment:
     Raises:
         UserError: a file is missing, or a name or value in it is wrong; the message names it.
     """
-    package = Path(tfsr.__file__).parent
-    for folder in (package.parent, package):
+    for folder in _CONFIGS_LIE_IN:
         gin.add_config_file_search_path(str(folder))
     _parse(gin_files, bindings)
     keras.utils.set_random_seed(_macros().get("SEED", 0))

@@ -39,14 +39,17 @@ def main(positional: list[str]) -> None:
     with strategy.scope():
         experiment = gin_config.experiment(files, _bindings())
         experiment.upsampler.initialize()
+    described = experiment.data.corpus.describe()
     if distribution.is_chief(strategy):
         gin_config.write_operative_config(run_dir)
-    print(f"run directory {run_dir}; {experiment.data.corpus.describe()}", flush=True)
+    print(f"run directory {run_dir}; {described}", flush=True)
     print(cost.announcement(experiment), flush=True)
     start = loop.train(experiment, run_dir, strategy)
     if start == experiment.steps:
         print(f"{run_dir} already stands at step {start}; give --gin_param STEPS=... to go on")
-    if _EVALUATE.value and distribution.is_chief(strategy):
+    if not experiment.data.recordings("test"):
+        print(f"{experiment.data.corpus.name} holds nothing out for a test: nothing to evaluate")
+    elif _EVALUATE.value and distribution.is_chief(strategy):
         evaluate_run(experiment, run_dir)
 
 

@@ -1,6 +1,7 @@
 """Measure tfsr on this machine and write the table of docs/benchmarks.md.
 
-    python tools/benchmark.py --gin configs/quickstart.gin --output docs/benchmarks.md
+    python tools/benchmark.py --output docs/benchmarks.md \
+        --gin configs/quickstart.gin --gin configs/audiounet.gin:BATCH=1
 
 Each figure comes from a process of its own, so that threads, memory and start-up do not mix. The
 ratios that matter (pipeline to network, two threads to one) are taken in the same minute.
@@ -17,19 +18,25 @@ import sys
 import time
 from pathlib import Path
 
+from tfsr import command
+
 COMMANDS = ("train", "evaluate", "upsample", "export", "prepare", "summarize")
-WARM_UP = 3
+WARM_UP = 2
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--gin", action="append", required=True, help="configuration; may repeat")
-    parser.add_argument("--steps", type=int, default=40, help="training steps that are timed")
-    parser.add_argument("--seconds", type=float, default=20, help="audio that is upsampled")
+    parser.add_argument(
+        "--gin", action="append", required=True, help="FILE[:SETTING...]; may repeat"
+    )
+    parser.add_argument("--steps", type=int, default=40, help="training steps timed at most")
+    parser.add_argument("--train_seconds", type=float, default=60, help="and for so long at most")
+    parser.add_argument("--seconds", type=float, default=10, help="audio that is upsampled")
     parser.add_argument("--output", help="write the page there instead of printing it")
     parser.add_argument("--measure", choices=sorted(MEASURES), help=argparse.SUPPRESS)
     parser.add_argument("--threads", type=int, default=0, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    command.quiet_tensorflow()
     if arguments.measure:
         print(json.dumps(MEASURES[arguments.measure](arguments)))
         return
@@ -43,14 +50,14 @@ def report(arguments: argparse.Namespace) -> str:
     """The page, after all measurements."""
     sections = [heading(), "## Start-up\n", start_up_table()]
     for gin in arguments.gin:
-        sections += [f"## {Path(gin).stem}\n", configuration_table(gin, arguments)]
+        sections += [f"## `{gin}`\n", configuration_table(gin, arguments)]
     return "\n".join(sections)
 
 
 def heading() -> str:
-    command = " ".join(["python", *sys.argv])
+    made_by = " ".join(["python", *sys.argv])
     return (
-        f"# Benchmarks\n\nMade by `{command}` on {datetime.date.today()}: {cpu_name()}, "
+        f"# Benchmarks\n\nMade by `{made_by}` on {datetime.date.today()}: {cpu_name()}, "
         f"{os.cpu_count()} cores, Python {platform.python_version()}. "
         "Real-time factor: seconds of computing for one second of audio.\n"
     )
@@ -65,14 +72,14 @@ def cpu_name() -> str:
 
 def start_up_table() -> str:
     rows = []
-    for command in COMMANDS:
+    for verb in COMMANDS:
         start = time.perf_counter()
         subprocess.run(
-            [sys.executable, "-m", f"tfsr.{command}", "--help"],
+            [sys.executable, "-m", f"tfsr.{verb}", "--help"],
             check=True,
             stdout=subprocess.DEVNULL,
         )
-        rows.append([f"`python -m tfsr.{command} --help`", f"{time.perf_counter() - start:.2f} s"])
+        rows.append([f"`python -m tfsr.{verb} --help`", f"{time.perf_counter() - start:.2f} s"])
     return table(["command", "time"], rows)
 
 
@@ -82,8 +89,8 @@ def configuration_table(gin: str, arguments: argparse.Namespace) -> str:
     one, two = (measure("upsampling", gin, arguments, threads) for threads in (1, 2))
     rows = [
         ["pipeline alone, decoded recordings in memory", f"{data['patches_per_s']:.0f} patches/s"],
-        ["training", f"{training['steps_per_s']:.2f} steps/s of {training['batch']} patches"],
-        ["  the same in patches", f"{training['steps_per_s'] * training['batch']:.0f} patches/s"],
+        ["training", f"{training['steps_per_s']:.3g} steps/s of {training['batch']} patches"],
+        ["  the same in patches", f"{training['steps_per_s'] * training['batch']:.3g} patches/s"],
         ["  share of a step spent waiting for data", f"{training['waiting']:.1%}"],
         ["  peak memory", f"{training['peak_mb']:.0f} MB"],
         ["upsampling, 1 thread", f"real-time factor {one['real_time_factor']:.4f}"],
@@ -100,38 +107,45 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 def measure(name: str, gin: str, arguments: argparse.Namespace, threads: int = 0) -> dict:
     """Run one measurement in a process of its own."""
-    flags = {"gin": gin, "steps": arguments.steps, "seconds": arguments.seconds}
-    flags |= {"measure": name, "threads": threads}
-    command = [sys.executable, __file__, *(f"--{key}={value}" for key, value in flags.items())]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    kept = {key: getattr(arguments, key) for key in ("steps", "train_seconds", "seconds")}
+    flags = kept | {"gin": gin, "measure": name, "threads": threads}
+    program = [sys.executable, __file__, *(f"--{key}={value}" for key, value in flags.items())]
+    done = subprocess.run(program, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def pipeline(arguments: argparse.Namespace) -> dict:
+    data = experiment(arguments).data
     from tfsr.data.pipeline import patches_per_second
 
-    data = experiment(arguments).data
-    patches_per_second(data, arguments.steps)
     return {"patches_per_s": patches_per_second(data, arguments.steps)}
 
 
 def training(arguments: argparse.Namespace) -> dict:
-    upsampler, data = (built := experiment(arguments)).upsampler, built.data
+    import tensorflow as tf
+
+    built = experiment(arguments)
+    upsampler, data = built.upsampler, built.data
     upsampler.initialize()
     upsampler.compile()
-    step = upsampler.make_train_function()
+    step = tf.function(upsampler.train_step)
     batches = iter(data.batches(0, WARM_UP + arguments.steps))
     for _ in range(WARM_UP):
-        step(iter([next(batches)]))
-    start, waiting = time.perf_counter(), 0.0
-    for _ in range(arguments.steps):
+        step(next(batches))
+    start, waiting, done = time.perf_counter(), 0.0, 0
+    while done < arguments.steps and time.perf_counter() - start < arguments.train_seconds:
         asked = time.perf_counter()
         batch = next(batches)
         waiting += time.perf_counter() - asked
-        {name: float(value) for name, value in step(iter([batch])).items()}
+        step(batch)["loss"].numpy()
+        done += 1
     seconds = time.perf_counter() - start
-    rate = arguments.steps / seconds
-    return {"steps_per_s": rate, "batch": data.batch, "waiting": waiting / seconds, **peak()}
+    return {
+        "steps_per_s": done / seconds,
+        "batch": data.batch,
+        "waiting": waiting / seconds,
+        **peak(),
+    }
 
 
 def upsampling(arguments: argparse.Namespace) -> dict:
@@ -152,10 +166,10 @@ def upsampling(arguments: argparse.Namespace) -> dict:
 
 
 def experiment(arguments: argparse.Namespace):
-    from tfsr import command, gin_config
+    from tfsr import gin_config
 
-    command.quiet_tensorflow()
-    return gin_config.experiment(arguments.gin, [])
+    file, *settings = arguments.gin[0].split(":")
+    return gin_config.experiment([file], settings)
 
 
 def peak() -> dict:

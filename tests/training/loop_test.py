@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import tensorflow as tf
 
 from tfsr.training.loop import intervals
 
@@ -82,6 +83,29 @@ def test_goes_on_to_more_steps_from_the_run_directory_alone(recordings, tmp_path
     more = [sys.executable, "-m", "tfsr.train", f"--run_dir={tmp_path / 'run'}", "--noevaluate"]
     subprocess.run([*more, "--gin_param=STEPS=5"], check=True, capture_output=True)
     assert [line[0] for line in lines(tmp_path / "run")[1:]] == ["1", "2", "3", "4", "5"]
+
+
+def test_pictures_and_sounds_are_logged_at_each_validation(recordings, tmp_path):
+    subprocess.run(command(recordings, tmp_path, "STEPS = 8"), check=True, **SILENT)
+    (events,) = (tmp_path / "logs").glob("events.*")
+    tags = {
+        value.tag
+        for event in tf.compat.v1.train.summary_iterator(str(events))
+        for value in event.summary.value
+    }
+    assert {"losses/loss", "losses/rmse", "validation/loss"} <= tags
+    assert {"low, estimate, high", "low", "estimate", "high"} <= tags
+
+
+def test_a_corpus_too_small_to_hold_anything_out_trains_all_the_same(tmp_path):
+    (tmp_path / "one").mkdir()
+    soundfile.write(
+        tmp_path / "one" / "a.wav", np.random.default_rng(0).normal(0, 0.1, 9000), 16000
+    )
+    flags = command(tmp_path / "one", tmp_path / "run", "STEPS = 2")[:-1]
+    done = subprocess.run(flags, check=True, capture_output=True, text=True)
+    assert "nothing to evaluate" in done.stdout
+    assert len(lines(tmp_path / "run")) == 3
 
 
 def test_other_settings_in_the_same_run_directory_are_refused(recordings, tmp_path):

@@ -19,7 +19,7 @@ def announcement(experiment: Experiment) -> str:
     seconds = step_seconds(experiment)
     text += f"; no GPU: a step costs about {seconds:.2g} s here, all {_words(seconds * steps)}"
     if seconds * steps > 3600:
-        text += ". Recipes for a CPU: configs/quickstart.gin and configs/small"
+        text += "; configs/quickstart.gin is a recipe for a CPU"
     return text
 
 

@@ -75,7 +75,8 @@ def _fit(
             )
             callback = _AfterEachStep(begin, actions)
             upsampler.fit(dataset, steps_per_epoch=end - begin, verbose=0, callbacks=[callback])
-            _validate(experiment, log, end)
+            if data.recordings("validation"):
+                _validate(experiment, log, end)
 
 
 def intervals(start: int, stop: int, every: int) -> Iterator[tuple[int, int]]:
