@@ -57,10 +57,10 @@ def test_float16(upsamplers, exported, tmp_path, assert_equal):
     kept = upsampler.get_weights()
     half = tmp_path / "half.tflite"
     try:
-        # Weights that float16 holds: what is left is the rounding of the spline's own kernel.
+        # Weights that float16 holds, as it does the two parts of the spline's kernel.
         upsampler.set_weights([value.astype(np.float16).astype(np.float32) for value in kept])
         export_tflite(upsampler, half, float16=True)
-        assert_equal(upsampler, Interpreter(half), tolerance=1e-4)
+        assert_equal(upsampler, Interpreter(half), tolerance=1e-5)
     finally:
         upsampler.set_weights(kept)
     assert "DEQUANTIZE" in operations(half)

@@ -13,6 +13,7 @@ from tfsr.data.slots import Slots, slot_of
 from tfsr.data.waveforms import Waveforms
 from tfsr.degradation.base import Degradation
 from tfsr.errors import UserError
+from tfsr.signal.resample import whole_ratio
 
 # Which of the independent sequences of random numbers a generator is for.
 _TRAIN_STREAM = 0
@@ -62,12 +63,12 @@ class Patches:
         gain: tuple[float, float] | None = None,
         validation_patches: int = 64,
     ):
-        _check(input_rate, output_rate, patch, batch, seed)
+        self.ratio = whole_ratio(output_rate, input_rate)
+        _check(self.ratio, patch, batch, seed)
         self.corpus = corpus
         self.degradation = degradation
         self.input_rate = input_rate
         self.output_rate = output_rate
-        self.ratio = output_rate // input_rate
         self.patch = patch
         self.batch = batch
         self.seed = seed
@@ -227,12 +228,7 @@ def patches_per_second(patches: Patches, steps: int) -> float:
     return steps * patches.batch / (time.perf_counter() - began)
 
 
-def _check(input_rate: int, output_rate: int, patch: int, batch: int, seed: int) -> None:
-    if input_rate < 1 or output_rate % input_rate:
-        raise UserError(
-            f"output_rate {output_rate} must be a whole multiple of input_rate {input_rate}"
-        )
-    ratio = output_rate // input_rate
+def _check(ratio: int, patch: int, batch: int, seed: int) -> None:
     if patch < ratio or patch % ratio:
         raise UserError(f"Patches.patch is {patch}; it must be a multiple of the ratio {ratio}")
     if batch < 1:

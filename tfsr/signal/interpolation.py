@@ -19,6 +19,9 @@ from tfsr.errors import UserError
 # it is 4e-12, so that even the cubically growing continuation of "not_a_knot" may end there.
 _SPLINE_REACH = 20
 
+# float16 has 11 significant bits.
+_FINE = 2.0**11
+
 
 @dataclass(frozen=True)
 class Spline:
@@ -52,7 +55,8 @@ class Spline:
         if ratio == 1:
             return low
         extended = tf.expand_dims(self._extend(low), -1)
-        between = tf.nn.conv1d(extended, _spline_kernel(ratio), stride=1, padding="VALID")
+        coarse, fine = (tf.nn.conv1d(extended, k, 1, "VALID") for k in _spline_kernel(ratio))
+        between = coarse + fine / _FINE
         return _interleave(tf.concat([tf.expand_dims(low, -1), between], axis=-1))
 
     def _extend(self, low: tf.Tensor) -> tf.Tensor:
@@ -115,11 +119,19 @@ def _interleave(phases: tf.Tensor) -> tf.Tensor:
 
 
 @functools.lru_cache
-def _spline_kernel(ratio: int) -> np.ndarray:
-    """Convolution kernel [taps, 1, ratio - 1] for the points between the samples."""
+def _spline_kernel(ratio: int) -> tuple[np.ndarray, np.ndarray]:
+    """Convolution kernel [taps, 1, ratio - 1] for the points between the samples, in two parts.
+
+    The kernel is coarse + fine / _FINE to the precision of float32, and float16 holds both parts:
+    in an exported file with weights of half the size, one rounded kernel would be 79 dB below the
+    signal off, more than the rounded network.
+    """
     positions = np.arange(1, ratio) / ratio
     samples = np.arange(-_SPLINE_REACH, _SPLINE_REACH + 1)
-    return np.float32(_cardinal_spline(positions - samples[:, np.newaxis]))[:, np.newaxis]
+    kernel = _cardinal_spline(positions - samples[:, np.newaxis])[:, np.newaxis]
+    coarse = kernel.astype(np.float16).astype(np.float64)
+    fine = ((kernel - coarse) * _FINE).astype(np.float16)
+    return coarse.astype(np.float32), fine.astype(np.float32)
 
 
 def _cardinal_spline(position: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ def announcement(experiment: Experiment) -> str:
     if tf.config.list_physical_devices("GPU"):
         return text
     seconds = step_seconds(experiment)
-    text += f"; no GPU: a step costs about {seconds:.2g} s here, all {_words(seconds * steps)}"
+    text += f"; no GPU: a step costs about {seconds:.3g} s here, all {_words(seconds * steps)}"
     if seconds * steps > 3600:
         text += "; configs/quickstart.gin is a recipe for a CPU"
     return text
