@@ -31,7 +31,7 @@ def main(positional: list[str]) -> None:
     run_dir = _run_dir()
     from tfsr import gin_config
     from tfsr.evaluation.evaluate import evaluate_run
-    from tfsr.training import cost, distribution, loop
+    from tfsr.training import checkpoints, cost, distribution, loop
 
     distribution.make_cpu_deterministic()
     strategy = distribution.strategy()
@@ -50,6 +50,7 @@ def main(positional: list[str]) -> None:
     if not experiment.data.recordings("test"):
         print(f"{experiment.data.corpus.name} holds nothing out for a test: nothing to evaluate")
     elif _EVALUATE.value and distribution.is_chief(strategy):
+        checkpoints.restore(experiment.upsampler, run_dir)  # what every later command will see
         evaluate_run(experiment, run_dir)
 
 
