@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "tfsr"
 FLOORS = [
     {"errors"},
-    {"audio_file", "plot", "signal"},
+    {"audio_file", "complete", "plot", "signal"},
     {"degradation", "losses", "layers"},
     {"data", "networks"},
     {"upsamplers"},

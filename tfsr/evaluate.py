@@ -33,6 +33,7 @@ def main(positional: list[str]) -> None:
     from pathlib import Path
 
     from tfsr import gin_config
+    from tfsr.complete import write_text
     from tfsr.evaluation import protocols, report
     from tfsr.evaluation.evaluate import evaluate_run
 
@@ -48,7 +49,7 @@ def main(positional: list[str]) -> None:
         page=_PAGE.value and Path(_PAGE.value),
     )
     if _JSON.value:
-        report.write(Path(_JSON.value), results.to_json())
+        write_text(_JSON.value, results.to_json())
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import gin
 import tf_keras as keras
 
 import tfsr
+from tfsr.complete import write_text
 from tfsr.errors import UserError
 from tfsr.training.checkpoints import restore
 from tfsr.training.experiment import Experiment
@@ -82,14 +83,9 @@ def write_operative_config(run_dir: Path) -> None:
     if path.exists():
         _refuse_other_settings(path, config)
     try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-        beside = path.with_suffix(".part")
-        beside.write_text(config)
-        os.replace(beside, path)
-    except OSError as error:
-        raise UserError(
-            f"{run_dir}: cannot be written ({error.strerror}); give another --run_dir"
-        ) from error
+        write_text(path, config)
+    except UserError as error:
+        raise UserError(f"{error}; give another --run_dir") from error
 
 
 def _parse(gin_files: Sequence[str], bindings: Sequence[str]) -> None:

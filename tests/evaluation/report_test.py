@@ -112,20 +112,6 @@ class TestWritePage:
         assert path == tmp_path / "a" / "b" / "index.html"
         assert os.listdir(path.parent) == ["index.html"]
 
-    def test_old_page_stays_until_the_new_one_is_whole(self, tmp_path, monkeypatch):
-        path = tmp_path / "index.html"
-        report.write(path, "old")
-        monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
-        with pytest.raises(UserError, match="index.html.*full"):
-            report.write(path, "new")
-        assert path.read_text() == "old"
-        assert os.listdir(tmp_path) == ["index.html"]
-
-    def test_folder_in_the_way(self, tmp_path):
-        (tmp_path / "scores.json").mkdir()
-        with pytest.raises(UserError, match="scores.json"):
-            report.write(tmp_path / "scores.json", "{}")
-
     def test_folder_below_a_file(self, results, tmp_path):
         (tmp_path / "file").write_text("")
         with pytest.raises(UserError, match="file"):

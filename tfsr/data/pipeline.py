@@ -80,10 +80,6 @@ class Patches:
     def recordings(self, split: str) -> list[Recording]:
         return self.corpus.recordings(split)
 
-    @property
-    def steps_per_epoch(self) -> float:
-        return len(self._train_slots) / self.batch
-
     def batches(self, start: int, stop: int, shard: int = 0, shards: int = 1) -> tf.data.Dataset:
         """The batches of steps [start, stop).
 

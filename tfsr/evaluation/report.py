@@ -4,13 +4,13 @@ import base64
 import datetime
 import html
 import io
-import os
 import wave
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from tfsr.complete import write_text
 from tfsr.errors import UserError
 from tfsr.evaluation.results import Example, Results
 from tfsr.plot import Panel, reference_level, spectrogram_png
@@ -47,7 +47,7 @@ def write_page(results: Results, folder: Path) -> Path:
         UserError: the folder cannot be written.
     """
     path = make_folder(folder) / "index.html"
-    write(path, page(results))
+    write_text(path, page(results))
     return path
 
 
@@ -58,17 +58,6 @@ def make_folder(folder: Path) -> Path:
     except OSError as error:
         raise UserError(f"{folder}: no folder can be made there ({error.strerror})") from error
     return Path(folder)
-
-
-def write(path: Path, text: str) -> None:
-    """Write a text file that appears under its name only when it is complete."""
-    beside = path.with_name(path.name + ".part")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def page(results: Results) -> str:

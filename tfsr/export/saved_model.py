@@ -7,7 +7,7 @@ from pathlib import Path
 import tensorflow as tf
 
 import tfsr
-from tfsr.export.complete import new_folder
+from tfsr.complete import new_folder
 from tfsr.upsamplers.base import Upsampler
 
 SIGNATURE = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY

@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python.convert import ConverterError
 
+from tfsr.complete import new_file
 from tfsr.errors import UserError
 from tfsr.export import metadata
-from tfsr.export.complete import new_file
 from tfsr.export.saved_model import SIGNATURE, export_saved_model
 from tfsr.upsamplers.base import Upsampler
 

@@ -1,13 +1,13 @@
 """The log of a run: a line of losses every so often, and pictures and sounds for TensorBoard."""
 
 import csv
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from tfsr.complete import write_text
 from tfsr.plot import spectrogram_row
 from tfsr.upsamplers.base import Upsampler
 
@@ -63,6 +63,4 @@ def _truncate(path: Path, step: int) -> None:
         return
     lines = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
     kept = lines[:1] + [line for line in lines[1:] if int(line.split(",")[0]) <= step]
-    beside = path.with_suffix(".part")
-    beside.write_text("".join(kept))
-    os.replace(beside, path)
+    write_text(path, "".join(kept))

@@ -13,6 +13,7 @@ import tf_keras as keras
 from tqdm import tqdm
 
 import tfsr
+from tfsr.complete import write_text
 from tfsr.errors import UserError
 from tfsr.training import distribution
 from tfsr.training.checkpoints import Checkpoints
@@ -160,5 +161,4 @@ def _write_versions(folder: Path) -> None:
         "tf_keras": keras.__version__,
         "python": platform.python_version(),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")
+    write_text(folder / "versions.json", json.dumps(versions, indent=2) + "\n")

@@ -40,6 +40,16 @@ def new_file(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(part, path)
 
 
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Write a text file; an older one of that name stays whole until the new one is.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    with new_file(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
 @contextlib.contextmanager
 def _beside(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
