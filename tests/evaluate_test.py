@@ -51,9 +51,27 @@ def test_scores_json_and_page(tmp_path):
     assert not (tmp_path / "mine").exists()
 
 
+def test_artifacts_table_json_and_picture(tmp_path):
+    tones, page = tmp_path / "new" / "tones.json", tmp_path / "page"
+    done = run_on_noise(
+        *("--run_dir", str(tmp_path / "mine"), "--artifacts", f"--json={tones}", f"--page={page}")
+    )
+    assert done.returncode == 0, done.stderr
+    fields = json.loads(tones.read_text())
+    assert (fields["system"], fields["rate"], fields["period"]) == ("mine", 16000, 2)
+    assert [probe["tones"] for probe in fields["probes"]] == [0, 0]
+    assert "constant: no line rises above the floor" in done.stdout
+    assert (page / "lines.json").read_text() == tones.read_text()
+    assert (page / "spectrum.png").read_bytes().startswith(b"\x89PNG")
+    assert not (tmp_path / "mine").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        (["--artifacts", "--protocol=tfsr"], "leave out --protocol"),
+        (["--artifacts", "--split", "test"], "leave out --split"),
+        (["--artifacts", "--files", "3"], "leave out --files"),
         (["--protocol", "pesq"], "unknown protocol pesq: choose one of kuleshov2017, nuwave"),
         (["--json", "/dev/null/scores.json"], "/dev/null"),
         (["--split", "tests"], "split"),
@@ -89,5 +107,6 @@ def test_help_names_the_flags_without_tensorflow():
     assert done.returncode == 0
     assert "tensorflow" not in done.stderr
     assert "numpy" not in done.stderr
-    for flag in ("--run_dir", "--protocol", "--json", "--split", "--files", "--page"):
+    flags = ("--run_dir", "--protocol", "--json", "--split", "--files", "--page")
+    for flag in (*flags, "--[no]artifacts"):
         assert flag in done.stdout

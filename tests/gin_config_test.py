@@ -60,6 +60,13 @@ def test_a_macro_that_nothing_reads_is_refused(settings, tmp_path):
         gin_config.experiment([str(tmp_path / "typo.gin")], settings)
 
 
+def test_a_macro_that_lost_its_reader_is_refused_only_where_it_was_asked_for(settings):
+    settings = ["pipeline.Patches.patch = 512", *(s for s in settings if "PATCH" not in s)]
+    assert gin_config.experiment([AUDIOUNET], settings).data.patch == 512
+    with pytest.raises(UserError, match="PATCH is set but nothing reads it"):
+        gin_config.experiment([AUDIOUNET], [*settings, "PATCH = 1024"])
+
+
 def switches() -> list[str]:
     """The settings that the header of the configuration offers."""
     header = (Path(__file__).parents[1] / AUDIOUNET).read_text().partition("\n\n")[0]

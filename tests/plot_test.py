@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from tfsr import plot
-from tfsr.plot import Panel
+from tfsr.plot import Panel, Spectrum
 
 RATE = 16000
 
@@ -44,6 +44,52 @@ class TestSpectrogramPng:
     def test_any_length_and_silence(self):
         for samples in (1, 7, 300):
             assert plot.spectrogram_png(Panel("", np.zeros(samples), RATE), top_hz=24000)
+
+
+class TestSpectraPng:
+    @staticmethod
+    def drawn(levels, marks=(), floor=-120.0, titles=("",)) -> np.ndarray:
+        frequencies = np.linspace(0, RATE / 2, len(levels))
+        spectra = [Spectrum(title, frequencies, levels, marks) for title in titles]
+        return pixels(plot.spectra_png(spectra, floor))
+
+    @staticmethod
+    def curve(picture: np.ndarray) -> np.ndarray:
+        """Where the picture is blue."""
+        return (picture[..., 3] > 128) & (picture[..., 2] - picture[..., 0] > 80)
+
+    def test_transparent_ground_and_ink_that_is_neither_black_nor_white(self):
+        picture = self.drawn(np.full(65, -120.0), marks=[4000], titles=["zeros"])
+        assert picture[0, 0, 3] == 0
+        assert np.median(picture[..., 3]) == 0
+        ink = picture[picture[..., 3] == 255, :3].mean(axis=1)
+        assert 60 < ink.min() < ink.max() < 200
+
+    def test_a_line_stands_at_its_place(self):
+        levels = np.full(65, -120.0)
+        levels[48] = -20.0
+        rows, columns = np.nonzero(self.curve(self.drawn(levels)))
+        peak = columns[np.argmin(rows)]
+        place = (peak - columns.min()) / (columns.max() - columns.min())
+        assert abs(place - 0.75) < 0.01
+
+    def test_louder_is_higher(self):
+        heights = [
+            np.nonzero(self.curve(self.drawn(np.full(65, level))))[0].mean()
+            for level in (-120.0, -60.0, -20.0)
+        ]
+        assert np.isclose((heights[0] - heights[1]) / (heights[1] - heights[2]), 1.5, rtol=0.05)
+
+    def test_what_is_below_the_floor_lies_on_it(self):
+        np.testing.assert_array_equal(
+            self.drawn(np.full(65, -300.0)), self.drawn(np.full(65, -120.0))
+        )
+
+    def test_marks_are_drawn_and_every_spectrum_has_its_place(self):
+        levels = np.full(65, -120.0)
+        plain, marked = self.drawn(levels), self.drawn(levels, marks=[2000, 6000])
+        assert (marked[..., 3] > 0).sum() > (plain[..., 3] > 0).sum()
+        assert len(self.drawn(levels, titles=("a", "b"))) > 1.5 * len(plain)
 
 
 class TestReferenceLevel:

@@ -2,14 +2,23 @@
 
     python -m tfsr.evaluate --run_dir runs/quickstart
     python -m tfsr.evaluate --run_dir runs/quickstart --protocol kuleshov2017 --json scores.json
+    python -m tfsr.evaluate --run_dir runs/quickstart --artifacts
 
-Prints the scores per file and their means and writes a page that shows and plays the signals.
+Prints the scores per file and their means and writes a page that shows and plays the signals. With
+--artifacts it measures instead which tones the run makes of silence and of a constant.
 """
+
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from tfsr import command
 from tfsr.errors import UserError
+
+if TYPE_CHECKING:
+    from tfsr.evaluation.artifacts import Artifacts
+    from tfsr.evaluation.results import Results
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "The run: a folder that tfsr.train wrote.")
 _PROTOCOL = flags.DEFINE_string(
@@ -19,9 +28,15 @@ _SPLIT = flags.DEFINE_enum(
     "split", "test", ["train", "validation", "test"], "Which recordings of the run's corpus."
 )
 _FILES = flags.DEFINE_integer("files", None, "Only the first so many recordings.", lower_bound=1)
-_JSON = flags.DEFINE_string("json", None, "File for the scores as JSON.")
+_JSON = flags.DEFINE_string("json", None, "File for the scores or the tones as JSON.")
 _PAGE = flags.DEFINE_string(
-    "page", None, "Folder for the page. Default: evaluation/PROTOCOL in the run directory."
+    "page",
+    None,
+    "Folder for the page. Default: evaluation/PROTOCOL in the run directory, or "
+    "evaluation/artifacts.",
+)
+_ARTIFACTS = flags.DEFINE_bool(
+    "artifacts", False, "Measure tones that the run makes of a constant, in place of recordings."
 )
 
 
@@ -30,26 +45,47 @@ def main(positional: list[str]) -> None:
         raise UserError(f"evaluate: {positional[0]!r} is no flag; a run is --run_dir DIR")
     if not _RUN_DIR.value:
         raise UserError("evaluate: give --run_dir DIR, a folder that tfsr.train wrote")
-    from pathlib import Path
-
-    from tfsr import gin_config
+    if _ARTIFACTS.value:
+        _refuse_flags_about_recordings()
     from tfsr.complete import write_text
     from tfsr.evaluation import protocols, report
-    from tfsr.evaluation.evaluate import evaluate_run
 
     protocols.named(_PROTOCOL.value)
     if _JSON.value:
         report.make_folder(Path(_JSON.value).parent)
-    results = evaluate_run(
+    page = _PAGE.value and Path(_PAGE.value)
+    measured = _artifacts(page) if _ARTIFACTS.value else _scores(page)
+    if _JSON.value:
+        write_text(_JSON.value, measured.to_json())
+
+
+def _refuse_flags_about_recordings() -> None:
+    for flag in (_PROTOCOL, _SPLIT, _FILES):
+        if flag.present:
+            raise UserError(
+                f"evaluate: --artifacts listens to no recordings: leave out --{flag.name}"
+            )
+
+
+def _scores(page: Path | None) -> "Results":
+    from tfsr import gin_config
+    from tfsr.evaluation.evaluate import evaluate_run
+
+    return evaluate_run(
         gin_config.load_run(_RUN_DIR.value),
         Path(_RUN_DIR.value),
         protocol=_PROTOCOL.value,
         split=_SPLIT.value,
         files=_FILES.value,
-        page=_PAGE.value and Path(_PAGE.value),
+        page=page,
     )
-    if _JSON.value:
-        write_text(_JSON.value, results.to_json())
+
+
+def _artifacts(folder: Path | None) -> "Artifacts":
+    from tfsr import gin_config
+    from tfsr.evaluation.artifacts import measure_run
+
+    return measure_run(gin_config.load_run(_RUN_DIR.value), Path(_RUN_DIR.value), folder)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,14 @@ the library is decorated or registered, and a name that does not exist is refuse
 """
 
 import ast
+import io
 import os
 import re
 import sys
 import tokenize
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import gin
 import tf_keras as keras
@@ -26,7 +28,7 @@ _CONFIGS_LIE_IN = (Path(tfsr.__file__).parents[1], Path(sys.prefix, "share", "tf
 
 # Gin's other reader takes the folder of "configs/x.gin" for a Python package, and where there is
 # none it fails, or says so on the terminal.
-gin.config._FILE_READERS[:] = [(open, os.path.isfile)]
+gin.config._FILE_READERS[:] = [(lambda path: _open(path), os.path.isfile)]
 
 OPERATIVE = "operative_config.gin"
 # What gin lets through from its tokenizer, from imports that do not exist, and of its own.
@@ -49,7 +51,7 @@ def experiment(gin_files: Sequence[str], bindings: Sequence[str]) -> Experiment:
     _parse(gin_files, bindings)
     keras.utils.set_random_seed(_macros().get("SEED", 0))
     built = gin.get_configurable(Experiment)()
-    _refuse_unused_macros()
+    _refuse_unused_macros(bindings)
     return built
 
 
@@ -72,7 +74,7 @@ def operative_config(run_dir: str | Path) -> str:
 
 
 def write_operative_config(run_dir: Path) -> None:
-    """Keep what the run was built from, defaults included, unless another run is kept there.
+    """Keep what the run was built from, defaults included, unless another run has begun there.
 
     Only how long and how often (the parameters of Experiment) may change when a run goes on.
 
@@ -80,7 +82,7 @@ def write_operative_config(run_dir: Path) -> None:
         UserError: the directory holds a run with other settings; the message names one.
     """
     path, config = run_dir / OPERATIVE, gin.operative_config_str()
-    if path.exists():
+    if path.exists() and any((run_dir / "checkpoints").glob("*.index")):
         _refuse_other_settings(path, config)
     try:
         write_text(path, config)
@@ -88,8 +90,20 @@ def write_operative_config(run_dir: Path) -> None:
         raise UserError(f"{error}; give another --run_dir") from error
 
 
+# Of the files that were parsed last, those that they include too.
+_texts: list[str] = []
+
+
+def _open(path: str) -> TextIO:
+    file = io.StringIO(Path(path).read_text())
+    file.name = path  # gin's messages tell it
+    _texts.append(file.getvalue())
+    return file
+
+
 def _parse(gin_files: Sequence[str], bindings: Sequence[str]) -> None:
     gin.clear_config()
+    _texts.clear()
     for path in gin_files:
         _parse_one(gin.parse_config_file, path)
     imports = _imports()
@@ -122,9 +136,15 @@ def _refuse_new_macro(binding: str) -> None:
         )
 
 
-def _refuse_unused_macros() -> None:
-    used = set(re.findall(r"^(\w+) = ", gin.operative_config_str(), re.MULTILINE))
-    unused = sorted(set(_macros()) - used)
+def _refuse_unused_macros(bindings: Sequence[str]) -> None:
+    """Of files a macro that is named nowhere, of `--gin_param` one that this run does not read.
+
+    (One that a file sets may have lost its readers to a setting that came later.)
+    """
+    read = set(re.findall(r"^(\w+) = ", gin.operative_config_str(), re.MULTILINE))
+    named = read | {name for text in _texts for name in re.findall(r"%(\w+)", text)}
+    wanted = {binding.partition("=")[0].strip() for binding in bindings} & set(_macros())
+    unused = sorted((wanted - read) | (set(_macros()) - named))
     if unused:
         names = ", ".join(unused)
         raise UserError(f"configuration: {names} is set but nothing reads it; misspelt?")

@@ -1,8 +1,9 @@
-"""Spectrograms as pictures.
+"""Spectrograms and spectra as pictures.
 
-Levels are in dB below the loudest bin of a reference, so that pictures drawn with the same
-reference level can be compared by eye. matplotlib is imported where it is used, because it takes
-a while, and through its objects, because pyplot's state belongs to the program that uses us.
+The levels of spectrograms are in dB below the loudest bin of a reference, so that pictures drawn
+with the same reference level can be compared by eye; those of spectra are in dBFS. matplotlib is
+imported where it is used, because it takes a while, and through its objects, because pyplot's state
+belongs to the program that uses us.
 """
 
 import io
@@ -20,6 +21,10 @@ WINDOW_SECONDS = 0.032
 RANGE_DB = 80.0
 """From the reference's loudest bin down to what is drawn black."""
 
+# Both can be read on white and on black.
+_GREY = "#808080"
+_BLUE = "#2f7fd1"
+
 
 class Panel(NamedTuple):
     """One signal [time] at `rate` Hz, and what is written above its spectrogram."""
@@ -27,6 +32,15 @@ class Panel(NamedTuple):
     title: str
     waveform: np.ndarray
     rate: int
+
+
+class Spectrum(NamedTuple):
+    """Levels in dBFS [bins] over frequencies in Hz [bins], and the places in Hz to be marked."""
+
+    title: str
+    frequencies: np.ndarray
+    levels: np.ndarray
+    marks: Sequence[float]
 
 
 def reference_level(waveform: np.ndarray, rate: int) -> float:
@@ -42,10 +56,27 @@ def spectrogram_png(panel: Panel, level: float | None = None, top_hz: float | No
         level: dB that the colour scale ends at, from `reference_level`; None: the signal's own.
         top_hz: end of the frequency axis; None: half the signal's rate.
     """
-    figure = _figure([panel], level, top_hz, ink="#808080")
-    file = io.BytesIO()
-    figure.savefig(file, format="png", facecolor="none", dpi=120)
-    return file.getvalue()
+    return _png(_figure([panel], level, top_hz, ink=_GREY))
+
+
+def spectra_png(spectra: Sequence[Spectrum], floor: float) -> bytes:
+    """Spectra one above the other as a PNG file with transparent ground.
+
+    Args:
+        spectra: what is drawn, at least one.
+        floor: dBFS that the axis of levels begins at.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 0.4 + 2.1 * len(spectra)), dpi=100, layout="constrained")
+    all_axes = figure.subplots(len(spectra), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    top = max(0.0, *(float(np.max(spectrum.levels)) for spectrum in spectra))
+    for axes, spectrum in zip(all_axes, spectra, strict=True):
+        _draw_spectrum(axes, spectrum, floor)
+        axes.set_ylim(floor - 5, top + 5)
+        _colour(axes, _GREY)
+    all_axes[-1].set_xlabel("kHz", color=_GREY)
+    return _png(figure)
 
 
 def spectrogram_row(sounds: Mapping[str, np.ndarray], rates: Sequence[int]) -> np.ndarray:
@@ -105,12 +136,31 @@ def _draw(axes: "Axes", panel: Panel, level: float | None, top_hz: float) -> Any
     return image
 
 
+def _draw_spectrum(axes: "Axes", spectrum: Spectrum, floor: float) -> None:
+    """The levels as a curve, over one dotted line for each mark."""
+    places = np.asarray(spectrum.marks) / 1000
+    axes.vlines(places, floor, 0, colors=_GREY, linestyles="dotted", linewidth=0.6)
+    levels = np.maximum(spectrum.levels, floor)
+    axes.plot(spectrum.frequencies / 1000, levels, color=_BLUE, linewidth=1.2)
+    axes.set_xlim(0, spectrum.frequencies[-1] / 1000 * 1.005)
+    axes.set_title(spectrum.title, fontsize=10)
+    axes.set_ylabel("dBFS")
+    axes.set_facecolor("none")
+
+
 def _colour(axes: "Axes", ink: str) -> None:
     axes.tick_params(colors=ink, labelsize=8)
     axes.xaxis.label.set_color(ink)
+    axes.yaxis.label.set_color(ink)
     axes.title.set_color(ink)
     for spine in axes.spines.values():
         spine.set_visible(False)
+
+
+def _png(figure: "Figure") -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format="png", facecolor="none", dpi=120)
+    return file.getvalue()
 
 
 def _levels(waveform: np.ndarray, rate: int) -> tuple[float, float, np.ndarray]:

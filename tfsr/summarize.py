@@ -35,6 +35,7 @@ def table(upsampler, counts) -> str:
         "rates": f"{upsampler.input_rate} -> {upsampler.output_rate} Hz",
         "parameters": f"{counts.parameters:,}",
         "other weights": f"{counts.fixed_parameters:,}",
+        "training only": f"{counts.training_parameters:,} parameters",
         "multiply-adds": f"{counts.multiply_adds / 1e9:.3f} G per second of audio",
         "receptive field": f"{field} input samples on each side{seconds}",
         "hop": f"{counts.hop} input samples",

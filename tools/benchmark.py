@@ -129,7 +129,8 @@ def training(arguments: argparse.Namespace) -> dict:
     upsampler.initialize()
     upsampler.compile()
     step = tf.function(upsampler.train_step)
-    batches = iter(data.batches(0, WARM_UP + arguments.steps))
+    steps, per_step = WARM_UP + arguments.steps, upsampler.batches_per_step
+    batches = iter(data.batches(0, steps, per_step=per_step))
     for _ in range(WARM_UP):
         step(next(batches))
     start, waiting, done = time.perf_counter(), 0.0, 0

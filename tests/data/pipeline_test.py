@@ -102,6 +102,18 @@ def test_workers_together_have_the_whole_batch(root):
         patches.batches(0, 1, 0, 3)
 
 
+def test_a_step_of_several_batches_is_shared_like_one(root):
+    """Every third example of the workers' slices makes what every third of the whole makes."""
+    patches = make(root, batch=4)
+    (whole,) = arrays(patches.batches(2, 3, per_step=3))
+    assert whole["high"].shape[0] == 12
+    parts = [arrays(patches.batches(2, 3, shard, 2, per_step=3))[0] for shard in range(2)]
+    for number in range(3):
+        joined = np.concatenate([part["high"][number::3] for part in parts])
+        np.testing.assert_array_equal(joined, whole["high"][number::3])
+    assert len(patches.names_of(2, per_step=3)) == 12
+
+
 def test_a_distributed_dataset_gets_every_batch_once(root):
     patches = make(root)
     strategy = tf.distribute.OneDeviceStrategy("CPU:0")

@@ -1,11 +1,12 @@
 import librosa
 import numpy as np
 import pytest
+import scipy.signal
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfsr.signal.stft import stft
+from tfsr.signal.stft import HammingStft, Spectrum, irfft, overlap_add, stft
 
 
 def noise(*shape: int) -> np.ndarray:
@@ -73,3 +74,57 @@ def test_converts_to_tflite_builtins(as_tflite):
     run = as_tflite(magnitudes)
     for shape in [(1, 10), (2, 1003)]:
         np.testing.assert_allclose(run(noise(*shape)), magnitudes(noise(*shape)), atol=1e-4)
+
+
+hops = st.sampled_from([(64, 32), (64, 16), (16, 4), (4, 2)])
+
+
+@given(time=st.integers(1, 300), sizes=hops)
+def test_the_covering_transform_is_undone_exactly(time, sizes):
+    transform, x = HammingStft(*sizes), noise(2, time)
+    spectrum = transform(x)
+    n_fft, hop_length = sizes
+    assert spectrum.real.shape == (
+        2,
+        -(-time // hop_length) + n_fft // hop_length - 1,
+        n_fft // 2 + 1,
+    )
+    back = transform.inverse(spectrum)
+    assert back.shape == (2, -(-time // hop_length) * hop_length)
+    np.testing.assert_allclose(back[:, :time], x, atol=1e-5)
+    np.testing.assert_allclose(back[:, time:], 0, atol=1e-5)
+
+
+@given(time=st.integers(32, 300))
+def test_frames_of_the_covering_transform_are_where_they_should_be(time):
+    x = noise(1, time)
+    window = scipy.signal.get_window("hamming", 32) / 1.08
+    spectrum = tf.complex(*HammingStft(32, 16)(x))
+    np.testing.assert_allclose(spectrum[0, 1], np.fft.rfft(x[0, :32] * window), atol=1e-5)
+    first = np.concatenate([np.zeros(16), x[0, :16]])
+    np.testing.assert_allclose(spectrum[0, 0], np.fft.rfft(first * window), atol=1e-5)
+
+
+def test_overlap_add_of_frames_one_two_three():
+    frames = np.float32([[[1, 1, 1, 1], [2, 2, 2, 2], [3, 3, 3, 3]]])
+    np.testing.assert_array_equal(overlap_add(frames, 2)[0], [1, 1, 3, 3, 5, 5, 3, 3])
+    np.testing.assert_array_equal(overlap_add(frames, 1)[0], [1, 3, 6, 6, 5, 3])
+    np.testing.assert_array_equal(overlap_add(frames, 4)[0], frames.reshape(12))
+
+
+@given(half=st.integers(2, 40))
+def test_irfft_is_numpys(half):
+    real, imag = noise(2, 3, half + 1), noise(2, 3, half + 1)[..., ::-1]
+    expected = np.fft.irfft(real + 1j * imag)
+    np.testing.assert_allclose(irfft(Spectrum(real, imag)), expected, atol=1e-5)
+
+
+def test_the_covering_transform_converts_to_tflite_builtins(as_tflite):
+    transform = HammingStft(64, 16)
+
+    def there_and_back(x):
+        return transform.inverse(transform(x))
+
+    run = as_tflite(there_and_back)
+    for shape in [(1, 1), (2, 100)]:
+        np.testing.assert_allclose(run(noise(*shape)), there_and_back(noise(*shape)), atol=1e-5)

@@ -31,7 +31,7 @@ def train_on(upsampler: Regression, step: int) -> None:
 
 
 def values(upsampler) -> list[np.ndarray]:
-    return [v.numpy() for v in [*upsampler.variables, *upsampler.optimizer.variables]]
+    return [v.numpy() for v in [*upsampler.variables, *upsampler.updates[0].optimizer.variables]]
 
 
 def test_weights_optimizer_and_moving_averages_come_back(tmp_path):

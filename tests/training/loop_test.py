@@ -21,7 +21,7 @@ from tfsr.training.loop import intervals
 STEPS = 24
 LONGER = ("STEPS = 300", "experiment.Experiment.validate_every = 100")
 TINY = [
-    *("FILTERS = (4, 4)", "PATCH = 512", "BATCH = 4", f"STEPS = {STEPS}", "LEARNING_RATE = 1e-3"),
+    *("PATCH = 512", "BATCH = 4", f"STEPS = {STEPS}", "LEARNING_RATE = 1e-3"),
     "experiment.Experiment.log_every = 1",
     "experiment.Experiment.checkpoint_every = 2",
     "experiment.Experiment.validate_every = 8",
@@ -31,9 +31,26 @@ TINY = [
 SILENT = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
-def command(recordings: Path, run_dir: Path, *more: str) -> list[str]:
-    settings = [f"--gin_param={setting}" for setting in [*TINY, *more]]
-    flags = ["--gin=configs/audiounet.gin", f"--run_dir={run_dir}", f"--data={recordings}"]
+SMALL = {
+    "audiounet": ["FILTERS = (4, 4)"],
+    "audioedsr": ["FILTERS = 4", "BLOCKS = 2"],
+    "audiounetgan": [
+        *("FILTERS = (4,)", "CRITIC_FILTERS = 2", "critics.SrganCritic.blocks = 1"),
+        *("adversarial.Adversarial.critic_updates = 2", "audiounet.KingAudioUNet.dropout = 0.0"),
+    ],
+    "mugan_autoencoder": ["DOWN = ((1, 1, 1, 1),)", "UP = ((1, 1, 1, 1),)"],
+    "mugan": [
+        *("DOWN = ((1, 1, 1, 1),)", "UP = ((1, 1, 1, 1),)"),
+        *("AE_DOWN = ((1, 1, 1, 1),)", "AE_UP = ((1, 1, 1, 1),)"),
+        "mugan.MUDiscriminator.filters = ((1, 1, 1, 1), (1, 1, 1, 1))",
+        "mugan.MUDiscriminator.width = 4",
+    ],
+}
+
+
+def command(recordings: Path, run_dir: Path, *more: str, config: str = "audiounet") -> list[str]:
+    settings = [f"--gin_param={setting}" for setting in [*TINY, *SMALL[config], *more]]
+    flags = [f"--gin=configs/{config}.gin", f"--run_dir={run_dir}", f"--data={recordings}"]
     return [sys.executable, "-m", "tfsr.train", *flags, *settings, "--noevaluate"]
 
 
@@ -67,6 +84,29 @@ def test_killed_at_ten_instants_it_yields_the_same_losses(recordings, tmp_path):
     subprocess.run(command(recordings, tmp_path / "killed", *LONGER), check=True, **SILENT)
     assert len(lines(tmp_path / "whole")) == 301
     assert lines(tmp_path / "killed") == lines(tmp_path / "whole")
+
+
+def test_a_gan_killed_twice_yields_the_same_losses(recordings, tmp_path):
+    """Two networks and two optimizers come back."""
+    whole = command(recordings, tmp_path / "whole", "STEPS = 200", config="audiounetgan")
+    subprocess.run(whole, check=True, **SILENT)
+    flags = command(recordings, tmp_path / "killed", "STEPS = 200", config="audiounetgan")
+    for checkpoints in (4, 100):
+        process = subprocess.Popen(flags, **SILENT)
+        wait_for_step(process, tmp_path / "killed", checkpoints)
+        assert process.poll() is None, "the run was over too early for this test to mean anything"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run(flags, check=True, **SILENT)
+    assert len(lines(tmp_path / "whole")) == 201
+    assert lines(tmp_path / "killed") == lines(tmp_path / "whole")
+
+
+def wait_for_step(process: subprocess.Popen, run_dir: Path, step: int) -> None:
+    while process.poll() is None:
+        if any(int(p.stem.split("-")[1]) >= step for p in run_dir.glob("checkpoints/*.index")):
+            return
+        time.sleep(0.01)
 
 
 def wait_for_start(process: subprocess.Popen, run_dir: Path) -> None:
@@ -128,26 +168,69 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_files(recordings, tmp_pat
     assert "word" in done.stderr
 
 
-def test_two_devices_train_like_one(undisturbed, recordings, tmp_path):
+def on_devices(count: int, flags: list[str]) -> None:
+    """Run a training command with MirroredStrategy on so many logical CPU devices."""
+    program = (
+        "import tensorflow as tf\n"
+        "cpu = tf.config.list_physical_devices('CPU')[0]\n"
+        f"tf.config.set_logical_device_configuration(cpu, "
+        f"[tf.config.LogicalDeviceConfiguration()] * {count})\n"
+        "from tfsr import command, train\n"
+        "from tfsr.training import distribution\n"
+        f"names = [f'CPU:{{i}}' for i in range({count})]\n"
+        "distribution.strategy = lambda: tf.distribute.MirroredStrategy(names)\n"
+        "command.run(train.main)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, *flags[3:]], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("config", "settings"),
+    [("audiounet", ["audiounet.AudioUNet.dropout=0.0"]), ("audioedsr", [])],
+)
+def test_two_devices_train_like_one(recordings, tmp_path, config, settings):
     """The mean over the global batch does not depend on how many share it (no dropout here)."""
     losses = []
     for devices in (1, 2):
-        program = (
-            "import tensorflow as tf\n"
-            "cpu = tf.config.list_physical_devices('CPU')[0]\n"
-            f"tf.config.set_logical_device_configuration(cpu, "
-            f"[tf.config.LogicalDeviceConfiguration()] * {devices})\n"
-            "from tfsr import command, train\n"
-            "from tfsr.training import distribution\n"
-            f"names = [f'CPU:{{i}}' for i in range({devices})]\n"
-            "distribution.strategy = lambda: tf.distribute.MirroredStrategy(names)\n"
-            "command.run(train.main)\n"
-        )
         run_dir = tmp_path / str(devices)
-        flags = command(recordings, run_dir, "STEPS=6", "audiounet.AudioUNet.dropout=0.0")[3:]
-        subprocess.run([sys.executable, "-c", program, *flags], check=True, capture_output=True)
+        on_devices(devices, command(recordings, run_dir, "STEPS=6", *settings, config=config))
         losses.append([float(line[1]) for line in lines(run_dir)[1:]])
-    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
+
+
+def test_a_gan_trains_on_two_devices(recordings, tmp_path):
+    """The mixtures of the gradient penalty differ, what the first update starts from does not."""
+    first = []
+    for devices in (1, 2):
+        run_dir = tmp_path / str(devices)
+        flags = command(recordings, run_dir, "STEPS=6", config="audiounetgan")
+        on_devices(devices, flags)
+        names, *rows = lines(run_dir)
+        assert len(rows) == 6 and np.all(np.isfinite(np.array(rows, float)))
+        first.append(float(rows[0][names.index("l1")]))
+    np.testing.assert_allclose(*first, rtol=1e-5)
+
+
+def test_a_network_begins_with_the_weights_of_another_run(recordings, tmp_path):
+    first = command(recordings, tmp_path / "ae", "STEPS=2", config="mugan_autoencoder")
+    subprocess.run(first, check=True, **SILENT)
+    settings = ["STEPS=2", f"AUTOENCODER = '{tmp_path / 'ae'}'"]
+    second = command(recordings, tmp_path / "gan", *settings, config="mugan")
+    subprocess.run(second, check=True, **SILENT)
+    theirs, ours = (
+        tf.train.load_checkpoint(str(tmp_path / n / "checkpoints")) for n in ("ae", "gan")
+    )
+    name = "upsampler/{}/down/0/conv/convs/0/kernel/.ATTRIBUTES/VARIABLE_VALUE"
+    np.testing.assert_array_equal(
+        theirs.get_tensor(name.format("network")), ours.get_tensor(name.format("features"))
+    )
+    (tmp_path / "ae").rename(tmp_path / "elsewhere")  # a run that has begun needs it no more
+    more = [sys.executable, "-m", "tfsr.train", f"--run_dir={tmp_path / 'gan'}", "--noevaluate"]
+    subprocess.run([*more, "--gin_param=STEPS=3"], check=True, **SILENT)
+    other = command(recordings, tmp_path / "new", *settings, config="mugan")
+    done = subprocess.run(other, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "train one first, or name its run in Experiment.pretrained" in done.stderr
 
 
 def test_two_workers_train_like_one_and_only_the_chief_writes(recordings, tmp_path):

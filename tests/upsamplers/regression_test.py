@@ -6,8 +6,7 @@ import tf_keras as keras
 from tfsr.errors import UserError
 from tfsr.losses.regression import l1, l2
 from tfsr.networks.audiounet import AudioUNet
-from tfsr.signal.interpolation import Linear, Spline
-from tfsr.upsamplers.interpolation import Interpolation
+from tfsr.signal.interpolation import Spline
 from tfsr.upsamplers.regression import Regression
 
 
@@ -74,13 +73,6 @@ def test_float16_losses_are_scaled_and_the_step_is_the_same():
         upsampler.fit(tf.data.Dataset.from_tensors(batch()), verbose=0)
         weights.append(upsampler.network.last.kernel.numpy())
     np.testing.assert_allclose(*weights, rtol=1e-3, atol=1e-6)
-
-
-def test_interpolation_has_no_weights_and_nothing_to_train():
-    upsampler = Interpolation(8000, 16000, Linear())
-    upsampler.initialize()
-    assert upsampler.count_params() == 0
-    np.testing.assert_allclose(upsampler.upsample(tf.constant([[0.0, 2.0]])), [[0, 1, 2, 2]])
 
 
 def test_rates_without_a_whole_ratio_are_refused():

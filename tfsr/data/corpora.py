@@ -67,6 +67,8 @@ class Folder(Corpus):
             raise UserError(f"Folder.by is {by!r}; choose 'utterance' or 'speaker'")
         if not 0 <= held_out < 1:
             raise UserError(f"Folder.held_out is {held_out}; it must be at least 0 and below 1")
+        if path is None:
+            raise UserError("Folder.path is not set: give the folder as --data FOLDER")
         self._root = Path(path)
         self._held_out = held_out
         self._by = by

@@ -80,14 +80,17 @@ class Patches:
     def recordings(self, split: str) -> list[Recording]:
         return self.corpus.recordings(split)
 
-    def batches(self, start: int, stop: int, shard: int = 0, shards: int = 1) -> tf.data.Dataset:
+    def batches(
+        self, start: int, stop: int, shard: int = 0, shards: int = 1, per_step: int = 1
+    ) -> tf.data.Dataset:
         """The batches of steps [start, stop).
 
         Args:
             shard, shards: this worker's number and their count: it gets its slice of every batch.
+            per_step: how many batches a step takes; they come as one.
 
         Returns:
-            {"low": float32 [batch / shards, patch / ratio], "high": float32 [.., patch],
+            {"low": float32 [per_step * batch / shards, patch / ratio], "high": float32 [.., patch],
             "seed": int32 [.., 2], not negative, a function of the run's seed and the example}.
 
         Raises:
@@ -96,10 +99,10 @@ class Patches:
         if self.batch % shards:
             raise UserError(f"Patches.batch is {self.batch}; it must divide by {shards} workers")
         self._usable_slot(self._train_slots, 0)
-        share = self.batch // shards
+        share = per_step * self.batch // shards
 
         def indices(step: int) -> range:
-            first = step * self.batch + shard * share
+            first = (step * shards + shard) * share
             return range(first, first + share)
 
         def examples(step: np.int64) -> tuple[np.ndarray, ...]:
@@ -121,10 +124,10 @@ class Patches:
 
         return self._dataset(tf.data.Dataset.range(len(groups)), examples, None)
 
-    def names_of(self, step: int) -> list[str]:
-        """The names of the recordings of a step's batch."""
-        slots = self._train_slots
-        indices = range(step * self.batch, (step + 1) * self.batch)
+    def names_of(self, step: int, per_step: int = 1) -> list[str]:
+        """The names of the recordings of a step's batches."""
+        slots, examples = self._train_slots, per_step * self.batch
+        indices = range(step * examples, (step + 1) * examples)
         used = [self._usable_slot(slots, slot_of(self.seed, len(slots), i)) for i in indices]
         return [slots.recordings[slots.recording(slot)].name for slot in used]
 

@@ -56,6 +56,8 @@ class Vctk(Corpus):
             raise UserError(f"Vctk.setup is {setup!r}; choose 'single' or 'multi'")
         if microphone not in ("mic1", "mic2"):
             raise UserError(f"Vctk.microphone is {microphone!r}; choose 'mic1' or 'mic2'")
+        if root is None:
+            raise UserError("Vctk.root is not set: give the download as --data VCTK-Corpus")
         self._root = Path(root)
         self._single = setup == "single"
         self._microphone = microphone

@@ -50,12 +50,14 @@ class Butterworth:
         order: of the filter, once.
         edge: where it is 3 dB down, as a fraction of the low rate's Nyquist frequency.
         zero_phase: forwards and backwards, without delay (6 dB down); False is causal.
+        context: samples around a patch that it runs on too; 0 begins anew with every patch, as
+            King et al.'s program does.
     """
 
     order: int = 8
     edge: float = 1.0
     zero_phase: bool = False
-    context = 240
+    context: int = 240
 
     def __call__(self, high: np.ndarray, output_rate: int, input_rate: int) -> np.ndarray:
         edge = self.edge * input_rate / output_rate

@@ -98,6 +98,7 @@ def evaluate(
         high = protocol.preparation(recording.read(upsampler.output_rate), upsampler.ratio)
         random = np.random.default_rng([seed, index])
         low = degradation(high, *reversed(rates), random).astype(np.float32)
+        systems["estimate"] = upsampler.with_reference(high)
         estimates = _upsampled(systems, low, seed + index)
         scores = {name: protocol.scores(high, x, *rates) for name, x in estimates.items()}
         files.append(FileScores(recording.name, high.size / upsampler.output_rate, scores))

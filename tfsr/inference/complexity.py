@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
@@ -14,16 +15,19 @@ class Complexity:
     """Counts of one upsampler.
 
     Attributes:
-        parameters: trainable weights; `fixed_parameters`: the others (running statistics).
+        parameters: trainable weights that upsampling reads; `fixed_parameters`: the others that
+            it reads (running statistics).
+        training_parameters: trainable weights that only training has, such as a critic's.
         multiply_adds: of convolutions and matrix products, per second of audio, one channel.
         receptive_field, hop: input samples, see `Upsampler`.
-        weight_bytes: all weights in float32.
-        training_bytes: weights, gradients and Adam's two moments in float32.
+        weight_bytes: what upsampling reads, in float32.
+        training_bytes: all weights, gradients and Adam's two moments in float32.
         activation_bytes: results of convolutions and matrix products, per second of audio.
     """
 
     parameters: int
     fixed_parameters: int
+    training_parameters: int
     multiply_adds: int
     receptive_field: int | None
     hop: int
@@ -35,24 +39,26 @@ class Complexity:
 def complexity(upsampler: Upsampler) -> Complexity:
     """Count what upsampling one second takes (rounded up to whole hops, then scaled back)."""
     upsampler.initialize()
-    trainable = _size(upsampler.trainable_weights)
-    fixed = _size(upsampler.non_trainable_weights)
     samples = math.ceil(upsampler.input_rate / upsampler.hop) * upsampler.hop
     share = upsampler.input_rate / samples
-    products = list(_products(_graph(upsampler, samples)))
+    graph = _graph(upsampler, samples)
+    trainable = _size(weight for weight in graph.variables if weight.trainable)
+    fixed = _size(weight for weight in graph.variables if not weight.trainable)
+    products = list(_products(graph))
     return Complexity(
         parameters=trainable,
         fixed_parameters=fixed,
+        training_parameters=_size(upsampler.trainable_weights) - trainable,
         multiply_adds=round(share * sum(multiply_adds for multiply_adds, _ in products)),
         receptive_field=upsampler.receptive_field,
         hop=upsampler.hop,
         weight_bytes=4 * (trainable + fixed),
-        training_bytes=4 * (4 * trainable + fixed),
+        training_bytes=4 * (_size(upsampler.weights) + 3 * _size(upsampler.trainable_weights)),
         activation_bytes=round(4 * share * sum(elements for _, elements in products)),
     )
 
 
-def _size(weights: list[tf.Variable]) -> int:
+def _size(weights: Iterable[tf.Variable]) -> int:
     return sum(math.prod(weight.shape) for weight in weights)
 
 

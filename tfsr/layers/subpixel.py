@@ -1,6 +1,9 @@
-"""The one-dimensional subpixel operation: trade channels for time."""
+"""Trading channels for time and back, and the two ways to raise the rate inside a network."""
+
+from dataclasses import dataclass
 
 import tensorflow as tf
+import tf_keras as keras
 
 from tfsr.layers.convolution import time_of
 
@@ -23,3 +26,111 @@ def subpixel(x: tf.Tensor, ratio: int = 2, order: str = "phase") -> tf.Tensor:
         x = tf.reshape(x, [-1, frames, channels, ratio])
         x = tf.transpose(x, [0, 1, 3, 2])
     return tf.reshape(x, [-1, frames * ratio, channels])
+
+
+def superpixel(x: tf.Tensor, ratio: int = 2, order: str = "phase") -> tf.Tensor:
+    """Shorten time by `ratio` and multiply the channels by it: the inverse of `subpixel`.
+
+    Args:
+        x: [batch, ratio * time, channels].
+        ratio: how many input samples become one output frame.
+        order: as in `subpixel`.
+
+    Returns:
+        [batch, time, ratio * channels].
+    """
+    frames, channels = time_of(x) // ratio, x.shape[-1]
+    if order == "channel":
+        x = tf.reshape(x, [-1, frames, ratio, channels])
+        x = tf.transpose(x, [0, 1, 3, 2])
+    return tf.reshape(x, [-1, frames, ratio * channels])
+
+
+@dataclass(frozen=True)
+class Subpixel:
+    """Raise the rate by a convolution to `ratio` times the channels, then `subpixel`.
+
+    Every phase of the output has kernels of its own, so that a constant can come out with a period
+    of `ratio` samples: a tone, where nothing was (docs/artifacts.md).
+
+    Args:
+        order: as in the function `subpixel`.
+        icnr: start all phases with the same kernels, so that an untrained layer repeats samples
+            (Aitken et al. 2017, "Checkerboard artifact free sub-pixel convolution").
+    """
+
+    order: str = "phase"
+    icnr: bool = False
+
+    def channels(self, channels: int, ratio: int = 2) -> int:
+        """How many the convolution has to give for `channels` to come out."""
+        return channels * ratio
+
+    def step(self, ratio: int = 2) -> int:
+        """How many output samples the convolution's taps are apart."""
+        return ratio
+
+    def initializer(
+        self, initializer: keras.initializers.Initializer, ratio: int = 2
+    ) -> keras.initializers.Initializer:
+        """What the convolution's kernel starts from (and its bias, where that is random)."""
+        return Icnr(initializer, ratio, self.order) if self.icnr else initializer
+
+    def before(self, x: tf.Tensor, ratio: int = 2) -> tf.Tensor:
+        """What is done before the convolution."""
+        return x
+
+    def after(self, x: tf.Tensor, ratio: int = 2) -> tf.Tensor:
+        """What is done after the convolution."""
+        return subpixel(x, ratio, self.order)
+
+
+@dataclass(frozen=True)
+class NearestNeighbour:
+    """Raise the rate by repeating every sample, then convolve: the same kernels for all phases.
+
+    From images (Odena et al. 2016, "Deconvolution and checkerboard artifacts"). The convolution
+    works at the higher rate, with the same kernel length.
+    """
+
+    def channels(self, channels: int, ratio: int = 2) -> int:
+        return channels
+
+    def step(self, ratio: int = 2) -> int:
+        return 1
+
+    def initializer(
+        self, initializer: keras.initializers.Initializer, ratio: int = 2
+    ) -> keras.initializers.Initializer:
+        return initializer
+
+    def before(self, x: tf.Tensor, ratio: int = 2) -> tf.Tensor:
+        tiled = tf.tile(tf.expand_dims(x, 2), [1, 1, ratio, 1])
+        return tf.reshape(tiled, [-1, time_of(x) * ratio, x.shape[-1]])
+
+    def after(self, x: tf.Tensor, ratio: int = 2) -> tf.Tensor:
+        return x
+
+
+class Icnr(keras.initializers.Initializer):
+    """Kernels [taps, in, ratio * channels] whose phases are all alike ("ICNR", Aitken et al. 2017).
+
+    Biases [ratio * channels] too, which have to be alike as well.
+
+    Args:
+        initializer: of one phase, [taps, in, channels] or [channels].
+        ratio: number of phases.
+        order: where they lie among the channels, as in `subpixel`.
+    """
+
+    def __init__(self, initializer: keras.initializers.Initializer, ratio: int, order: str):
+        self._initializer = initializer
+        self._ratio = ratio
+        self._order = order
+
+    def __call__(self, shape, dtype=tf.float32, **kwargs) -> tf.Tensor:
+        *others, outputs = shape
+        phase = self._initializer([*others, outputs // self._ratio], dtype=dtype, **kwargs)
+        if self._order == "channel":
+            return tf.repeat(phase, self._ratio, axis=-1)
+        return tf.concat([phase] * self._ratio, axis=-1)

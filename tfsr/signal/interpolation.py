@@ -14,13 +14,11 @@ import tensorflow as tf
 from scipy.interpolate import CubicSpline
 
 from tfsr.errors import UserError
+from tfsr.signal.halves import FINE, halves
 
 # A sample's weight in the spline falls by 2 - sqrt(3) = 0.268 with each sample of distance; at 20
 # it is 4e-12, so that even the cubically growing continuation of "not_a_knot" may end there.
 _SPLINE_REACH = 20
-
-# float16 has 11 significant bits.
-_FINE = 2.0**11
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Spline:
             return low
         extended = tf.expand_dims(self._extend(low), -1)
         coarse, fine = (tf.nn.conv1d(extended, k, 1, "VALID") for k in _spline_kernel(ratio))
-        between = coarse + fine / _FINE
+        between = coarse + fine / FINE
         return _interleave(tf.concat([tf.expand_dims(low, -1), between], axis=-1))
 
     def _extend(self, low: tf.Tensor) -> tf.Tensor:
@@ -120,18 +118,10 @@ def _interleave(phases: tf.Tensor) -> tf.Tensor:
 
 @functools.lru_cache
 def _spline_kernel(ratio: int) -> tuple[np.ndarray, np.ndarray]:
-    """Convolution kernel [taps, 1, ratio - 1] for the points between the samples, in two parts.
-
-    The kernel is coarse + fine / _FINE to the precision of float32, and float16 holds both parts:
-    in an exported file with weights of half the size, one rounded kernel would be 79 dB below the
-    signal off, more than the rounded network.
-    """
+    """Convolution kernel [taps, 1, ratio - 1] for the points between the samples, in halves."""
     positions = np.arange(1, ratio) / ratio
     samples = np.arange(-_SPLINE_REACH, _SPLINE_REACH + 1)
-    kernel = _cardinal_spline(positions - samples[:, np.newaxis])[:, np.newaxis]
-    coarse = kernel.astype(np.float16).astype(np.float64)
-    fine = ((kernel - coarse) * _FINE).astype(np.float16)
-    return coarse.astype(np.float32), fine.astype(np.float32)
+    return halves(_cardinal_spline(positions - samples[:, np.newaxis])[:, np.newaxis])
 
 
 def _cardinal_spline(position: np.ndarray) -> np.ndarray:

@@ -1,10 +1,14 @@
 """The short-time Fourier transform inside a TensorFlow graph."""
 
+import dataclasses
 import functools
+from typing import NamedTuple
 
 import numpy as np
 import scipy.signal
 import tensorflow as tf
+
+from tfsr.signal.halves import FINE, halves
 
 
 def stft(
@@ -49,3 +53,94 @@ def _window(n_fft: int, window_length: int) -> np.ndarray:
     window = scipy.signal.get_window("hann", window_length)
     before = (n_fft - window_length) // 2
     return np.float32(np.pad(window, (before, n_fft - window_length - before)))
+
+
+class Spectrum(NamedTuple):
+    """Real and imaginary part, float32 [batch, frames, bins] each.
+
+    Apart, because TensorFlow Lite knows few operations on complex numbers.
+    """
+
+    real: tf.Tensor
+    imag: tf.Tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class HammingStft:
+    """A short-time Fourier transform that covers a signal whole and can be undone exactly.
+
+    Every sample is in n_fft / hop_length frames, those at both ends too: zeros stand around the
+    signal, and frame 0 ends with its first `hop_length` samples. The window is a periodic Hamming
+    window, scaled so that the windows add up to 1 at every sample.
+
+    Args:
+        n_fft: samples of a frame, a power of two (what TensorFlow Lite can transform).
+        hop_length: samples from one frame to the next; divides n_fft / 2.
+    """
+
+    n_fft: int
+    hop_length: int
+
+    def __call__(self, x: tf.Tensor) -> Spectrum:
+        """[batch, time] -> [batch, ceil(time / hop) + n_fft / hop - 1, n_fft / 2 + 1], any time."""
+        frames = self._frames(x)
+        coarse, fine = _hamming(self.n_fft, self.hop_length)
+        spectrum = tf.signal.rfft(frames * coarse + frames * fine / FINE)
+        return Spectrum(tf.math.real(spectrum), tf.math.imag(spectrum))
+
+    def inverse(self, spectrum: Spectrum) -> tf.Tensor:
+        """The signal, lengthened by zeros at its end: [batch, ceil(time / hop) * hop].
+
+        Frames are summed as they are, without another window.
+        """
+        margin = self.n_fft - self.hop_length
+        return overlap_add(irfft(spectrum), self.hop_length)[:, margin:-margin]
+
+    def _frames(self, x: tf.Tensor) -> tf.Tensor:
+        time = tf.shape(x)[1] if x.shape[1] is None else x.shape[1]
+        margin = self.n_fft - self.hop_length
+        x = tf.pad(x, [[0, 0], [margin, margin + -time % self.hop_length]])
+        return tf.signal.frame(x, self.n_fft, self.hop_length)
+
+
+def overlap_add(frames: tf.Tensor, hop_length: int) -> tf.Tensor:
+    """Sum frames that begin `hop_length` samples after one another.
+
+    Args:
+        frames: float32 [batch, frames, length]; `hop_length` divides the length.
+
+    Returns:
+        float32 [batch, (frames - 1) * hop_length + length].
+    """
+    parts = tf.split(frames, frames.shape[2] // hop_length, axis=2)
+    zeros = tf.zeros([tf.shape(frames)[0], len(parts) - 1, hop_length])
+    late = [
+        tf.concat([zeros[:, :hops], part, zeros[:, hops:]], axis=1)
+        for hops, part in enumerate(parts)
+    ]
+    return tf.reshape(tf.add_n(late), [tf.shape(frames)[0], -1])
+
+
+def irfft(spectrum: Spectrum) -> tf.Tensor:
+    """Inverse of `tf.signal.rfft`: [..., n / 2 + 1] -> float32 [..., n], n >= 4.
+
+    TensorFlow Lite has only the forward transform, of real numbers. The discrete Hartley
+    transform, which that gives, is its own inverse up to the factor n. A product with a matrix
+    would suffer from float16 where an exported file has its weights in that.
+    """
+    real, imag = spectrum
+    inner = np.float32([0.0] + [1.0] * (real.shape[-1] - 2) + [0.0])  # the two ends are real
+    transformed = tf.signal.rfft(_hartley(real, imag * inner))
+    n_fft = 2 * (real.shape[-1] - 1)
+    return _hartley(tf.math.real(transformed), tf.math.imag(transformed)) / n_fft
+
+
+def _hartley(real: tf.Tensor, imag: tf.Tensor) -> tf.Tensor:
+    """The n values of the Hartley transform, from the n / 2 + 1 of a real signal's Fourier one."""
+    return tf.concat([real - imag, tf.reverse((real + imag)[..., 1:-1], [-1])], axis=-1)
+
+
+@functools.lru_cache
+def _hamming(n_fft: int, hop_length: int) -> tuple[np.ndarray, np.ndarray]:
+    """The scaled window, in two halves."""
+    return halves(scipy.signal.get_window("hamming", n_fft) * hop_length / (0.54 * n_fft))

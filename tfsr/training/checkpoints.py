@@ -1,9 +1,11 @@
 """Checkpoints of a run: written atomically, and the newest good one found again."""
 
 import logging
+import os
 from pathlib import Path
 
 import tensorflow as tf
+import tf_keras as keras
 
 from tfsr.errors import UserError
 from tfsr.upsamplers.base import Upsampler
@@ -65,6 +67,31 @@ class Checkpoints:
                     f"step {step}: weight {weight.name} is no longer finite and was not saved: "
                     "lower the learning rate and resume from the last checkpoint"
                 )
+
+
+def take_network(network: keras.Model, run_dir: str | os.PathLike) -> None:
+    """Bring the newest good weights that another run has for its `network` into this one.
+
+    Args:
+        network: built as that run's, its weights exist already.
+        run_dir: of a run whose upsampler has the attribute `network`.
+
+    Raises:
+        UserError: no readable checkpoint there, or one whose network is another.
+    """
+    source = tf.train.Checkpoint(upsampler=tf.train.Checkpoint(network=network))
+    folder = Path(run_dir) / "checkpoints"
+    for path in _newest_first(folder):
+        try:
+            source.restore(path).assert_existing_objects_matched()
+        except _DAMAGED as error:
+            _log.warning("checkpoint %s does not fit or is damaged (%s)", path, error)
+            continue
+        return
+    raise UserError(
+        f"{folder}: no checkpoint with the weights of such a {type(network).__name__}; train one "
+        "first, or name its run in Experiment.pretrained"
+    )
 
 
 def _newest_first(folder: Path) -> list[str]:

@@ -13,7 +13,10 @@ _TRAINING_OVER_FORWARD = 3
 def announcement(experiment: Experiment) -> str:
     """Steps and parameters; without a GPU also the time that they will take, and a way out."""
     upsampler, steps = experiment.upsampler, experiment.steps
-    text = f"{steps} steps of {experiment.data.batch} patches, {upsampler.count_params():,} weights"
+    if not upsampler.updates:
+        return "nothing to train"
+    patches = experiment.data.batch * upsampler.batches_per_step
+    text = f"{steps} steps of {patches} patches, {upsampler.count_params():,} weights"
     if tf.config.list_physical_devices("GPU"):
         return text
     seconds = step_seconds(experiment)
@@ -32,11 +35,12 @@ def step_seconds(experiment: Experiment) -> float:
         "high": generator.normal([1, data.patch], stddev=0.1),
         "seed": tf.zeros([1, 2], tf.int32),
     }
-    forward = tf.function(lambda: upsampler.losses_for(batch, training=False)["loss"])
+    forward = tf.function(lambda: upsampler.losses_for(batch, training=False))
     forward()
     start = time.perf_counter()
     forward()
-    return (time.perf_counter() - start) * data.batch * _TRAINING_OVER_FORWARD
+    patches = data.batch * upsampler.batches_per_step
+    return (time.perf_counter() - start) * patches * _TRAINING_OVER_FORWARD
 
 
 def _words(seconds: float) -> str:

@@ -40,8 +40,8 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     )
 
 
-def distribute(strategy: tf.distribute.Strategy, batch: int, dataset_of: DatasetOf):
-    """`dataset_of`'s global batches, dealt to every worker and replica."""
+def distribute(strategy: tf.distribute.Strategy, batch: int, per_step: int, dataset_of: DatasetOf):
+    """`dataset_of`'s steps of `per_step` global batches, dealt to every worker and replica."""
     replicas = strategy.num_replicas_in_sync
     if replicas == 1:
         return dataset_of(0, 1)
@@ -52,7 +52,7 @@ def distribute(strategy: tf.distribute.Strategy, batch: int, dataset_of: Dataset
         )
     return strategy.distribute_datasets_from_function(
         lambda context: dataset_of(context.input_pipeline_id, context.num_input_pipelines).rebatch(
-            batch // replicas
+            per_step * batch // replicas
         )
     )
 

@@ -1,6 +1,7 @@
 """What a configuration describes: an upsampler, its data, and how long and how often."""
 
 import dataclasses
+from collections.abc import Mapping
 
 from tfsr.data.pipeline import Patches
 from tfsr.errors import UserError
@@ -20,6 +21,9 @@ class Experiment:
             run writes the same log.
         validate_every: steps between validations, at which pictures and sounds are logged too.
         keep: how many checkpoints are kept.
+        pretrained: attribute of the upsampler that is a network -> directory of the run whose
+            `network` gives it the weights to begin with. Later on they are in this run's own
+            checkpoints.
     """
 
     upsampler: Upsampler
@@ -29,6 +33,7 @@ class Experiment:
     checkpoint_every: int = 500
     validate_every: int = 2000
     keep: int = 3
+    pretrained: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         for name in ("steps", "log_every", "checkpoint_every", "validate_every", "keep"):
@@ -38,6 +43,11 @@ class Experiment:
             raise UserError(
                 f"Experiment.checkpoint_every ({self.checkpoint_every}) and validate_every "
                 f"({self.validate_every}) must be multiples of log_every ({self.log_every})"
+            )
+        if self.upsampler.patch not in (None, self.data.patch):
+            raise UserError(
+                f"the upsampler's critic is made for {self.upsampler.patch} samples, the patches "
+                f"have {self.data.patch}: set both alike"
             )
         rates = (self.data.input_rate, self.data.output_rate)
         if rates != (self.upsampler.input_rate, self.upsampler.output_rate):

@@ -47,7 +47,8 @@ class Log:
         noise = tf.random.stateless_normal(
             [upsampler.noise_steps, 1, low.shape[0] * upsampler.ratio], seed=[0, 0]
         )
-        estimate = upsampler.upsample(low[np.newaxis], noise)[0].numpy()
+        knowing = upsampler.with_reference(high)
+        estimate = knowing.upsample(low[np.newaxis], noise)[0].numpy()
         rates = (upsampler.input_rate, upsampler.output_rate, upsampler.output_rate)
         sounds = dict(zip(("low", "estimate", "high"), (low, estimate, high), strict=True))
         with self._events.as_default(step):

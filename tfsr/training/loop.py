@@ -16,7 +16,7 @@ import tfsr
 from tfsr.complete import write_text
 from tfsr.errors import UserError
 from tfsr.training import distribution
-from tfsr.training.checkpoints import Checkpoints
+from tfsr.training.checkpoints import Checkpoints, take_network
 from tfsr.training.experiment import Experiment
 from tfsr.training.log import Log
 
@@ -47,10 +47,28 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
         experiment.upsampler.compile()
     with _folder_to_write(run_dir, strategy) as folder:
         checkpoints = Checkpoints(folder / "checkpoints", experiment.upsampler, experiment.keep)
-        start = checkpoints.restore(run_dir / "checkpoints", for_training=True) or 0
+        start = checkpoints.restore(run_dir / "checkpoints", for_training=True)
+        if start is None:
+            start = _begin(experiment, checkpoints, strategy)
         _write_versions(folder)
-        _fit(experiment, checkpoints, Log(folder / "logs", start), start, strategy)
+        if experiment.upsampler.updates:
+            _fit(experiment, checkpoints, Log(folder / "logs", start), start, strategy)
     return start
+
+
+def _begin(
+    experiment: Experiment, checkpoints: Checkpoints, strategy: tf.distribute.Strategy
+) -> int:
+    """What comes before the first step; where there is nothing to train, the run is complete."""
+    upsampler = experiment.upsampler
+    with strategy.scope():
+        for part, run_dir in experiment.pretrained.items():
+            take_network(getattr(upsampler, part), run_dir)
+        if upsampler.adapt_batches:
+            upsampler.adapt(experiment.data.batches(0, upsampler.adapt_batches))
+    if not upsampler.updates:
+        checkpoints.save(0)
+    return 0
 
 
 def _fit(
@@ -61,9 +79,10 @@ def _fit(
     strategy: tf.distribute.Strategy,
 ) -> None:
     upsampler, data = experiment.upsampler, experiment.data
+    per_step = upsampler.batches_per_step
     with tqdm(total=experiment.steps, initial=start, unit="step", dynamic_ncols=True) as bar:
         actions = [
-            _stop_when_not_finite(data.names_of),
+            _stop_when_not_finite(lambda step: data.names_of(step, per_step)),
             _show(bar),
             _log_losses(log, upsampler, experiment.log_every),
             _save(checkpoints, experiment),
@@ -72,7 +91,8 @@ def _fit(
             dataset = distribution.distribute(
                 strategy,
                 data.batch,
-                lambda shard, shards, b=begin, e=end: data.batches(b, e, shard, shards),
+                per_step,
+                lambda shard, shards, b=begin, e=end: data.batches(b, e, shard, shards, per_step),
             )
             callback = _AfterEachStep(begin, actions)
             upsampler.fit(dataset, steps_per_epoch=end - begin, verbose=0, callbacks=[callback])

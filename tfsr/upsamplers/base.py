@@ -1,5 +1,9 @@
 """The contract: the one thing that is trained, checkpointed, evaluated, used and exported."""
 
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
@@ -9,13 +13,31 @@ from tfsr.signal.resample import whole_ratio
 Batch = dict[str, tf.Tensor]
 """{"low": [batch, time], "high": [batch, ratio * time], "seed": int32 [batch, 2]}"""
 
+Losses = dict[str, tf.Tensor]
+"""name -> the loss of each example, [batch]"""
+
+
+class Update(NamedTuple):
+    """One change of weights within a training step, on a batch of its own.
+
+    Attributes:
+        losses_for: (batch, training) -> losses.
+        loss: which of them is minimised.
+        optimizer: takes the step.
+        variables: what it changes.
+    """
+
+    losses_for: Callable[[Batch, bool], Losses]
+    loss: str
+    optimizer: keras.optimizers.Optimizer
+    variables: Sequence[tf.Variable]
+
 
 class Upsampler(keras.Model):
     """A network (or several) plus an objective plus a way to sample.
 
     A subclass gives `loss_names`, `losses_for` and `upsample`; those that train more than one
-    network override `compile` and `train_step` too. Everything around an upsampler speaks only to
-    what stands here.
+    network give `updates` too. Everything around an upsampler speaks only to what stands here.
 
     Attributes:
         input_rate, output_rate: Hz; `ratio` is their quotient, a whole number.
@@ -24,12 +46,16 @@ class Upsampler(keras.Model):
         receptive_field: input samples on each side that an output sample depends on; None where
             it is unbounded.
         hop: chunks of a long signal start at multiples of so many input samples.
+        patch: output samples that training patches must have; None where any number will do.
+        adapt_batches: how many training batches `adapt` wants to see before the first step.
     """
 
     loss_names: tuple[str, ...] = ("loss",)
     noise_steps: int = 0
     receptive_field: int | None = None
     hop: int = 1
+    patch: int | None = None
+    adapt_batches: int = 0
 
     def __init__(
         self,
@@ -42,11 +68,28 @@ class Upsampler(keras.Model):
         self.input_rate = input_rate
         self.output_rate = output_rate
         self.ratio = whole_ratio(output_rate, input_rate)
-        self._training_optimizer = optimizer
+        self._training_optimizer = optimizer or keras.optimizers.Adam(1e-4)
 
-    def losses_for(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
+    def losses_for(self, batch: Batch, training: bool) -> Losses:
         """Each loss of `loss_names` for each example of the batch, shape [batch]."""
         raise NotImplementedError(f"{type(self).__name__} has nothing to train")
+
+    @property
+    def updates(self) -> Sequence[Update]:
+        """What a training step does, in this order, each on a batch of its own."""
+        return [Update(self.losses_for, "loss", self._training_optimizer, self.trainable_variables)]
+
+    @property
+    def batches_per_step(self) -> int:
+        """`train_step` wants so many batches, as one batch that is so many times as large."""
+        return len(self.updates)
+
+    def adapt(self, batches: Iterable[Batch]) -> None:
+        """Set what is computed from data and not trained (means, say) before the first step.
+
+        Called once in a run, with `adapt_batches` training batches. What is set must be weights,
+        so that checkpoints hold it.
+        """
 
     def upsample(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
         """Widen the band of `low`.
@@ -62,6 +105,14 @@ class Upsampler(keras.Model):
         """
         raise NotImplementedError(f"{type(self).__name__} does not upsample")
 
+    def with_reference(self, high: np.ndarray) -> "Upsampler":
+        """For one recording whose original is known, float32 [time] at `output_rate`: itself.
+
+        An oracle, which shows how far a system could come if it knew part of the answer, returns
+        an upsampler that uses it; evaluation is where originals are known.
+        """
+        return self
+
     def call(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
         return self.upsample(low, noise)
 
@@ -71,46 +122,50 @@ class Upsampler(keras.Model):
         self(low, tf.zeros([self.noise_steps, 1, self.hop * self.ratio]))
 
     def compile(self) -> None:
-        """Make ready for `fit`: the weights exist, the optimizer was given at construction.
+        """Make ready for `fit`: the weights exist, the optimizers were given at construction.
 
-        The optimizer's variables are made too, so that a checkpoint can be restored into them.
+        The optimizers' variables are made too, so that a checkpoint can be restored into them.
         """
-        super().compile(optimizer=self._training_optimizer)
-        self.optimizer.build(self.trainable_variables)
+        # An idle one for Keras: at the end of each `fit` it would put moving averages in the place
+        # of the weights that training goes on with.
+        super().compile(optimizer=keras.optimizers.SGD(0.0))
+        for update in self.updates:
+            update.optimizer.build(update.variables)
         # The trackers are means over all replicas already; Keras would add up those of workers.
         self.distribute_reduction_method = "first"
+        self._gradient_functions = {}
         self._trackers = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
 
     @property
     def averages_weights(self) -> bool:
-        """Whether the optimizer keeps moving averages of the weights (`use_ema=True`)."""
-        return getattr(self._training_optimizer, "use_ema", False)
+        """Whether an optimizer keeps moving averages of the weights (`use_ema=True`)."""
+        return any(_averages(update.optimizer) for update in self.updates)
 
     def take_averages(self) -> None:
         """Put the moving averages in the place of the weights; for use, not for more training."""
-        self.optimizer.finalize_variable_values(self.trainable_variables)
+        for update in self.updates:
+            if _averages(update.optimizer):
+                update.optimizer.finalize_variable_values(update.variables)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         return list(self._trackers.values())
 
-    def train_step(self, batch: Batch) -> dict[str, tf.Tensor]:
-        with tf.GradientTape() as tape:
-            losses = self._seeded_losses(batch, training=True)
-            objective = self.global_mean(losses["loss"])
-            scaled = self.optimizer.get_scaled_loss(objective) if self._scales_loss else objective
-        variables = self.trainable_variables
-        gradients = tape.gradient(scaled, variables)
-        if self._scales_loss:
-            gradients = self.optimizer.get_unscaled_gradients(gradients)
-        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return self.track(losses)
+    # Nothing in a step needs AutoGraph, which would take a third of the time to trace it.
+    @tf.autograph.experimental.do_not_convert
+    def train_step(self, batch: Batch) -> Losses:
+        for number, update in enumerate(self.updates):
+            # Every so manieth example, so that any number of replicas makes the same batches.
+            part = {key: value[number :: self.batches_per_step] for key, value in batch.items()}
+            results = self.track(self._minimize(update, part))
+        return results
 
-    def test_step(self, batch: Batch) -> dict[str, tf.Tensor]:
-        return self.track(self._seeded_losses(batch, training=False))
+    @tf.autograph.experimental.do_not_convert
+    def test_step(self, batch: Batch) -> Losses:
+        return self.track(_seeded(self.losses_for, batch, training=False))
 
-    def track(self, losses: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Add per-example losses to the running means and return these."""
+    def track(self, losses: Losses) -> Losses:
+        """Add per-example losses to the running means and return all of these."""
         for name, values in losses.items():
             self._trackers[name].update_state(values)
         return {name: tracker.result() for name, tracker in self._trackers.items()}
@@ -121,11 +176,41 @@ class Upsampler(keras.Model):
         replicas = tf.distribute.get_replica_context().num_replicas_in_sync
         return tf.reduce_mean(per_example) / replicas
 
-    def _seeded_losses(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
-        """The losses, with every random draw of the layers a function of the batch's seed."""
-        with random.seeded(batch["seed"][0]):
-            return self.losses_for(batch, training)
+    def _minimize(self, update: Update, batch: Batch) -> Losses:
+        losses, gradients = self._gradient_function(update)(batch)
+        update.optimizer.apply_gradients(zip(gradients, update.variables, strict=True))
+        return losses
 
-    @property
-    def _scales_loss(self) -> bool:
-        return isinstance(self.optimizer, keras.mixed_precision.LossScaleOptimizer)
+    def _gradient_function(self, update: Update) -> Callable:
+        """`_losses_and_gradients` as a graph, so that a repeated update is traced once.
+
+        The optimizer stays outside, because replicas meet there and cannot meet in a function.
+        """
+        if update.loss not in self._gradient_functions:
+            self._gradient_functions[update.loss] = tf.function(
+                lambda batch: self._losses_and_gradients(update, batch), autograph=False
+            )
+        return self._gradient_functions[update.loss]
+
+    def _losses_and_gradients(self, update: Update, batch: Batch) -> tuple[Losses, list[tf.Tensor]]:
+        optimizer, variables = update.optimizer, update.variables
+        scales_loss = isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            losses = _seeded(update.losses_for, batch, training=True)
+            objective = self.global_mean(losses[update.loss])
+            scaled = optimizer.get_scaled_loss(objective) if scales_loss else objective
+        gradients = tape.gradient(scaled, variables)
+        if scales_loss:
+            gradients = optimizer.get_unscaled_gradients(gradients)
+        return losses, gradients
+
+
+def _seeded(losses_for: Callable[[Batch, bool], Losses], batch: Batch, training: bool) -> Losses:
+    """The losses, with every random draw of the layers a function of the batch's seed."""
+    with random.seeded(batch["seed"][0]):
+        return losses_for(batch, training)
+
+
+def _averages(optimizer: keras.optimizers.Optimizer) -> bool:
+    return getattr(optimizer, "use_ema", False)

@@ -1,11 +1,11 @@
 """Interpolation as an upsampler: the baselines every learned system is compared with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
 from tfsr.signal.interpolation import Spline
-from tfsr.upsamplers.base import Upsampler
+from tfsr.upsamplers.base import Update, Upsampler
 
 
 class Interpolation(Upsampler):
@@ -20,6 +20,10 @@ class Interpolation(Upsampler):
         super().__init__(input_rate, output_rate)
         self.interpolation = interpolation
         self.receptive_field = interpolation.reach
+
+    @property
+    def updates(self) -> Sequence[Update]:
+        return []
 
     def upsample(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
         return self.interpolation(low, self.ratio)

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsr.losses.regression import rmse
+from tfsr.errors import UserError
+from tfsr.losses.regression import l2, rmse
 from tfsr.signal.interpolation import Spline
-from tfsr.upsamplers.base import Batch, Upsampler
+from tfsr.upsamplers.base import Batch, Losses, Upsampler
 
 Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -17,15 +18,21 @@ class Regression(Upsampler):
     """Interpolate, then let the network add what is missing.
 
     Args:
-        network: [batch, time, 1] -> [batch, time, 1] after `interpolation`, or with
-            `interpolation=None` [batch, time, 1] -> [batch, ratio * time, 1]; has `hop` and
-            `receptive_field` in samples of its input.
+        network: [batch, time, 1] -> [batch, network.ratio * time, 1]; has `hop` and
+            `receptive_field` in samples of its input. Its ratio is 1 after an interpolation, and
+            that of the rates without one.
         input_rate, output_rate: Hz.
         losses: name -> function of (high, estimate), both [batch, time], that gives [batch].
         weights: name -> weight of that loss in the sum that is minimised; 1 where not given.
+        features: a network with a function `encode`, [batch, time, 1] -> [batch, frames, channels],
+            that is not trained here: the mean square distance of what it makes of high and
+            estimate is one more loss, "features" (Kim & Sathe 2019).
         interpolation: brings the low-rate signal to the output rate; None for a network that
             does it itself.
         optimizer: the paper's Adam with 1e-4 unless given.
+
+    Raises:
+        UserError: the network's ratio is not what the rates ask for.
     """
 
     def __init__(
@@ -35,30 +42,60 @@ class Regression(Upsampler):
         output_rate: int,
         losses: Mapping[str, Loss] | None = None,
         weights: Mapping[str, float] | None = None,
+        features: keras.Model | None = None,
         interpolation: Callable | None = Spline(),
         optimizer: keras.optimizers.Optimizer | None = None,
     ):
-        super().__init__(input_rate, output_rate, optimizer or keras.optimizers.Adam(1e-4))
+        super().__init__(input_rate, output_rate, optimizer)
         self.network = network
         self.interpolation = interpolation
-        self._losses = dict(losses or {"rmse": rmse})
+        self.features = features
+        own = {}
+        if features is not None:
+            features.trainable = False
+            own["features"] = self._feature_distance
+        self._losses = ({"rmse": rmse} if losses is None else dict(losses)) | own
         self._weights = dict(weights or {})
         self.loss_names = ("loss", *self._losses)
         rate_inside = self.ratio if interpolation else 1
+        _check_ratio(network, self.ratio // rate_inside)
         self.hop = math.lcm(network.hop, rate_inside) // rate_inside
         self.receptive_field = math.ceil(network.receptive_field / rate_inside) + (
             interpolation.reach if interpolation else 0
         )
 
-    def losses_for(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
+    def losses_for(self, batch: Batch, training: bool) -> Losses:
         estimate = self._estimate(batch["low"], training)
-        losses = {name: loss(batch["high"], estimate) for name, loss in self._losses.items()}
-        total = tf.add_n([self._weights.get(name, 1.0) * loss for name, loss in losses.items()])
-        return {"loss": total, **losses}
+        return self._with_total(self._distances(batch["high"], estimate))
 
     def upsample(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
         return self._estimate(low, training=False)
 
+    def initialize(self) -> None:
+        super().initialize()
+        if self.features is not None:
+            self.features(tf.zeros([1, self.features.hop, 1]))
+
     def _estimate(self, low: tf.Tensor, training: bool) -> tf.Tensor:
         x = self.interpolation(low, self.ratio) if self.interpolation else low
         return tf.squeeze(self.network(tf.expand_dims(x, -1), training=training), axis=-1)
+
+    def _distances(self, high: tf.Tensor, estimate: tf.Tensor) -> Losses:
+        return {name: loss(high, estimate) for name, loss in self._losses.items()}
+
+    def _with_total(self, losses: Losses) -> Losses:
+        weighted = [self._weights.get(name, 1.0) * loss for name, loss in losses.items()]
+        return {"loss": tf.add_n(weighted), **losses}
+
+    def _feature_distance(self, high: tf.Tensor, estimate: tf.Tensor) -> tf.Tensor:
+        codes = [self.features.encode(tf.expand_dims(x, -1)) for x in (high, estimate)]
+        return l2(*(tf.reshape(code, [tf.shape(high)[0], -1]) for code in codes))
+
+
+def _check_ratio(network: keras.Model, wanted: int) -> None:
+    if network.ratio != wanted:
+        raise UserError(
+            f"{type(network).__name__} raises the rate {network.ratio} times where {wanted} times "
+            "are wanted: set its ratio or the rates, and interpolation=None if it starts from the "
+            "low rate"
+        )

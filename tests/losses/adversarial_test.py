@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfsr.losses.adversarial import CrossEntropy, Wasserstein, gradient_norms
+
+SEED = tf.constant([1, 2])
+
+
+def signals(seed: int, examples: int = 4) -> tf.Tensor:
+    return tf.random.stateless_normal([examples, 16, 1], [0, seed])
+
+
+def linear(x: tf.Tensor) -> tf.Tensor:
+    """Its gradient is 3 / 4 everywhere, with a norm of 3 over 16 samples."""
+    return tf.reduce_sum(0.75 * x, axis=[1, 2])
+
+
+def test_gradient_norm_of_a_linear_critic():
+    np.testing.assert_allclose(gradient_norms(linear, signals(1)), 3.0, rtol=1e-6)
+
+
+def test_gradient_norm_of_a_quadratic_critic_is_that_of_each_example():
+    x = signals(2)
+    norms = gradient_norms(lambda x: tf.reduce_sum(x**2, axis=[1, 2]) / 2, x)
+    np.testing.assert_allclose(norms, np.linalg.norm(x[..., 0], axis=1), rtol=1e-5)
+
+
+def test_a_flat_critic_has_finite_second_derivatives():
+    slope = tf.Variable(0.0)
+    with tf.GradientTape() as tape:
+        norms = gradient_norms(lambda x: slope * tf.reduce_sum(x, axis=[1, 2]), signals(3))
+        penalty = tf.reduce_mean((norms - 1) ** 2)
+    assert np.isfinite(tape.gradient(penalty, slope))
+
+
+@pytest.mark.parametrize("weight", [0.0, 10.0])
+def test_wasserstein_is_the_distance_and_its_penalty(weight):
+    real, fake = signals(4), signals(5)
+    losses = Wasserstein(weight).for_critic(linear, real, fake, SEED)
+    distance = linear(real) - linear(fake)
+    np.testing.assert_allclose(losses["wasserstein"], distance, rtol=1e-5)
+    np.testing.assert_allclose(losses["critic"], weight * (3 - 1) ** 2 - distance, rtol=1e-5)
+    assert tuple(losses) == Wasserstein.critic_names
+
+
+def test_the_penalty_is_taken_between_real_and_fake():
+    """At the gradient of x^2 / 2, x itself, with zeros against ones the norm is share * 4."""
+    real, fake = tf.ones([500, 16, 1]), tf.zeros([500, 16, 1])
+    losses = Wasserstein().for_critic(
+        lambda x: tf.reduce_sum(x**2, axis=[1, 2]) / 2, real, fake, SEED
+    )
+    shares = losses["gradient_norm"] / 4
+    assert 0 <= shares.numpy().min() < 0.02 and 0.98 < shares.numpy().max() <= 1
+    assert abs(np.mean(shares) - 0.5) < 0.05
+
+
+def test_wasserstein_repeats_with_its_seed():
+    def critic(x):
+        return tf.reduce_sum(x**2, axis=[1, 2])
+
+    values = [Wasserstein().for_critic(critic, signals(6), signals(7), [0, s]) for s in (1, 1, 2)]
+    first, again, other = (v["critic"].numpy() for v in values)
+    np.testing.assert_array_equal(first, again)
+    assert np.all(first != other)
+
+
+def test_cross_entropy_is_that_of_the_probabilities():
+    real, fake = signals(8), signals(9)
+    losses = CrossEntropy().for_critic(linear, real, fake, SEED)
+    p, q = tf.sigmoid(linear(real)), tf.sigmoid(linear(fake))
+    np.testing.assert_allclose(losses["critic"], -tf.math.log(p) - tf.math.log(1 - q), rtol=1e-4)
+    np.testing.assert_allclose(losses["real_share"], p)
+    np.testing.assert_allclose(losses["fake_share"], q)
+    np.testing.assert_allclose(CrossEntropy().for_network(linear(fake)), -tf.math.log(q), rtol=1e-4)
+    assert tuple(losses) == CrossEntropy.critic_names
+
+
+def test_the_network_wants_high_scores():
+    scores = tf.constant([-1.0, 2.0])
+    np.testing.assert_array_equal(Wasserstein().for_network(scores), [1.0, -2.0])
+    losses = CrossEntropy().for_network(scores)
+    assert losses[1] < losses[0]

@@ -1,0 +1,275 @@
+"""Tonal artifacts: the tones an upsampler makes of silence and of a constant.
+
+A network that works in strides and does not treat all positions within a stride alike answers a
+constant with a signal that repeats itself after P samples, which has lines at the multiples of
+rate / P. Subpixel layers do so: P is the product of their factors. King et al. 2021 look at the
+spectrogram of 5 s of silence; here the lines are measured.
+
+Levels are in dBFS: the mean square against that of a full-scale sine, which has 0 dBFS. (What
+alternates between 1 and -1, at half the rate, is a square wave and has 3 dBFS.) The answer to a
+constant is exactly periodic, so that between its lines there is nothing at all: levels end at
+`FLOOR_DBFS` below, and excess above the neighbourhood counts from there.
+"""
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfsr.complete import new_file, write_text
+from tfsr.errors import UserError
+from tfsr.evaluation import report
+from tfsr.inference.chunks import upsample_array
+from tfsr.plot import Spectrum, spectra_png
+from tfsr.training.experiment import Experiment
+from tfsr.upsamplers.base import Upsampler
+
+FLOOR_DBFS = -120.0
+"""Stands for nothing: what no 16-bit file holds, whose rounding alone has -98 dBFS."""
+
+RISES_DB = 6.0
+"""A line that stands out by less is none; the spectrum of noise fluctuates by about 1 dB."""
+
+PROBES = {"zeros": 0.0, "constant": 0.1}
+"""What is fed: name -> value of every sample."""
+
+SECONDS = 5
+"""What is measured of each answer, as long as in King et al. 2021."""
+
+SHOWN = 12
+"""Lines of a probe in the table."""
+
+# A Blackman-Harris window widens a line that falls on a bin to this many bins on each side, and to
+# none beyond: its transform is zero there.
+_SKIRT = 3
+_SEGMENT_SECONDS = 0.25
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """A place where a tone can stand.
+
+    Args:
+        hz: its frequency.
+        level_dbfs: its level.
+        excess_db: over the median of its neighbourhood, half-way to the next places.
+    """
+
+    hz: float
+    level_dbfs: float
+    excess_db: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Probe:
+    """The answer to one constant.
+
+    Args:
+        name: of the constant, in `PROBES`.
+        lines: at all multiples of rate / period up to half the rate, the rising ones and the rest.
+            The constant's own line at 0 Hz is none of them.
+        frequencies: Hz [bins].
+        levels: dBFS [bins], without the mean. Neither is a part of the JSON form.
+    """
+
+    name: str
+    lines: tuple[Line, ...]
+    frequencies: np.ndarray = dataclasses.field(compare=False, repr=False)
+    levels: np.ndarray = dataclasses.field(compare=False, repr=False)
+
+    @property
+    def tones(self) -> tuple[Line, ...]:
+        """The lines that rise above what is around them, the strongest first."""
+        rising = (line for line in self.lines if line.excess_db >= RISES_DB)
+        return tuple(sorted(rising, key=lambda line: -line.level_dbfs))
+
+    @property
+    def strongest(self) -> Line | None:
+        return self.tones[0] if self.tones else None
+
+    @property
+    def sum_dbfs(self) -> float:
+        """The power of all tones together; the floor where there is none."""
+        powers = [10 ** (line.level_dbfs / 10) for line in self.tones]
+        return 10 * math.log10(sum(powers)) if powers else FLOOR_DBFS
+
+
+@dataclasses.dataclass(frozen=True)
+class Artifacts:
+    """The tones of an upsampler.
+
+    Args:
+        system: what was measured, as the reader knows it.
+        rate: of its output, in Hz.
+        period: P, in output samples.
+        probes: its answers.
+    """
+
+    system: str
+    rate: int
+    period: int
+    probes: tuple[Probe, ...]
+
+    def summary(self) -> str:
+        """Where lines can stand, and how strong they are, one line of text for each probe."""
+        return "\n".join([self._head(), *(_summary(probe) for probe in self.probes)])
+
+    def table(self) -> str:
+        """The strongest tones of each probe."""
+        head = _row("probe", "Hz", "level dBFS", "excess dB")
+        return "\n".join([head, *(row for probe in self.probes for row in _rows(probe))])
+
+    def to_json(self) -> str:
+        """All lines in the order of their frequencies, without the spectra."""
+        fields = {
+            "system": self.system,
+            "rate": self.rate,
+            "period": self.period,
+            "floor_dbfs": FLOOR_DBFS,
+            "probes": [_fields(probe) for probe in self.probes],
+        }
+        return json.dumps(fields, indent=2, allow_nan=False) + "\n"
+
+    def _head(self) -> str:
+        if self.period < 2:
+            return f"{self.system}, {self.rate} Hz: no lines are possible, its period is 1 sample"
+        return (
+            f"{self.system}, {self.rate} Hz: lines are possible at the multiples of "
+            f"{self.rate / self.period:.1f} Hz, its period is {self.period} samples"
+        )
+
+
+def measure_run(experiment: Experiment, run_dir: Path, folder: Path | None = None) -> Artifacts:
+    """Measure a run's upsampler, print its tones, and write lines.json and spectrum.png.
+
+    Args:
+        experiment: the run, its upsampler with the trained weights.
+        run_dir: names the run, and is where the files are written below.
+        folder: of the files; None: evaluation/artifacts in the run directory.
+
+    Raises:
+        UserError: there is no place for the files, or the upsampler's output is not finite.
+    """
+    folder = report.make_folder(folder or Path(run_dir) / "evaluation" / "artifacts")
+    artifacts = measure(experiment.upsampler, Path(run_dir).resolve().name)
+    print(artifacts.table(), artifacts.summary(), sep="\n\n", end="\n\n")
+    write_text(folder / "lines.json", artifacts.to_json())
+    with new_file(folder / "spectrum.png") as part:
+        part.write_bytes(picture(artifacts))
+    print(f"picture {folder / 'spectrum.png'}", flush=True)
+    return artifacts
+
+
+def measure(upsampler: Upsampler, system: str | None = None, seed: int = 0) -> Artifacts:
+    """Feed each constant of `PROBES` and measure the lines of the answer.
+
+    Args:
+        upsampler: any; its `hop` and rates decide where lines can stand.
+        system: what the results call it; None: the name of its class.
+        seed: of its noise, if it draws any.
+
+    Raises:
+        UserError: its output is not finite.
+    """
+    system = system or type(upsampler).__name__
+    period = upsampler.hop * upsampler.ratio
+    probes = tuple(
+        _probe(name, _answer(upsampler, value, system, seed), upsampler.output_rate, period)
+        for name, value in PROBES.items()
+    )
+    return Artifacts(system, upsampler.output_rate, period, probes)
+
+
+def picture(artifacts: Artifacts) -> bytes:
+    """The spectra as a PNG file, see `plot.spectra_png`."""
+    spectra = [
+        Spectrum(probe.name, probe.frequencies, probe.levels, [line.hz for line in probe.lines])
+        for probe in artifacts.probes
+    ]
+    return spectra_png(spectra, FLOOR_DBFS)
+
+
+def _answer(upsampler: Upsampler, value: float, system: str, seed: int) -> np.ndarray:
+    """The steady part of the output, float64 [time]: what depends on neither end of the input."""
+    kept = max(SECONDS * upsampler.input_rate, 4 * _segment(upsampler) // upsampler.ratio)
+    # Where the ends reach without bound, the middle half is all that can be had.
+    reach = kept // 2 if upsampler.receptive_field is None else upsampler.receptive_field
+    low = np.full([kept + 2 * reach], value, np.float32)
+    high = upsample_array(upsampler, low, seed=seed)[reach * upsampler.ratio :]
+    steady = high[: kept * upsampler.ratio].astype(np.float64)
+    if not np.isfinite(steady).all():
+        raise UserError(f"{system} answers a constant with values that are not finite: train anew")
+    return steady
+
+
+def _probe(name: str, steady: np.ndarray, rate: int, period: int) -> Probe:
+    from scipy.signal import welch
+
+    # The segments hold whole periods, so that the lines fall on bins and the mean has no skirt.
+    spacing = _bins_between_lines(rate, period)
+    segment = spacing * period
+    _, power = welch(steady, rate, "blackmanharris", nperseg=segment, scaling="spectrum")
+    frequencies = np.arange(len(power)) * rate / segment
+    # A full-scale sine has the mean square 1/2.
+    levels = 10 * np.log10(np.maximum(2 * power, 10 ** (FLOOR_DBFS / 10)))
+    places = range(spacing, len(levels), spacing)
+    lines = tuple(_line(place, frequencies, levels, spacing) for place in places)
+    return Probe(name, lines, frequencies, levels)
+
+
+def _line(place: int, frequencies: np.ndarray, levels: np.ndarray, spacing: int) -> Line:
+    """The line at bin `place`, over the bins around it that are no part of a line's skirt."""
+    offsets = np.arange(_SKIRT + 1, spacing // 2 + 1)
+    around = np.concatenate([place - offsets, place + offsets])
+    around = around[(around >= 0) & (around < len(levels))]
+    level = float(levels[place])
+    return Line(float(frequencies[place]), level, level - float(np.median(levels[around])))
+
+
+def _segment(upsampler: Upsampler) -> int:
+    """Length of the transforms, in output samples."""
+    period = upsampler.hop * upsampler.ratio
+    return period * _bins_between_lines(upsampler.output_rate, period)
+
+
+def _bins_between_lines(rate: int, period: int) -> int:
+    """Even, so that half the rate is a bin, and enough for a neighbourhood."""
+    return max(2 * math.ceil(_SEGMENT_SECONDS * rate / period / 2), 16)
+
+
+def _summary(probe: Probe) -> str:
+    if probe.strongest is None:
+        return f"{probe.name}: no line rises above the floor"
+    strongest = probe.strongest
+    return (
+        f"{probe.name}: strongest {strongest.level_dbfs:.1f} dBFS at {strongest.hz:.1f} Hz, "
+        f"all {len(probe.tones)} together {probe.sum_dbfs:.1f} dBFS"
+    )
+
+
+def _rows(probe: Probe) -> list[str]:
+    if not probe.tones:
+        return [_row(probe.name, "no line rises above the floor")]
+    rows = [
+        _row(probe.name, f"{line.hz:.1f}", f"{line.level_dbfs:.1f}", f"{line.excess_db:.1f}")
+        for line in probe.tones[:SHOWN]
+    ]
+    others = len(probe.tones) - SHOWN
+    return [*rows, _row(probe.name, f"and {others} weaker")] if others > 0 else rows
+
+
+def _row(name: str, *cells: str) -> str:
+    return "  ".join([f"{name:<8}", *(f"{cell:>10}" for cell in cells)])
+
+
+def _fields(probe: Probe) -> dict[str, Any]:
+    return {
+        "name": probe.name,
+        "tones": len(probe.tones),
+        "strongest": dataclasses.asdict(probe.strongest) if probe.strongest else None,
+        "sum_dbfs": probe.sum_dbfs,
+        "lines": [dataclasses.asdict(line) for line in probe.lines],
+    }

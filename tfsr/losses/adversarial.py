@@ -1,0 +1,81 @@
+"""What a critic, and the network that it judges, are trained for.
+
+An objective is a frozen value with two functions: `for_critic(critic, real, fake, seed)` gives
+each loss and figure of `critic_names` for each example, shape [batch], the first being the one that
+the critic minimises; `for_network(scores)` gives what the network minimises, from the critic's
+scores of its output. `critic` maps [batch, time, 1] to scores [batch]; all that is random is drawn
+from `seed`, int32 [2].
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+Critic = Callable[[tf.Tensor], tf.Tensor]
+
+# Under the root of the norm, whose derivative at zero would not be finite.
+_SMALLEST_SQUARE = 1e-12
+
+
+@dataclass(frozen=True)
+class Wasserstein:
+    """Wasserstein distance with gradient penalty (WGAN-GP; Gulrajani et al. 2017, algorithm 1).
+
+    King et al. 2021 train AudioUNetGAN with it; their algorithm 3 has lost the penalty's square.
+
+    Args:
+        gradient_penalty: weight of (norm of the critic's gradient - 1)^2.
+    """
+
+    gradient_penalty: float = 10.0
+    critic_names = ("critic", "wasserstein", "gradient_norm")
+
+    def for_critic(
+        self, critic: Critic, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        share = tf.random.stateless_uniform([tf.shape(real)[0], 1, 1], seed)
+        norms = gradient_norms(critic, share * real + (1 - share) * fake)
+        distance = critic(real) - critic(fake)
+        penalty = tf.square(norms - 1.0)
+        return {
+            "critic": self.gradient_penalty * penalty - distance,
+            "wasserstein": distance,
+            "gradient_norm": norms,
+        }
+
+    def for_network(self, scores: tf.Tensor) -> tf.Tensor:
+        return -scores
+
+
+@dataclass(frozen=True)
+class CrossEntropy:
+    """The first adversarial objective (Goodfellow et al. 2014), non-saturating; scores are logits.
+
+    Kim & Sathe 2019 train MU-GAN with it. "real_share" and "fake_share" are the probabilities of
+    being real that the critic gives to real and to made signals.
+    """
+
+    critic_names = ("critic", "real_share", "fake_share")
+
+    def for_critic(
+        self, critic: Critic, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        for_real, for_fake = critic(real), critic(fake)
+        return {
+            "critic": tf.nn.softplus(-for_real) + tf.nn.softplus(for_fake),
+            "real_share": tf.sigmoid(for_real),
+            "fake_share": tf.sigmoid(for_fake),
+        }
+
+    def for_network(self, scores: tf.Tensor) -> tf.Tensor:
+        return tf.nn.softplus(-scores)
+
+
+def gradient_norms(critic: Critic, signals: tf.Tensor) -> tf.Tensor:
+    """The Euclidean norm of the critic's gradient at each of the signals [batch, time, 1]."""
+    with tf.GradientTape() as tape:
+        tape.watch(signals)
+        scores = critic(signals)
+    gradients = tape.gradient(scores, signals)
+    return tf.sqrt(tf.reduce_sum(tf.square(gradients), axis=[1, 2]) + _SMALLEST_SQUARE)
