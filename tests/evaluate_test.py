@@ -27,7 +27,7 @@ def run_on_noise(*arguments: str) -> subprocess.CompletedProcess:
 
         splits = {"test": [recording(0), recording(1)]}
         data = types.SimpleNamespace(recordings=splits.get, degradation=Decimate())
-        gin_config.load_run = lambda run_dir: types.SimpleNamespace(
+        gin_config.load_run = lambda run_dir, bindings: types.SimpleNamespace(
             upsampler=Interpolation(8000, 16000, Linear()), data=data
         )
         command.run(evaluate.main)

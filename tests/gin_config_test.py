@@ -9,6 +9,7 @@ from tfsr.errors import UserError
 from tfsr.networks.audiounet import AudioUNet
 from tfsr.upsamplers.regression import Regression
 
+ROOT = Path(__file__).parents[1]
 AUDIOUNET = "configs/audiounet.gin"
 TINY = ["FILTERS = (4, 4)", "PATCH = 512", "BATCH = 2"]
 
@@ -67,21 +68,42 @@ def test_a_macro_that_lost_its_reader_is_refused_only_where_it_was_asked_for(set
         gin_config.experiment([AUDIOUNET], [*settings, "PATCH = 1024"])
 
 
-def switches() -> list[str]:
-    """The settings that the header of the configuration offers."""
-    header = (Path(__file__).parents[1] / AUDIOUNET).read_text().partition("\n\n")[0]
-    return re.findall(r"^#   ((?:\w+\.)*\w+ = .+?)(?:  .*)?$", header, re.MULTILINE)
+def switches() -> list[tuple[str, tuple[str, ...]]]:
+    """(configuration, settings) for each variant of the headers.
+
+    A setting whose comment ends in "with" goes together with the next one.
+    """
+    found = []
+    for path in sorted((ROOT / "configs").glob("*.gin")):
+        header = path.read_text().partition("\n\n")[0]
+        lines = re.findall(r"^#   ((?:\w+\.)*\w+ = .+?)(?:  +(.*))?$", header, re.MULTILINE)
+        partner = ()
+        for setting, comment in lines:
+            together = (*partner, setting)
+            partner = together if comment.endswith("with") else ()
+            if not partner:
+                found.append((f"configs/{path.name}", together))
+    return found
 
 
-@pytest.mark.parametrize("switch", switches())
-def test_every_switch_of_the_header_is_accepted(settings, switch):
-    settings = [s for s in settings if s.partition(" =")[0] != switch.partition(" =")[0]]
-    built = gin_config.experiment([AUDIOUNET], [*settings, switch])
-    assert built.upsampler.ratio == 2
+@pytest.mark.parametrize(("config", "switch"), switches())
+def test_every_switch_of_a_header_changes_what_is_built(config, switch, recordings):
+    data = f"DATA = {str(recordings)!r}"
+    gin_config.experiment([config], [data])
+    before = gin.operative_config_str()
+    built = gin_config.experiment([config], [data, *switch])
+    assert gin.operative_config_str() != before
+    assert built.upsampler.ratio in (1, 2, 4)
 
 
-def test_the_header_offers_the_ablations():
-    assert len(switches()) >= 13
+def test_the_headers_offer_the_variants():
+    assert len(switches()) >= 35
+
+
+def test_a_setting_that_nothing_reads_is_refused(settings):
+    unread = "lowpass.Butterworth.order = 4"
+    with pytest.raises(UserError, match="Butterworth.order is set but nothing reads it"):
+        gin_config.experiment([AUDIOUNET], [*settings, unread])
 
 
 def test_a_missing_file_is_named():

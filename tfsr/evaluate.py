@@ -1,7 +1,9 @@
-"""Evaluate a trained run on held-out recordings, beside spline and linear interpolation.
+r"""Evaluate a trained run on held-out recordings, beside spline and linear interpolation.
 
     python -m tfsr.evaluate --run_dir runs/quickstart
     python -m tfsr.evaluate --run_dir runs/quickstart --protocol kuleshov2017 --json scores.json
+    python -m tfsr.evaluate --run_dir runs/quickstart --page mismatch \
+        --gin_param 'lowpass.Chebyshev.zero_phase = False'
     python -m tfsr.evaluate --run_dir runs/quickstart --artifacts
 
 Prints the scores per file and their means and writes a page that shows and plays the signals. With
@@ -34,6 +36,9 @@ _PAGE = flags.DEFINE_string(
     None,
     "Folder for the page. Default: evaluation/PROTOCOL in the run directory, or "
     "evaluation/artifacts.",
+)
+_PARAM = flags.DEFINE_multi_string(
+    "gin_param", [], "A setting that differs from the run's, such as its degradation; may repeat."
 )
 _ARTIFACTS = flags.DEFINE_bool(
     "artifacts", False, "Measure tones that the run makes of a constant, in place of recordings."
@@ -72,7 +77,7 @@ def _scores(page: Path | None) -> "Results":
     from tfsr.evaluation.evaluate import evaluate_run
 
     return evaluate_run(
-        gin_config.load_run(_RUN_DIR.value),
+        gin_config.load_run(_RUN_DIR.value, _PARAM.value),
         Path(_RUN_DIR.value),
         protocol=_PROTOCOL.value,
         split=_SPLIT.value,
@@ -85,7 +90,9 @@ def _artifacts(folder: Path | None) -> "Artifacts":
     from tfsr import gin_config
     from tfsr.evaluation.artifacts import measure_run
 
-    return measure_run(gin_config.load_run(_RUN_DIR.value), Path(_RUN_DIR.value), folder)
+    return measure_run(
+        gin_config.load_run(_RUN_DIR.value, _PARAM.value), Path(_RUN_DIR.value), folder
+    )
 
 
 if __name__ == "__main__":

@@ -51,13 +51,17 @@ def experiment(gin_files: Sequence[str], bindings: Sequence[str]) -> Experiment:
     _parse(gin_files, bindings)
     keras.utils.set_random_seed(_macros().get("SEED", 0))
     built = gin.get_configurable(Experiment)()
-    _refuse_unused_macros(bindings)
+    _refuse_unread(bindings)
     return built
 
 
-def load_run(run_dir: str | Path) -> Experiment:
-    """The experiment of a run directory, with the weights of its newest good checkpoint."""
-    built = experiment([operative_config(run_dir)], [])
+def load_run(run_dir: str | Path, bindings: Sequence[str] = ()) -> Experiment:
+    """The experiment of a run directory, with the weights of its newest good checkpoint.
+
+    Args:
+        bindings: settings in which it is to differ, such as another degradation.
+    """
+    built = experiment([operative_config(run_dir)], bindings)
     restore(built.upsampler, Path(run_dir))
     return built
 
@@ -136,18 +140,24 @@ def _refuse_new_macro(binding: str) -> None:
         )
 
 
-def _refuse_unused_macros(bindings: Sequence[str]) -> None:
-    """Of files a macro that is named nowhere, of `--gin_param` one that this run does not read.
+def _refuse_unread(bindings: Sequence[str]) -> None:
+    """What nothing reads: a setting of `--gin_param`'s, and a macro that no file even names.
 
-    (One that a file sets may have lost its readers to a setting that came later.)
+    (A macro or binding of a file may have lost its readers to a setting that came later.)
     """
-    read = set(re.findall(r"^(\w+) = ", gin.operative_config_str(), re.MULTILINE))
+    read = {_short(name) for name in _settings(gin.operative_config_str())}
     named = read | {name for text in _texts for name in re.findall(r"%(\w+)", text)}
-    wanted = {binding.partition("=")[0].strip() for binding in bindings} & set(_macros())
-    unused = sorted((wanted - read) | (set(_macros()) - named))
-    if unused:
-        names = ", ".join(unused)
+    wanted = {_short(binding.partition("=")[0].strip()) for binding in bindings}
+    unread = sorted((wanted - read) | (set(_macros()) - named))
+    if unread:
+        names = ", ".join(unread)
         raise UserError(f"configuration: {names} is set but nothing reads it; misspelt?")
+
+
+def _short(name: str) -> str:
+    """A parameter without the modules of its class: scope/package.module.Class.x, scope/Class.x."""
+    scope, slash, selector = name.rpartition("/")
+    return scope + slash + ".".join(selector.split(".")[-2:])
 
 
 def _macros() -> dict:
@@ -164,7 +174,7 @@ def _literal(text: str):
 
 
 def _refuse_other_settings(path: Path, config: str) -> None:
-    kept, wanted = _settings(path.read_text()), _settings(config)
+    kept, wanted = _identity(path.read_text()), _identity(config)
     for name in sorted(kept.keys() | wanted.keys()):
         if kept.get(name) != wanted.get(name):
             raise UserError(
@@ -173,9 +183,13 @@ def _refuse_other_settings(path: Path, config: str) -> None:
             )
 
 
+def _identity(config: str) -> dict[str, str]:
+    """The settings that make a run what it is: all but how long and how often."""
+    schedule = re.compile(r"(experiment\.)?Experiment\.(steps|\w+_every|keep)$|STEPS$")
+    return {name: value for name, value in _settings(config).items() if not schedule.match(name)}
+
+
 def _settings(config: str) -> dict[str, str]:
-    """Bindings by name, without how long and how often."""
-    joined = config.replace("\\\n", " ")
-    pairs = re.findall(r"^([\w./]+) = (.+)$", joined, re.MULTILINE)
-    schedule = r"(experiment\.)?Experiment\.(steps|\w+_every|keep)$|STEPS$"
-    return {name: " ".join(value.split()) for name, value in pairs if not re.match(schedule, name)}
+    """Bindings and macros by name."""
+    pairs = re.findall(r"^([\w./]+) = (.+)$", config.replace("\\\n", " "), re.MULTILINE)
+    return {name: " ".join(value.split()) for name, value in pairs}

@@ -13,9 +13,11 @@ import json
 import os
 import platform
 import resource
+import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tfsr import command
@@ -92,12 +94,18 @@ def configuration_table(gin: str, arguments: argparse.Namespace) -> str:
         ["training", f"{training['steps_per_s']:.3g} steps/s of {training['batch']} patches"],
         ["  the same in patches", f"{training['steps_per_s'] * training['batch']:.3g} patches/s"],
         ["  share of a step spent waiting for data", f"{training['waiting']:.1%}"],
+        ["  against the same layers in a plain tf.function", against_plain(gin, arguments)],
         ["  peak memory", f"{training['peak_mb']:.0f} MB"],
         ["upsampling, 1 thread", f"real-time factor {one['real_time_factor']:.4f}"],
         ["upsampling, 2 threads", f"real-time factor {two['real_time_factor']:.4f}"],
         ["  peak memory", f"{two['peak_mb']:.0f} MB"],
     ]
     return table(["what", "measured"], rows)
+
+
+def against_plain(gin: str, arguments: argparse.Namespace) -> str:
+    overhead = measure("overhead", gin, arguments)
+    return f"{overhead['ratio']:.3f} times as long, traced {overhead['traces']} time(s)"
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -149,6 +157,52 @@ def training(arguments: argparse.Namespace) -> dict:
     }
 
 
+def overhead(arguments: argparse.Namespace) -> dict:
+    """A step by `fit`'s function and by a bare one, in turns, on batches in memory."""
+    import tensorflow as tf
+
+    built = experiment(arguments)
+    upsampler = built.upsampler
+    upsampler.initialize()
+    upsampler.compile()
+    optimizers = [optimizer_like(update) for update in upsampler.updates]
+    batch = next(iter(built.data.batches(0, 1)))
+
+    @tf.function(autograph=False)
+    def plain() -> tf.Tensor:
+        for update, optimizer in zip(upsampler.updates, optimizers, strict=True):
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(update.variables)
+                loss = tf.reduce_mean(update.losses_for(batch, True)[update.loss])
+            gradients = tape.gradient(loss, update.variables)
+            optimizer.apply_gradients(zip(gradients, update.variables, strict=True))
+        return loss
+
+    parts = [batch] * upsampler.batches_per_step
+    whole = {key: tf.concat([part[key] for part in parts], axis=0) for key in batch}
+    batches = iter(tf.data.Dataset.from_tensors(whole).repeat())
+    ours = upsampler.make_train_function()
+    seconds = {plain: [], ours: []}
+    start = time.perf_counter()
+    while time.perf_counter() - start < arguments.train_seconds or len(seconds[ours]) < 5:
+        seconds[plain].append(timed(lambda: plain().numpy()))
+        seconds[ours].append(timed(lambda: ours(batches)["loss"].numpy()))
+    bare, fit = (statistics.median(values[1:]) for values in seconds.values())
+    return {"ratio": fit / bare, "traces": ours.experimental_get_tracing_count()}
+
+
+def optimizer_like(update):
+    optimizer = type(update.optimizer).from_config(update.optimizer.get_config())
+    optimizer.build(update.variables)
+    return optimizer
+
+
+def timed(action: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
 def upsampling(arguments: argparse.Namespace) -> dict:
     import numpy as np
     import tensorflow as tf
@@ -177,7 +231,12 @@ def peak() -> dict:
     return {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
-MEASURES = {"pipeline": pipeline, "training": training, "upsampling": upsampling}
+MEASURES = {
+    "pipeline": pipeline,
+    "training": training,
+    "overhead": overhead,
+    "upsampling": upsampling,
+}
 
 if __name__ == "__main__":
     main()
