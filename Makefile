@@ -12,7 +12,7 @@ train: $(READY)
 	$(BIN)/python -m tfsr.train --gin configs/quickstart.gin
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(READY)
 	$(BIN)/ruff check .
