@@ -15,12 +15,12 @@ from tfsr.networks.audiounet import AudioUNet, KingAudioUNet
 TINY = {
     "configs/audiounet.gin": ["FILTERS = (4, 4)", "PATCH = 512"],
     "configs/quickstart.gin": ["FILTERS = (4, 4)", "PATCH = 4096"],
-    "configs/small/audiounet.gin": ["FILTERS = (4, 4)", "PATCH = 4096"],
+    "configs/small/audiounet.gin": ["FILTERS = (4,)", "PATCH = 4096"],
     # Ratios 2, 3, 4 and 6 divide the patch; the corpus is whatever DATA is.
     "configs/kuleshov/*.gin": [
-        *("FILTERS = (4, 4)", "PATCH = 768", "pipeline.Patches.corpus = @corpora.corpus()")
+        *("FILTERS = (4,)", "PATCH = 768", "pipeline.Patches.corpus = @corpora.corpus()")
     ],
-    "configs/king/unet_x*.gin": ["FILTERS = (4, 4)", "PATCH = 768"],
+    "configs/king/unet_x*.gin": ["FILTERS = (4,)", "PATCH = 768"],
 }
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 B8 = (128, 256) + (512,) * 6

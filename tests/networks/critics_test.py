@@ -14,7 +14,7 @@ from tfsr.networks.critics import SrganCritic, WaveGanCritic
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 SMALL = [
-    *("FILTERS = (4,)", "CRITIC_FILTERS = 2", "critics.SrganCritic.blocks = 2"),
+    *("FILTERS = (4,)", "CRITIC_FILTERS = 2", "critics.SrganCritic.blocks = 1"),
     "adversarial.Adversarial.critic_updates = 2",
 ]
 TINY = {
