@@ -1,5 +1,7 @@
 """Convolution in time with the two paddings that published systems use, and their initialisers."""
 
+import math
+
 import tensorflow as tf
 import tf_keras as keras
 
@@ -61,3 +63,9 @@ class Keras1Orthogonal(keras.initializers.Initializer):
             [shape[0], tf.reduce_prod(shape[1:])], dtype=dtype
         )
         return tf.reshape(flat, shape)
+
+
+def fan_in_uniform(fan_in: int, middle: float = 0.0) -> keras.initializers.Initializer:
+    """PyTorch's default for biases, and for dense layers whole: middle +- 1 / sqrt(fan_in)."""
+    limit = 1 / math.sqrt(fan_in)
+    return keras.initializers.RandomUniform(middle - limit, middle + limit)

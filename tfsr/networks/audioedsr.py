@@ -11,7 +11,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsr.errors import UserError
-from tfsr.layers.convolution import Conv1D
+from tfsr.layers.convolution import Conv1D, fan_in_uniform
 from tfsr.layers.subpixel import NearestNeighbour, Subpixel
 
 ACTIVATIONS = {"leaky_relu": tf.nn.leaky_relu, "relu": tf.nn.relu}
@@ -114,7 +114,7 @@ def _conv(inputs: int, filters: int, kernel: int, bias: float = 0.0) -> Conv1D:
         filters,
         kernel,
         kernel_initializer=keras.initializers.GlorotNormal(),
-        bias_initializer=_uniform(inputs * kernel, bias),
+        bias_initializer=fan_in_uniform(inputs * kernel, bias),
     )
 
 
@@ -124,14 +124,8 @@ def _up_conv(filters: int, kernel: int, upsampling: Subpixel | NearestNeighbour)
         upsampling.channels(filters),
         kernel,
         kernel_initializer=upsampling.initializer(keras.initializers.GlorotNormal()),
-        bias_initializer=upsampling.initializer(_uniform(filters * kernel)),
+        bias_initializer=upsampling.initializer(fan_in_uniform(filters * kernel)),
     )
-
-
-def _uniform(fan_in: int, middle: float = 0.0) -> keras.initializers.Initializer:
-    """The biases of the authors' PyTorch, which leaves them at its default, around `middle`."""
-    limit = 1 / math.sqrt(fan_in)
-    return keras.initializers.RandomUniform(middle - limit, middle + limit)
 
 
 def _stages(ratio: int) -> int:

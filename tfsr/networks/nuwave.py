@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsr.layers.convolution import Conv1D
+from tfsr.layers.convolution import Conv1D, fan_in_uniform
 
 Condition = list[tf.Tensor]
 """[batch, time, 2 * channels] for each block."""
@@ -171,18 +171,15 @@ def _conv(inputs: int, filters: int, kernel: int = 1, **options) -> Conv1D:
         filters,
         kernel,
         kernel_initializer=keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal"),
-        bias_initializer=_uniform(inputs * kernel),
+        bias_initializer=fan_in_uniform(inputs * kernel),
         **options,
     )
 
 
 def _dense(inputs: int, units: int, **options) -> keras.layers.Dense:
     return keras.layers.Dense(
-        units, kernel_initializer=_uniform(inputs), bias_initializer=_uniform(inputs), **options
+        units,
+        kernel_initializer=fan_in_uniform(inputs),
+        bias_initializer=fan_in_uniform(inputs),
+        **options,
     )
-
-
-def _uniform(fan_in: int) -> keras.initializers.Initializer:
-    """The authors' PyTorch leaves biases, and dense layers whole, at this default."""
-    limit = 1 / math.sqrt(fan_in)
-    return keras.initializers.RandomUniform(-limit, limit)

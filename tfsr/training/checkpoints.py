@@ -47,18 +47,9 @@ class Checkpoints:
 
         One that is damaged, after a full disk say, is passed over with a warning.
         """
-        for path in _newest_first(folder):
-            try:
-                status = self._checkpoint.restore(path)
-                if for_training:
-                    status.assert_existing_objects_matched()
-                else:
-                    status.expect_partial()
-            except _DAMAGED as error:
-                _log.warning("checkpoint %s is damaged, taking an older one (%s)", path, error)
-                continue
-            return int(self._step.numpy())
-        return None
+        if not _restore_newest(self._checkpoint, folder, for_training):
+            return None
+        return int(self._step.numpy())
 
     def _refuse_damaged_weights(self, step: int) -> None:
         for weight in self._upsampler.trainable_variables:
@@ -81,17 +72,27 @@ def take_network(network: keras.Model, run_dir: str | os.PathLike) -> None:
     """
     source = tf.train.Checkpoint(upsampler=tf.train.Checkpoint(network=network))
     folder = Path(run_dir) / "checkpoints"
+    if not _restore_newest(source, folder, entirely=True):
+        raise UserError(
+            f"{folder}: no checkpoint with the weights of such a {type(network).__name__}; train "
+            "one first, or name its run in Experiment.pretrained"
+        )
+
+
+def _restore_newest(checkpoint: tf.train.Checkpoint, folder: Path, entirely: bool) -> bool:
+    """Restore the newest that reads whole, and has all that is wanted of it if `entirely`."""
     for path in _newest_first(folder):
         try:
-            source.restore(path).assert_existing_objects_matched()
+            status = checkpoint.restore(path)
+            if entirely:
+                status.assert_existing_objects_matched()
+            else:
+                status.expect_partial()
         except _DAMAGED as error:
-            _log.warning("checkpoint %s does not fit or is damaged (%s)", path, error)
+            _log.warning("checkpoint %s is damaged, taking an older one (%s)", path, error)
             continue
-        return
-    raise UserError(
-        f"{folder}: no checkpoint with the weights of such a {type(network).__name__}; train one "
-        "first, or name its run in Experiment.pretrained"
-    )
+        return True
+    return False
 
 
 def _newest_first(folder: Path) -> list[str]:
