@@ -1,4 +1,5 @@
 import os
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -13,6 +14,22 @@ settings.register_profile("tfsr", deadline=None, derandomize=True, max_examples=
 settings.load_profile("tfsr")
 
 RATE = 16000
+
+
+@pytest.fixture(scope="session")
+def put_nuwave_weights() -> Callable:
+    """A function that puts a fixture's values into a NU-Wave, layers of which have their names."""
+
+    def put(network, values, prefix: str) -> None:
+        for key in values:
+            if key.startswith(prefix) and key.endswith(".weight"):
+                bias = values[f"{key.removesuffix('weight')}bias"]
+                place = network
+                for part in key.removeprefix(prefix).removesuffix(".weight").split("."):
+                    place = place[int(part)] if part.isdigit() else getattr(place, part)
+                place.set_weights([values[key].T, bias])
+
+    return put
 
 
 @pytest.fixture(scope="session")

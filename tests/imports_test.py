@@ -12,7 +12,8 @@ FLOORS = [
     {"degradation", "losses", "layers"},
     {"data", "networks"},
     {"upsamplers"},
-    {"training", "inference"},
+    {"inference"},
+    {"training"},
     {"evaluation", "export", "presets"},
     {"command", "gin_config", "train", "evaluate", "upsample", "prepare", "summarize", "__main__"},
 ]

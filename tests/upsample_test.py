@@ -10,7 +10,7 @@ from tfsr import audio_file
 
 WITHOUT_RUN = """
 import sys, types
-def load_run(run_dir):
+def load_run(run_dir, bindings):
     from tfsr.upsamplers.interpolation import Interpolation
     return types.SimpleNamespace(upsampler=Interpolation(8000, 16000))
 sys.modules["tfsr.gin_config"] = types.SimpleNamespace(load_run=load_run)

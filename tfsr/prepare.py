@@ -19,6 +19,13 @@ flags.DEFINE_integer(
     "training resamples it.",
     lower_bound=1,
 )
+flags.DEFINE_float(
+    "trim_db",
+    None,
+    "Cut off both ends of each recording that are so much quieter than its loudest part (NU-Wave: "
+    "15). By default they stay.",
+    lower_bound=0.0,
+)
 flags.DEFINE_float("held_out", 0.1, "Share kept from training in a folder of audio.")
 flags.DEFINE_enum(
     "by", "utterance", ["utterance", "speaker"], "What is held out of a folder of audio."
@@ -35,7 +42,9 @@ def main(arguments: list[str]) -> None:
     print(corpus.describe(), flush=True)
     from tfsr.data.shards import prepare
 
-    recordings, skipped = prepare(corpus, flags.FLAGS.output, flags.FLAGS.rate)
+    recordings, skipped = prepare(
+        corpus, flags.FLAGS.output, flags.FLAGS.rate, trim_db=flags.FLAGS.trim_db
+    )
     print(f"{flags.FLAGS.output}: {recordings} recordings, {skipped} files skipped")
 
 

@@ -18,6 +18,9 @@ _OUT = flags.DEFINE_string(
     "out", None, "For one file its name or a folder, for more a folder.", short_name="o"
 )
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "The run: a folder that tfsr.train wrote.")
+_PARAM = flags.DEFINE_multi_string(
+    "gin_param", [], "A setting that differs from the run's, such as its steps; may repeat."
+)
 _CHUNK = flags.DEFINE_float(
     "chunk",
     None,
@@ -37,7 +40,7 @@ def main(positional: list[str]) -> None:
     jobs = plan(positional, _OUT.value)
     from tfsr.gin_config import load_run
 
-    failed = _upsample(load_run(_RUN_DIR.value).upsampler, jobs)
+    failed = _upsample(load_run(_RUN_DIR.value, _PARAM.value).upsampler, jobs)
     if failed:
         raise UserError(f"{failed} of {len(jobs)} files could not be upsampled")
 

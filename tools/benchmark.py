@@ -9,6 +9,7 @@ ratios that matter (pipeline to network, two threads to one) are taken in the sa
 
 import argparse
 import datetime
+import functools
 import json
 import os
 import platform
@@ -214,10 +215,79 @@ def upsampling(arguments: argparse.Namespace) -> dict:
     upsampler = experiment(arguments).upsampler
     samples = int(arguments.seconds * upsampler.input_rate)
     low = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
-    upsample_array(upsampler, low[: upsampler.input_rate])
-    start = time.perf_counter()
-    upsample_array(upsampler, low)
-    return {"real_time_factor": (time.perf_counter() - start) / arguments.seconds, **peak()}
+    upsample_array(upsampler, low[: upsampler.input_rate], upsampler.chunk)
+    seconds = timed(lambda: upsample_array(upsampler, low, upsampler.chunk))
+    return {"real_time_factor": seconds / arguments.seconds, **peak()}
+
+
+def sampling(arguments: argparse.Namespace) -> dict:
+    """Upsampling in several stages, against the same with the condition made anew for each."""
+    import numpy as np
+
+    from tfsr.inference import chunks
+
+    upsampler = experiment(arguments).upsampler
+    samples = int(arguments.seconds * upsampler.input_rate)
+    low = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
+    kept, seconds = chunks.STAGES_TOGETHER, {}
+    for together in (kept, 1, kept, 1):  # the first of each traces
+        chunks.STAGES_TOGETHER = together
+        inputs = upsampler, low if together in seconds else low[: upsampler.chunk], upsampler.chunk
+        seconds[together] = timed(functools.partial(chunks.upsample_array, *inputs))
+    ratio = seconds[kept] / seconds[1]
+    return {"ratio": ratio, "real_time_factor": seconds[kept] / arguments.seconds, **peak()}
+
+
+def phone(arguments: argparse.Namespace) -> dict:
+    """A chain of steps as TensorFlow Lite: a loop in the graph, unrolled, or one step at a time."""
+    import numpy as np
+    import tensorflow as tf
+
+    from tfsr.export.tflite import convert
+    from tfsr.upsamplers.base import Signature
+
+    upsampler = experiment(arguments).upsampler
+    upsampler.initialize()
+    samples = int(arguments.seconds * upsampler.input_rate)
+    random = np.random.default_rng(0)
+    low = random.uniform(-0.6, 0.6, [1, samples]).astype(np.float32)
+    shape = [upsampler.noise_steps, 1, upsampler.ratio * samples]
+    noise = random.standard_normal(shape).astype(np.float32)
+    stages, any_length = upsampler.stages, tf.TensorSpec([None, None])
+    whole = {"audio": any_length, "noise": tf.TensorSpec([len(stages), None, None])}
+    numbers = {f"s{n}": tf.TensorSpec([]) for n in range(len(stages[0].settings))}
+    one = {"signal": any_length, "audio": any_length, "noise": any_length} | numbers
+
+    def step(signal, audio, noise, **settings):
+        return stages[0].function(signal, upsampler.condition(audio), [noise], *settings.values())
+
+    graphs = {
+        "loop": Signature(lambda audio, noise: upsampler.upsample(audio, noise), whole),
+        "unrolled": Signature(lambda audio, noise: upsampler.chain(audio, noise), whole),
+        "one step": Signature(step, one),
+    }
+    results = {}
+    for name, signature in graphs.items():
+        model = convert({"serving_default": signature})
+        interpreter = tf.lite.Interpreter(model_content=model, num_threads=arguments.threads or 1)
+        run = interpreter.get_signature_runner("serving_default")
+
+        def chain(run=run) -> np.ndarray:
+            signal = np.zeros(shape[1:], np.float32)
+            for stage, drawn in zip(stages, noise, strict=True):
+                given = dict(zip(numbers, np.float32(stage.settings), strict=True))
+                signal = run(signal=signal, audio=low, noise=drawn, **given)["audio"]
+            return signal
+
+        def at_once(run=run) -> np.ndarray:
+            return run(audio=low, noise=noise)["audio"]
+
+        upsample = chain if name == "one step" else at_once
+        error = float(np.abs(upsample() - upsampler.upsample(low, noise)).max())
+        seconds = min(timed(upsample) for _ in range(3))
+        rtf = seconds / arguments.seconds
+        results[name] = {"real_time_factor": rtf, "mb": len(model) / 1e6, "error": error}
+    return results
 
 
 def experiment(arguments: argparse.Namespace):
@@ -236,6 +306,8 @@ MEASURES = {
     "training": training,
     "overhead": overhead,
     "upsampling": upsampling,
+    "sampling": sampling,
+    "phone": phone,
 }
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from tfsr.data import shards
 from tfsr.data.corpora import Folder, corpus
 from tfsr.data.shards import prepare
 from tfsr.errors import UserError
+from tfsr.signal.framing import trim
 
 RATE = 8000
 SPLITS = ("train", "validation", "test")
@@ -128,10 +129,23 @@ def test_nothing_usable_leaves_nothing(tmp_path):
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_silence_at_the_ends_is_cut_off(tmp_path):
+    sound = np.random.default_rng(0).uniform(-0.5, 0.5, 4096)
+    audio = np.concatenate([np.zeros(9000), sound, 0.01 * sound, np.zeros(7000)])
+    (tmp_path / "in").mkdir()
+    for name in ("a", "b"):
+        audio_file.write(tmp_path / "in" / f"{name}.wav", audio[:, np.newaxis], 8000, "FLOAT")
+    prepare(Folder(tmp_path / "in"), tmp_path / "out", trim_db=15.0)
+    kept, *_ = corpus(tmp_path / "out").recordings("train")
+    expected = trim(np.float32(audio), 15.0)
+    assert 4096 <= kept.samples == expected.size < 8192
+    np.testing.assert_allclose(kept.read(8000), expected, atol=1 / 2**15)
+
+
 def test_another_preparation_is_not_overwritten(source, tmp_path):
     prepare(Folder(source), tmp_path)
     before = contents(tmp_path)
-    for other in [{"rate": 4000}, {"shard_bytes": 1000}]:
+    for other in [{"rate": 4000}, {"shard_bytes": 1000}, {"trim_db": 15.0}]:
         with pytest.raises(UserError, match="holds another preparation"):
             prepare(Folder(source), tmp_path, **other)
     with pytest.raises(UserError, match="holds another preparation"):
@@ -189,9 +203,9 @@ from tfsr.data import shards
 from tfsr.data.corpora import Folder
 import time
 read = shards._pcm
-def slowly(item, rate):
+def slowly(item, rate, trim_db):
     time.sleep(0.05)
-    return read(item, rate)
+    return read(item, rate, trim_db)
 shards._pcm = slowly
 shards.prepare(Folder(sys.argv[1]), sys.argv[2], shard_bytes=4000)
 """

@@ -84,6 +84,25 @@ class TestEvaluate:
         assert files[0].scores["spline"] == files[1].scores["spline"]
         assert files[0].scores["estimate"] != files[1].scores["estimate"]
 
+    def test_what_is_drawn_again_is_averaged_and_its_spread_told(self, sounds):
+        def results(draws):
+            protocol = dataclasses.replace(TFSR, draws=draws)
+            return evaluate(Noisy(8000, 16000), sounds(5000, 6000), protocol, Decimate())
+
+        once, often, again = results(1), results(20), results(20)
+        assert once.spread == {} and often == again
+        for column, spread in often.spread.items():
+            assert spread > 0
+            distance = abs(once.means["estimate"][column] - often.means["estimate"][column])
+            assert 0 < distance < 4 * spread
+        assert once.means["spline"] == often.means["spline"]
+        assert "spread between draws" in often.summary()
+        assert "spread between draws" not in once.summary()
+
+    def test_what_draws_nothing_is_not_asked_twice(self, sounds):
+        protocol = dataclasses.replace(TFSR, draws=5)
+        assert evaluate(Interpolation(8000, 16000), sounds(900), protocol, Decimate()).spread == {}
+
     @pytest.mark.parametrize("protocol", ["kuleshov2017", "king2021", "tfsr"])
     def test_recordings_of_any_length(self, sounds, protocol):
         upsampler = Interpolation(4000, 16000)
@@ -120,7 +139,7 @@ class TestEvaluate:
     def test_chunks_change_nothing(self, sounds, monkeypatch):
         arguments = Interpolation(8000, 16000), sounds(20000), TFSR, Decimate()
         whole = evaluate(*arguments).means["estimate"]
-        monkeypatch.setattr(module, "CHUNK_SECONDS", 1)
+        monkeypatch.setattr(Interpolation, "chunk", 8000)
         assert evaluate(*arguments).means["estimate"] == pytest.approx(whole, abs=1e-4)
 
 

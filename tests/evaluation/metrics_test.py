@@ -8,8 +8,9 @@ import scipy.signal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfsr.evaluation.metrics import Lsd, SegmentalSnr, Snr, finite_mean, frames
+from tfsr.evaluation.metrics import Lsd, SegmentalSnr, Snr, finite_mean
 from tfsr.evaluation.protocols import PROTOCOLS
+from tfsr.signal.framing import frames
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 RATE, CUTOFF = 16000, 4000.0

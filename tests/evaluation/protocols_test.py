@@ -78,23 +78,6 @@ class TestNamed:
             protocols.named("pesq")
 
 
-class TestTrim:
-    @pytest.mark.parametrize("prefix", ["", "short_"])
-    def test_fixture(self, prefix):
-        fixture = np.load(FIXTURES / "trim.npz")
-        signal = fixture[f"{prefix}wav"] / 32768
-        begin, end = fixture[f"{prefix}index_15"]
-        np.testing.assert_array_equal(protocols.trim(signal, 15), signal[begin:end])
-
-    def test_other_threshold(self):
-        fixture = np.load(FIXTURES / "trim.npz")
-        begin, end = fixture["index_30"]
-        assert protocols.trim(fixture["wav"] / 32768, 30).size == end - begin
-
-    def test_silence_stays(self):
-        assert protocols.trim(np.zeros(5000), 15).size == 5000
-
-
 class TestPreparation:
     @given(st.integers(1, 2000), st.integers(1, 8))
     def test_gives_a_multiple_of_the_ratio_and_loses_less_than_one(self, samples, ratio):

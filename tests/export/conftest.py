@@ -66,7 +66,7 @@ def assert_equal():
             noises = [noise] if upsampler.noise_steps else []
             high = np.asarray(exported(low, *noises))
             assert high.shape == (batch, upsampler.ratio * time)
-            expected = upsampler.upsample(low, *noises)
+            expected = upsampler.serve(low, *noises)
             np.testing.assert_allclose(high, expected, rtol=0, atol=tolerance)
 
     return check

@@ -7,7 +7,7 @@ import pytest
 
 WITHOUT_RUN = """
 import runpy, sys, types
-def load_run(run_dir):
+def load_run(run_dir, bindings):
     from tfsr.upsamplers.interpolation import Interpolation
     return types.SimpleNamespace(upsampler=Interpolation(8000, 16000))
 sys.modules["tfsr.gin_config"] = types.SimpleNamespace(load_run=load_run)

@@ -8,10 +8,11 @@ import tf_keras as keras
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tfsr.inference import chunks
 from tfsr.inference.chunks import upsample_array, upsample_blocks
 from tfsr.inference.noise import standard_normal
 from tfsr.networks.audiounet import AudioUNet
-from tfsr.upsamplers.base import Upsampler
+from tfsr.upsamplers.base import Stage, Upsampler
 from tfsr.upsamplers.interpolation import Interpolation
 from tfsr.upsamplers.regression import Regression
 
@@ -36,6 +37,43 @@ class Strided(Upsampler):
         padded = tf.expand_dims(tf.pad(low, [[0, 0], [0, -time % 4]]), -1)
         high = tf.reshape(self.up(self.down(padded)), [batch, -1])[:, : 2 * time]
         return high if noise is None else high + tf.reduce_sum(noise, 0) * tf.abs(high)
+
+
+class Staged(Upsampler):
+    """Five convolutions, one after the other, each with noise and a condition of its own kind.
+
+    The signal between them has two parts, of twice and of half the time of the input.
+    """
+
+    noise_steps = 5
+    receptive_field = 6
+    hop = 2
+
+    def __init__(self):
+        super().__init__(8000, 16000)
+        keras.utils.set_random_seed(0)
+        self.fine = keras.layers.Conv1D(1, 13, padding="same", activation="tanh")
+        self.coarse = keras.layers.Conv1D(1, 3, padding="same", activation="tanh")
+        self.initialize()
+
+    @property
+    def stages(self):
+        settings = [(1.0,), (0.5,), (2.0,), (0.7,)]
+        return [*(Stage(self.step, 1, numbers) for numbers in settings), Stage(self.last, 1)]
+
+    def condition(self, low):
+        padded = tf.expand_dims(tf.pad(low, [[0, 0], [0, tf.shape(low)[1] % 2]]), -1)
+        return {"low": tf.repeat(low, 2, axis=1), "mean": tf.nn.avg_pool1d(padded, 2, 2, "VALID")}
+
+    def step(self, signal, condition, noise, scale):
+        signal = signal or (condition["low"], condition["mean"])
+        fine = tf.squeeze(self.fine(tf.expand_dims(signal[0], -1)), -1)
+        coarse = self.coarse(scale * signal[1] + condition["mean"])
+        spread = tf.repeat(tf.squeeze(coarse, -1), 4, axis=1)[:, : tf.shape(fine)[1]]
+        return fine + condition["low"] + 0.1 * noise[0] + spread, coarse
+
+    def last(self, signal, condition, noise):
+        return self.step(signal, condition, noise, tf.constant(1.0))[0]
 
 
 class Unbounded(Strided):
@@ -63,13 +101,14 @@ def upsamplers() -> dict[str, Upsampler]:
         "spline": Interpolation(4000, 16000),
         "strided": Strided(),
         "drawing": Strided(noise_steps=3),
+        "staged": Staged(),
         "unbounded": Unbounded(),
         "unet": small_unet(),
         "unet_x4": small_unet(ratio=4),
     }
 
 
-NAMES = ["spline", "strided", "drawing", "unbounded", "unet", "unet_x4"]
+NAMES = ["spline", "strided", "drawing", "staged", "unbounded", "unet", "unet_x4"]
 
 
 def sound(samples: int, channels: int = 2, seed: int = 0) -> np.ndarray:
@@ -133,16 +172,17 @@ def test_noise_depends_on_seed_and_channel(upsamplers):
 
 @given(start=st.integers(0, 20_000), samples=st.integers(1, 20_000))
 def test_noise_belongs_to_the_place(start, samples):
-    whole = standard_normal(5, 2, 2, 0, 40_000)
-    part = standard_normal(5, 2, 2, start, start + samples)
+    whole = standard_normal(5, 1, 2, 0, 40_000)
+    part = standard_normal(5, 1, 2, start, start + samples)
     np.testing.assert_array_equal(part, whole[..., start : start + samples])
 
 
 def test_noise_is_standard_normal():
-    noise = standard_normal(0, 2, 2, 100, 100_100)
-    assert noise.shape == (2, 2, 100_000) and noise.dtype == np.float32
+    draws = [standard_normal(0, draw, 2, 100, 100_100) for draw in range(2)]
+    assert all(noise.shape == (2, 100_000) and noise.dtype == np.float32 for noise in draws)
+    noise = np.concatenate(draws)
     np.testing.assert_allclose(noise.mean(-1), 0, atol=0.02)
-    np.testing.assert_allclose(np.cov(noise.reshape(4, -1)), np.eye(4), atol=0.02)
+    np.testing.assert_allclose(np.cov(noise), np.eye(4), atol=0.02)
 
 
 def test_blocks_are_read_only_as_they_are_needed(upsamplers):
@@ -173,3 +213,20 @@ def test_an_upsampler_is_let_go():
     del upsampler
     gc.collect()
     assert alive() is None
+
+
+@pytest.mark.parametrize("together", [1, 2, 3])
+def test_stages_may_work_together_in_any_number(upsamplers, monkeypatch, together):
+    low = sound(500)
+    whole = upsample_array(upsamplers["staged"], low)
+    monkeypatch.setattr(chunks, "STAGES_TOGETHER", together)
+    np.testing.assert_allclose(upsample_array(upsamplers["staged"], low, 50), whole, atol=1e-5)
+
+
+def test_the_whole_is_what_upsample_makes(upsamplers):
+    low = sound(300, 1)[:, 0]
+    noise = [standard_normal(7, draw, 1, 0, 600) for draw in range(5)]
+    expected = upsamplers["staged"].upsample(low[np.newaxis], tf.stack(noise))[0]
+    np.testing.assert_allclose(
+        upsample_array(upsamplers["staged"], low, 64, 7), expected, atol=1e-5
+    )

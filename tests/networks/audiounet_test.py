@@ -21,6 +21,8 @@ TINY = {
         *("FILTERS = (4,)", "PATCH = 768", "pipeline.Patches.corpus = @corpora.corpus()")
     ],
     "configs/king/unet_x*.gin": ["FILTERS = (4,)", "PATCH = 768"],
+    "configs/nuwave/unet_x*.gin": ["FILTERS = (4,)", "PATCH = 768"],
+    "configs/small/audiounet_48k.gin": ["FILTERS = (4,)", "PATCH = 4096"],
 }
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 B8 = (128, 256) + (512,) * 6

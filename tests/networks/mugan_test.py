@@ -23,6 +23,12 @@ _TINY_GAN = [
 TINY = {
     "configs/mugan.gin": _TINY_GAN,
     "configs/small/mugan.gin": _TINY_GAN,
+    "configs/nuwave/mugan_x*.gin": [
+        "PATCH = 768",
+        *(f"mugan.NuWaveMUGAN.down = {DOWN}", f"mugan.NuWaveMUGAN.up = {UP}"),
+        *("mugan.NuWaveMUGAN.bottleneck = None", f"mugan.MUDiscriminator.filters = {FILTERS}"),
+        "mugan.MUDiscriminator.width = 8",
+    ],
     "configs/mugan_autoencoder.gin": _TINY,
     "configs/small/mugan_autoencoder.gin": _TINY,
 }

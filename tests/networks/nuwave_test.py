@@ -50,27 +50,11 @@ def recorded():
 
 
 @pytest.fixture(scope="module")
-def small(recorded) -> NuWave:
+def small(recorded, put_nuwave_weights) -> NuWave:
     network = built(**SMALL)
-    load(network, recorded)
+    put_nuwave_weights(network, recorded, "w/")
+    network.diffusion_embedding.exponents.assign(recorded["w/diffusion_embedding.exponents"])
     return network
-
-
-def load(network: NuWave, weights) -> None:
-    """Put the fixture's weights into a network, whose layers have the names of the authors'."""
-    for key in weights:
-        if key.endswith(".weight"):
-            name = key.removesuffix(".weight")
-            layer(network, name.removeprefix("w/")).set_weights(
-                [weights[key].T, weights[f"{name}.bias"]]
-            )
-    network.diffusion_embedding.exponents.assign(weights["w/diffusion_embedding.exponents"])
-
-
-def layer(parent, name: str) -> keras.layers.Layer:
-    for part in name.split("."):
-        parent = parent[int(part)] if part.isdigit() else getattr(parent, part)
-    return parent
 
 
 def assert_near(actual: tf.Tensor, expected: np.ndarray) -> None:

@@ -21,7 +21,7 @@ def recorded():
 @BOTH
 def test_float32_equals_the_recorded_tables(recorded, make, name):
     schedule = make(float32=True)
-    sampling = schedule.sampling
+    sampling = schedule.sampling()
     for values, key in [
         (schedule.betas, "betas"),
         (schedule.levels, "sqrt_alphas_cumprod_prev"),
@@ -45,7 +45,7 @@ def test_eight_steps_are_the_published_ones():
         atol=5e-8,
     )
     std = [0, 8.165e-4, 1.5191e-3, 3.3918e-3, 1.00771e-2, 3.1661e-2, 0.100465, 0.329642]
-    np.testing.assert_allclose(schedule.sampling.std, std, rtol=1e-4)
+    np.testing.assert_allclose(schedule.sampling().std, std, rtol=1e-4)
 
 
 def test_a_thousand_steps_train():
@@ -57,8 +57,8 @@ def test_a_thousand_steps_train():
 
 
 def test_float32_is_too_quiet_and_float64_is_not():
-    np.testing.assert_allclose(NoiseSchedule(float32=True).sampling.c1[0], 0.986895, rtol=1e-6)
-    c1 = NoiseSchedule().sampling.c1
+    np.testing.assert_allclose(NoiseSchedule(float32=True).sampling().c1[0], 0.986895, rtol=1e-6)
+    c1 = NoiseSchedule().sampling().c1
     np.testing.assert_allclose(c1[:3], [1, 2 / 3, 10 / 13], rtol=1e-5)
 
 
@@ -66,7 +66,7 @@ def test_float32_is_too_quiet_and_float64_is_not():
 def test_a_step_is_that_of_the_papers_algorithm(make, name):
     """(y - (1 - alpha) / sqrt(1 - alpha bar) * e) / sqrt(alpha)."""
     schedule = make()
-    betas, sampling, noise_left = np.array(schedule.betas), schedule.sampling, schedule.levels[1:]
+    betas, sampling, noise_left = np.array(schedule.betas), schedule.sampling(), schedule.levels[1:]
     of_y = sampling.c1 * sampling.from_signal + sampling.c2
     of_e = -sampling.c1 * sampling.from_noise
     np.testing.assert_allclose(of_y, 1 / np.sqrt(1 - betas), rtol=1e-9)
@@ -78,7 +78,7 @@ def test_a_step_is_that_of_the_papers_algorithm(make, name):
 def test_a_known_signal_is_kept_at_its_level_with_the_noise_of_the_step(make, name):
     """Sampling with the true signal goes backwards through the levels."""
     schedule = make()
-    levels, sampling = schedule.levels, schedule.sampling
+    levels, sampling = schedule.levels, schedule.sampling()
     signal = sampling.c1 + sampling.c2 * levels[1:]
     noise = np.sqrt(sampling.c2**2 * (1 - levels[1:] ** 2) + sampling.std**2)
     np.testing.assert_allclose(signal, levels[:-1], rtol=1e-8)
@@ -86,7 +86,7 @@ def test_a_known_signal_is_kept_at_its_level_with_the_noise_of_the_step(make, na
 
 
 def test_the_first_step_ends_without_noise():
-    sampling = NoiseSchedule([0.1, 0.9]).sampling
+    sampling = NoiseSchedule([0.1, 0.9]).sampling()
     assert (sampling.c2[0], sampling.std[0]) == (0, 0)
     np.testing.assert_allclose(sampling.c1[0], 1)
 

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from tfsr.data.prepared import FULL_SCALE, MANIFEST, PCM
 from tfsr.data.recordings import SPLITS, Corpus, Recording
 from tfsr.errors import UserError
+from tfsr.signal.framing import trim
 
 SETTINGS = "settings.json"
 SKIPPED = "skipped.txt"
@@ -45,6 +46,7 @@ def prepare(
     folder: str | os.PathLike,
     rate: int | None = None,
     shard_bytes: int = 100_000_000,
+    trim_db: float | None = None,
 ) -> tuple[int, int]:
     """Write `corpus` to `folder`, or go on with it there.
 
@@ -55,6 +57,8 @@ def prepare(
         rate: Hz to resample to; None keeps every recording's own. Patches are read in place only
             at the stored rate.
         shard_bytes: a shard is closed when it has as many.
+        trim_db: cut off both ends of each recording so far below its loudest part, see
+            `tfsr.signal.framing.trim`; None leaves them.
 
     Returns:
         How many recordings the folder holds, and how many files were skipped.
@@ -66,9 +70,9 @@ def prepare(
     plan = _plan(items, rate, shard_bytes)
     folder = Path(folder)
     try:
-        _begin(folder, _settings(items, rate, shard_bytes))
+        _begin(folder, _settings(items, rate, shard_bytes, trim_db))
         if not (folder / MANIFEST).exists():
-            _write_shards(folder, plan, rate)
+            _write_shards(folder, plan, rate, trim_db)
             _finish(folder, corpus.skipped, len(plan))
         _remove_rows(folder)
     except (OSError, tf.errors.OpError) as error:
@@ -98,13 +102,15 @@ def _plan(items: list[_Item], rate: int | None, shard_bytes: int) -> list[list[_
     return shards
 
 
-def _settings(items: list[_Item], rate: int | None, shard_bytes: int) -> str:
+def _settings(items: list[_Item], rate: int | None, shard_bytes: int, trim_db: float | None) -> str:
     listing = [
         [item.recording.name, item.recording.speaker, item.recording.samples, item.splits]
         for item in items
     ]
     digest = hashlib.sha256(json.dumps(listing).encode()).hexdigest()
     values = {"rate": rate, "shard_bytes": shard_bytes, "recordings_sha256": digest}
+    if trim_db is not None:
+        values["trim_db"] = trim_db
     return json.dumps(values, indent=2) + "\n"
 
 
@@ -116,12 +122,14 @@ def _begin(folder: Path, settings: str) -> None:
         _write_text(path, settings)
     elif path.read_text() != settings:
         raise UserError(
-            f"{folder}: holds another preparation (other files, splits or --rate); "
+            f"{folder}: holds another preparation (other files, splits, --rate or --trim_db); "
             "choose another folder or remove it"
         )
 
 
-def _write_shards(folder: Path, plan: list[list[_Item]], rate: int | None) -> None:
+def _write_shards(
+    folder: Path, plan: list[list[_Item]], rate: int | None, trim_db: float | None
+) -> None:
     total = sum(map(len, plan))
     with (
         ThreadPoolExecutor(os.cpu_count()) as pool,
@@ -129,7 +137,7 @@ def _write_shards(folder: Path, plan: list[list[_Item]], rate: int | None) -> No
     ):
         for number, items in enumerate(plan):
             if not _rows_path(folder, number).exists():
-                _write_shard(folder, number, items, rate, pool, progress)
+                _write_shard(folder, number, items, rate, trim_db, pool, progress)
             else:
                 progress.update(len(items))
 
@@ -139,6 +147,7 @@ def _write_shard(
     number: int,
     items: list[_Item],
     rate: int | None,
+    trim_db: float | None,
     pool: ThreadPoolExecutor,
     progress: tqdm,
 ) -> None:
@@ -146,7 +155,8 @@ def _write_shard(
     part = folder / f".{name}.part"
     rows, position = [], 0
     with tf.io.TFRecordWriter(str(part)) as writer:
-        for item, pcm in zip(items, pool.map(lambda item: _pcm(item, rate), items), strict=True):
+        decoded = pool.map(lambda item: _pcm(item, rate, trim_db), items)
+        for item, pcm in zip(items, decoded, strict=True):
             progress.update()
             if isinstance(pcm, UserError):
                 progress.clear()
@@ -163,12 +173,14 @@ def _write_shard(
     _write_text(_rows_path(folder, number), _lines(rows))
 
 
-def _pcm(item: _Item, rate: int | None) -> np.ndarray | UserError:
+def _pcm(item: _Item, rate: int | None, trim_db: float | None) -> np.ndarray | UserError:
     """16-bit samples, or what is wrong with the file: it travels as a value between threads."""
     try:
         audio = item.recording.read(rate or item.recording.rate)
     except UserError as error:
         return error
+    if trim_db is not None:
+        audio = trim(audio, trim_db)
     return np.clip(np.round(audio * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(PCM)
 
 

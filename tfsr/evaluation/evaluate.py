@@ -10,6 +10,7 @@ from tqdm import tqdm
 from tfsr.data.recordings import Recording
 from tfsr.errors import UserError
 from tfsr.evaluation import protocols, report
+from tfsr.evaluation.metrics import finite_mean
 from tfsr.evaluation.protocols import Protocol
 from tfsr.evaluation.results import Example, FileScores, Results
 from tfsr.inference.chunks import upsample_array
@@ -17,9 +18,6 @@ from tfsr.plot import Panel
 from tfsr.training.experiment import Experiment
 from tfsr.upsamplers.base import Upsampler
 from tfsr.upsamplers.interpolation import Interpolation
-
-CHUNK_SECONDS = 8
-"""Upsampled together; it bounds the memory, and changes no number."""
 
 EXCERPT_SECONDS = 10
 """What is kept of a recording to look at and listen to."""
@@ -90,21 +88,26 @@ def evaluate(
     protocol.check_rate(upsampler.output_rate)
     degradation = protocol.degradation or degradation
     rates = (upsampler.input_rate, upsampler.output_rate)
-    systems = {"estimate": upsampler} | {
-        label: Interpolation(*rates, how) for label, how in protocol.baselines.items()
-    }
-    digest, files, examples = hashlib.sha256(), [], []
+    baselines = {label: Interpolation(*rates, how) for label, how in protocol.baselines.items()}
+    draws = protocol.draws if upsampler.noise_steps else 1
+    digest, files, examples, drawn = hashlib.sha256(), [], [], []
     for index, recording in enumerate(tqdm(recordings, "evaluate", leave=False, disable=None)):
         high = protocol.preparation(recording.read(upsampler.output_rate), upsampler.ratio)
         random = np.random.default_rng([seed, index])
         low = degradation(high, *reversed(rates), random).astype(np.float32)
-        systems["estimate"] = upsampler.with_reference(high)
-        estimates = _upsampled(systems, low, seed + index)
-        scores = {name: protocol.scores(high, x, *rates) for name, x in estimates.items()}
+        knowing = upsampler.with_reference(high)
+        seeds = range(seed + index, seed + draws * len(recordings), len(recordings))
+        estimates = [_upsampled(knowing, low, again) for again in seeds]
+        drawn.append([protocol.scores(high, estimate, *rates) for estimate in estimates])
+        others = {name: _upsampled(baseline, low, seed) for name, baseline in baselines.items()}
+        scores = {name: protocol.scores(high, other, *rates) for name, other in others.items()}
+        scores = {"estimate": _means(drawn[-1]), **scores}
         files.append(FileScores(recording.name, high.size / upsampler.output_rate, scores))
         digest.update(recording.name.encode() + b"\0" + high.astype("<f4").tobytes())
         if index < shown:
-            examples.append(_example(recording.name, low, estimates, high, *rates))
+            examples.append(
+                _example(recording.name, low, {"estimate": estimates[0], **others}, high, *rates)
+            )
     return Results(
         system=system or type(upsampler).__name__,
         protocol=protocol.name,
@@ -113,17 +116,23 @@ def evaluate(
         output_rate=upsampler.output_rate,
         files_hash=digest.hexdigest(),
         files=tuple(files),
+        spread=_spread(drawn) if draws > 1 else {},
         examples=tuple(examples),
     )
 
 
-def _upsampled(
-    systems: Mapping[str, Upsampler], low: np.ndarray, seed: int
-) -> dict[str, np.ndarray]:
-    return {
-        name: upsample_array(system, low, CHUNK_SECONDS * system.input_rate, seed)
-        for name, system in systems.items()
-    }
+def _upsampled(upsampler: Upsampler, low: np.ndarray, seed: int) -> np.ndarray:
+    return upsample_array(upsampler, low, upsampler.chunk, seed)
+
+
+def _means(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {column: finite_mean(score[column] for score in scores) for column in scores[0]}
+
+
+def _spread(drawn: Sequence[Sequence[Mapping[str, float]]]) -> dict[str, float]:
+    """Standard deviation between the draws of the means over the files, from files x draws."""
+    by_draw = [_means(files) for files in zip(*drawn, strict=True)]
+    return {column: float(np.std([x[column] for x in by_draw], ddof=1)) for column in by_draw[0]}
 
 
 def _example(

@@ -12,6 +12,8 @@ from typing import Literal
 
 import numpy as np
 
+from tfsr.signal.framing import frames
+
 Metric = Callable[[np.ndarray, np.ndarray, int, float], float]
 """(reference [time], estimate [time], rate in Hz, cut-off in Hz) -> value."""
 
@@ -128,25 +130,6 @@ class Lsd:
         first_high = math.ceil(cutoff_hz * self.n_fft / rate)
         slices = {"full": slice(None), "low": slice(first_high), "high": slice(first_high, None)}
         return slices[self.band]
-
-
-def frames(
-    signal: np.ndarray,
-    length: int,
-    hop_length: int,
-    padding: Literal["reflect", "zeros"] = "reflect",
-) -> np.ndarray:
-    """Centred frames [count, length] of a signal [time], one every `hop_length` samples.
-
-    Both ends are padded by half a frame. A signal too short for one reflection is reflected
-    repeatedly; a single sample is repeated.
-    """
-    if padding == "zeros":
-        whole = -(signal.size + 2 * (length // 2) - length) % hop_length
-        signal = np.pad(signal, (length // 2, length // 2 + whole))
-    else:
-        signal = np.pad(signal, length // 2, mode="reflect")
-    return np.lib.stride_tricks.sliding_window_view(signal, length)[::hop_length]
 
 
 def finite_mean(values: Iterable[float]) -> float:

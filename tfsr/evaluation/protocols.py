@@ -14,7 +14,8 @@ from tfsr.degradation.base import Degradation
 from tfsr.degradation.decimation import Decimate
 from tfsr.degradation.lowpass import BrickWall, Butterworth, Chebyshev
 from tfsr.errors import UserError
-from tfsr.evaluation.metrics import Lsd, Metric, SegmentalSnr, Snr, frames
+from tfsr.evaluation.metrics import Lsd, Metric, SegmentalSnr, Snr
+from tfsr.signal.framing import trim
 from tfsr.signal.interpolation import Linear, Spline
 
 
@@ -58,6 +59,7 @@ class Protocol:
         degradation: makes the low-rate signals; None: that of the evaluated run.
         preparation: of the references.
         output_rate: the only one it is made for, in Hz; None: any.
+        draws: how often an upsampler that draws noise is asked; its scores are averaged.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Protocol:
     degradation: Degradation | None = None
     preparation: Preparation = Preparation()
     output_rate: int | None = None
+    draws: int = 1
 
     def check_rate(self, output_rate: int) -> None:
         """Raise UserError unless this protocol is made for an output rate in Hz."""
@@ -91,17 +94,6 @@ def named(name: str) -> Protocol:
     if name not in PROTOCOLS:
         raise UserError(f"unknown protocol {name}: choose one of {', '.join(PROTOCOLS)}")
     return PROTOCOLS[name]
-
-
-def trim(signal: np.ndarray, below_db: float) -> np.ndarray:
-    """Cut off both ends where frames are so much quieter than the loudest (NU-Wave's data).
-
-    As `librosa.effects.trim` did up to 0.9: RMS of centred frames of 2048 samples, one every 512,
-    with mirrored ends. A silent signal stays as it is.
-    """
-    power = np.mean(np.square(frames(signal, 2048, 512), dtype=np.float64), axis=1)
-    loud = np.flatnonzero(power > power.max() * 10 ** (-below_db / 10))
-    return signal[loud[0] * 512 : (loud[-1] + 1) * 512] if loud.size else signal
 
 
 def _columns(snr: Snr, lsd: Lsd) -> dict[str, Metric]:
@@ -131,12 +123,14 @@ _KULESHOV = Protocol(
 _NUWAVE = Protocol(
     "nuwave",
     "Lee and Han 2021, NU-Wave: 48 kHz, references trimmed at 15 dB and brought to a peak of 1. "
-    "The SNR is that of their erratum, twice the figures in the paper's table.",
+    "The SNR is that of their erratum, twice the figures in the paper's table. Noise is drawn five "
+    "times.",
     _columns(Snr(smallest_error=1e-8), Lsd()),
     {"spline": Spline(), "linear": Linear(half_pixel=True)},
     degradation=Decimate(BrickWall()),
     preparation=Preparation(trim_db=15.0, peak=True, shortest=32768),
     output_rate=48000,
+    draws=5,
 )
 
 _KING = Protocol(

@@ -12,7 +12,7 @@ import numpy as np
 
 from tfsr.complete import write_text
 from tfsr.errors import UserError
-from tfsr.evaluation.results import Example, Results
+from tfsr.evaluation.results import Example, Results, number
 from tfsr.plot import Panel, reference_level, spectrogram_png
 
 _STYLE = """
@@ -90,8 +90,9 @@ def _facts(results: Results) -> str:
 
 
 def _means(results: Results) -> str:
-    rows = (((system,), means.values()) for system, means in results.means.items())
-    return _table(["system"], results.columns, rows)
+    rows = [((system,), means.values()) for system, means in results.means.items()]
+    spread = [(("spread between draws",), results.spread.values())] if results.spread else []
+    return _table(["system"], results.columns, rows + spread)
 
 
 def _files(results: Results) -> str:
@@ -113,7 +114,7 @@ def _table(
     body = "".join(
         "<tr>"
         + "".join(f'<th scope="row">{html.escape(name)}</th>' for name in names)
-        + "".join(f"<td>{value:.3f}</td>" for value in values)
+        + "".join(f"<td>{number(value)}</td>" for value in values)
         + "</tr>\n"
         for names, values in rows
     )

@@ -42,6 +42,8 @@ class Results:
         files_hash: SHA-256 over names and samples of the reference audio: two evaluations with the
             same hash and protocol can be compared.
         files: one entry per recording.
+        spread: column -> standard deviation of the estimate's mean between draws of its noise;
+            empty where it was drawn once.
         examples: signals of the first recordings; they are no part of the JSON form.
     """
 
@@ -52,6 +54,7 @@ class Results:
     output_rate: int
     files_hash: str
     files: tuple[FileScores, ...]
+    spread: Mapping[str, float] = dataclasses.field(default_factory=dict)
     examples: tuple[Example, ...] = dataclasses.field(default=(), compare=False, repr=False)
 
     @property
@@ -89,6 +92,8 @@ class Results:
             f"{self.count} files, {self.seconds:.1f} s, SHA-256 {self.files_hash}",
         ]
         rows = [[system, *_cells(means)] for system, means in self.means.items()]
+        if self.spread:
+            rows.append(["spread between draws", *_cells(self.spread)])
         return "\n".join([*head, "", _aligned(["mean", *self.columns], rows, texts=1)])
 
     def table(self) -> str:
@@ -138,7 +143,12 @@ def _decoded(scores: Mapping[str, Mapping[str, Any]]) -> Scores:
 
 
 def _cells(scores: Mapping[str, float]) -> list[str]:
-    return [f"{value:.3f}" for value in scores.values()]
+    return [number(value) for value in scores.values()]
+
+
+def number(value: float) -> str:
+    """As tables show it: with three decimals, smaller ones with a power of ten."""
+    return f"{value:.1e}" if 0 < abs(value) < 1e-3 else f"{value:.3f}"
 
 
 def _aligned(header: list[str], rows: list[list[str]], texts: int) -> str:

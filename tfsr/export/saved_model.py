@@ -2,13 +2,14 @@
 
 import json
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import tensorflow as tf
 
 import tfsr
 from tfsr.complete import new_folder
-from tfsr.upsamplers.base import Upsampler
+from tfsr.upsamplers.base import Signature, Upsampler
 
 SIGNATURE = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 PROPERTIES = Path("assets.extra", "tfsr.json")
@@ -16,11 +17,12 @@ PROPERTIES = Path("assets.extra", "tfsr.json")
 
 
 def export_saved_model(upsampler: Upsampler, folder: str | os.PathLike) -> None:
-    """Write a SavedModel with the signature `serving_default`.
+    """Write a SavedModel with the upsampler's signatures.
 
-    {"audio": float32 [batch, time]} -> {"audio": float32 [batch, ratio * time]}, any batch and
-    time >= 1. Where `noise_steps` is not 0 it also takes
-    {"noise": float32 [noise_steps, batch, ratio * time]}, standard normal.
+    "serving_default" makes of {"audio": float32 [batch, time]} {"audio": float32
+    [batch, ratio * time]}, any batch and time >= 1. Upsamplers that draw noise want a number more,
+    {"seed": int32 []}, and have a signature "with_noise", which wants {"noise": float32
+    [noise_steps, batch, ratio * time]}, standard normal, in its place.
 
     Args:
         upsampler: with its weights.
@@ -30,35 +32,40 @@ def export_saved_model(upsampler: Upsampler, folder: str | os.PathLike) -> None:
         UserError: `folder` holds something, or cannot be written.
     """
     with new_folder(folder) as part:
-        module = _Serving(upsampler)
-        tf.saved_model.save(module, str(part), signatures={SIGNATURE: module.serve})
+        save(upsampler.signatures, part)
         path = part / PROPERTIES
         path.parent.mkdir()
         path.write_text(json.dumps(_properties(upsampler), indent=2) + "\n")
 
 
+def save(signatures: Mapping[str, Signature], folder: str | os.PathLike) -> None:
+    """Write a bare SavedModel with some signatures."""
+    module = _Serving(signatures)
+    tf.saved_model.save(module, str(folder), signatures=module.functions)
+
+
 class _Serving(tf.Module):
-    """What is saved: one function and the weights that it reads, without Keras or optimizers."""
+    """What is saved: functions and the weights that they read, without Keras or optimizers."""
 
-    def __init__(self, upsampler: Upsampler):
+    def __init__(self, signatures: Mapping[str, Signature]):
         super().__init__()
-        function = tf.function(lambda **inputs: _serve(upsampler, **inputs))
-        self.serve = function.get_concrete_function(**_inputs(upsampler))
-        self.weights = self.serve.graph.variables
+        self.functions = {name: _concrete(*signature) for name, signature in signatures.items()}
+        read = [variable for f in self.functions.values() for variable in f.graph.variables]
+        self.weights = list({variable.ref(): variable for variable in read}.values())
 
 
-def _inputs(upsampler: Upsampler) -> dict[str, tf.TensorSpec]:
-    inputs = {"audio": tf.TensorSpec([None, None], name="audio")}
-    if upsampler.noise_steps:
-        inputs["noise"] = tf.TensorSpec([upsampler.noise_steps, None, None], name="noise")
-    return inputs
+def _concrete(function: Callable, inputs: Mapping[str, tf.TensorSpec]) -> Callable:
+    def named(**values: tf.Tensor) -> dict[str, tf.Tensor]:
+        made = function(**values)
+        outputs = made if isinstance(made, dict) else {"audio": made}
+        # Says so where the graph has lost that neither batch nor time is fixed.
+        return {
+            name: tf.ensure_shape(value, [None] * (value.shape.rank or 2))
+            for name, value in outputs.items()
+        }
 
-
-def _serve(
-    upsampler: Upsampler, audio: tf.Tensor, noise: tf.Tensor | None = None
-) -> dict[str, tf.Tensor]:
-    high = upsampler.upsample(audio, noise)
-    return {"audio": tf.ensure_shape(high, [None, None])}
+    specs = {name: tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in inputs.items()}
+    return tf.function(named).get_concrete_function(**specs)
 
 
 def _properties(upsampler: Upsampler) -> dict:

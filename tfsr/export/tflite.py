@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -13,14 +13,16 @@ from tensorflow.lite.python.convert import ConverterError
 from tfsr.complete import new_file
 from tfsr.errors import UserError
 from tfsr.export import metadata
-from tfsr.export.saved_model import SIGNATURE, export_saved_model
-from tfsr.upsamplers.base import Upsampler
+from tfsr.export.saved_model import SIGNATURE, save
+from tfsr.upsamplers.base import Signature, Upsampler
 
 
 def export_tflite(upsampler: Upsampler, path: str | os.PathLike, float16: bool = False) -> None:
     """Write a TensorFlow Lite file that needs the built-in operations only.
 
-    Its signature is the SavedModel's (see `export_saved_model`); batch and time are resizable.
+    Its signature "serving_default" makes of {"audio": float32 [batch, time]} {"audio": float32
+    [batch, ratio * time]}; upsamplers that draw noise also want {"noise": float32 [noise_steps,
+    batch, ratio * time]}, standard normal. Batch and time are resizable.
 
     Args:
         upsampler: with its weights.
@@ -31,7 +33,14 @@ def export_tflite(upsampler: Upsampler, path: str | os.PathLike, float16: bool =
         UserError: the network has operations that are not built in, or `path` cannot be written.
     """
     with new_file(path) as part:
-        part.write_bytes(metadata.add(_convert(upsampler, float16), upsampler))
+        model = convert(signatures(upsampler), float16, upsampler.name)
+        part.write_bytes(metadata.add(model, upsampler))
+
+
+def signatures(upsampler: Upsampler) -> dict[str, Signature]:
+    """The one of a file: that of the SavedModel which draws nothing."""
+    name = "with_noise" if upsampler.noise_steps else SIGNATURE
+    return {SIGNATURE: upsampler.signatures[name]}
 
 
 class Interpreter:
@@ -52,11 +61,18 @@ class Interpreter:
         return self._runner(**inputs)["audio"]
 
 
-def _convert(upsampler: Upsampler, float16: bool) -> bytes:
+def convert(
+    signatures: Mapping[str, Signature], float16: bool = False, name: str = "the graph"
+) -> bytes:
+    """A TensorFlow Lite file of built-in operations with some signatures; errors say `name`.
+
+    Raises:
+        UserError: there are operations that are not built in.
+    """
     # By way of a SavedModel: from_concrete_functions converts too, but fails when it is run.
     with tempfile.TemporaryDirectory() as folder:
-        export_saved_model(upsampler, folder)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, [SIGNATURE])
+        save(signatures, folder)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, list(signatures))
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         if float16:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -69,7 +85,7 @@ def _convert(upsampler: Upsampler, float16: bool) -> bytes:
             if not foreign:
                 raise
             raise UserError(
-                f"{upsampler.name}: TensorFlow Lite has no built-in {', '.join(foreign)}; "
+                f"{name}: TensorFlow Lite has no built-in {', '.join(foreign)}; "
                 "use --format saved_model"
             ) from error
 

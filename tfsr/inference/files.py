@@ -11,9 +11,6 @@ from tfsr.inference.chunks import upsample_blocks
 from tfsr.signal.resample import StreamResampler, resampled_length
 from tfsr.upsamplers.base import Upsampler
 
-CHUNK_SECONDS = 4.0
-"""Of all channels together, so that six need no more memory than one."""
-
 _READ_BLOCK = 65536
 
 # Codings that hold each sample by itself and so any number of them; others pad the end of a file.
@@ -50,7 +47,8 @@ def upsample_file(
     (else the container's usual, 16 for WAV). It appears under its name when it is complete.
 
     Args:
-        chunk: input samples that are upsampled together; `CHUNK_SECONDS` unless given.
+        chunk: input samples that are upsampled together; unless given the upsampler's own number,
+            of all channels together, so that six need no more memory than one.
         seed: of the noise, for upsamplers that draw any.
         progress: called now and then with the share that is done, up to 1.
 
@@ -59,13 +57,15 @@ def upsample_file(
             written.
     """
     header = audio_file.info(source)
-    low = _at_input_rate(upsampler, header, audio_file.blocks(source, _READ_BLOCK))
-    chunk = chunk or int(CHUNK_SECONDS * upsampler.input_rate / header.channels)
+    gain = 1.0
+    if upsampler.peaks is not None:
+        gain = float(upsampler.gain(_peak(_low(upsampler, source))))
+    chunk = chunk or max(upsampler.chunk // header.channels, 1)
     samples = upsampler.ratio * resampled_length(header.samples, header.rate, upsampler.input_rate)
     written = 0
     subtype = _subtype(target, header.subtype)
     with audio_file.Writer(target, upsampler.output_rate, header.channels, subtype) as writer:
-        for high in upsample_blocks(upsampler, low, chunk, seed):
+        for high in upsample_blocks(upsampler, _low(upsampler, source), chunk, seed, gain):
             writer.write(high)
             written += len(high)
             if progress is not None:
@@ -73,13 +73,17 @@ def upsample_file(
     return Upsampled(header.rate, upsampler.input_rate, upsampler.output_rate, written)
 
 
-def _at_input_rate(
-    upsampler: Upsampler, header: audio_file.Info, blocks: Iterable[np.ndarray]
-) -> Iterator[np.ndarray]:
+def _low(upsampler: Upsampler, source: str | os.PathLike) -> Iterator[np.ndarray]:
+    """A file at the upsampler's input rate, in blocks [time, channels]."""
+    header = audio_file.info(source)
     resampler = StreamResampler(header.rate, upsampler.input_rate, header.channels)
-    for block in blocks:
+    for block in audio_file.blocks(source, _READ_BLOCK):
         yield resampler.push(block, last=False)
     yield resampler.push(np.zeros([0, header.channels], np.float32), last=True)
+
+
+def _peak(blocks: Iterable[np.ndarray]) -> float:
+    return max(float(np.max(np.abs(block), initial=0.0)) for block in blocks)
 
 
 def _subtype(target: str | os.PathLike, subtype: str) -> str:

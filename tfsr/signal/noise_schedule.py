@@ -22,15 +22,15 @@ _LOG = logging.getLogger("tfsr")
 
 
 class Sampling(NamedTuple):
-    """The coefficients of ancestral sampling, arrays [steps]; step t stands at index t - 1.
+    """The coefficients of sampling, arrays [steps]; step t stands at index t - 1.
 
     From the noisy signal y_t and the estimate e of the noise in it,
 
         clean = from_signal * y_t - from_noise * e
         y_(t-1) = c1 * clean + c2 * y_t + std * (standard normal noise)
 
-    Without clipping `clean` that is algorithm 2 of Lee & Han 2021. `std` of the first step, the
-    last one in sampling, is 0.
+    Without clipping `clean` the ancestral ones are algorithm 2 of Lee & Han 2021. `std` of the
+    first step, the last one in sampling, is 0.
     """
 
     from_signal: np.ndarray
@@ -94,17 +94,34 @@ class NoiseSchedule:
         """The noise levels: [steps + 1], falling from 1, amplitude of the signal after t steps."""
         return np.sqrt(self._powers)
 
-    @functools.cached_property
-    def sampling(self) -> Sampling:
+    def sampling(self, eta: float = 1.0) -> Sampling:
+        """What to do in each step.
+
+        Args:
+            eta: 1 is ancestral sampling; with less of it less noise is drawn anew, down to none at
+                0 (DDIM, Song, Meng & Ermon 2021).
+
+        Raises:
+            UserError: `eta` is not between 0 and 1.
+        """
+        if not 0 <= eta <= 1:
+            raise UserError(f"eta is {eta}: choose a number from 0 to 1")
         betas, alphas = self._betas, self._alphas
         before, after = self._powers[:-1], self._powers[1:]
         from_signal = np.sqrt(1 / after)
+        if eta == 1:
+            # The same as below, but in the order of the authors of NU-Wave, whose float32 rounds.
+            c1 = betas * np.sqrt(before) / (1 - after)
+            c2 = (1 - before) * np.sqrt(alphas) / (1 - after)
+        else:
+            c2 = np.sqrt((1 - before) * (1 - eta**2 * betas / (1 - after)) / (1 - after))
+            c1 = np.sqrt(before) - c2 * np.sqrt(after)
         return Sampling(
             from_signal=from_signal,
             from_noise=np.sqrt(1 - after) * from_signal,
-            c1=betas * np.sqrt(before) / (1 - after),
-            c2=(1 - before) * np.sqrt(alphas) / (1 - after),
-            std=np.sqrt(betas * (1 - before) / (1 - after)),
+            c1=c1,
+            c2=c2,
+            std=eta * np.sqrt(betas * (1 - before) / (1 - after)),
         )
 
     @property
@@ -129,3 +146,15 @@ def linear_schedule(
 ) -> NoiseSchedule:
     """Betas at equal distances from `first` to `last`, both used; the defaults train NU-Wave."""
     return NoiseSchedule(tuple(np.linspace(first, last, steps)), float32)
+
+
+def geometric_schedule(
+    steps: int = 8, first: float = 1e-3, last: float = 0.954463, float32: bool = False
+) -> NoiseSchedule:
+    """Noise whose amplitude grows by the same factor from step to step, from `first` to `last`.
+
+    The defaults are the ends of NU-Wave's 8 steps, whose factor is between 1.7 and 3.2.
+    """
+    powers = 1 - np.geomspace(first, last, steps) ** 2
+    betas = 1 - powers / np.append(1.0, powers[:-1])
+    return NoiseSchedule(tuple(betas), float32)

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsr.complete import write_text
+from tfsr.inference.chunks import upsample_array
 from tfsr.plot import spectrogram_row
 from tfsr.upsamplers.base import Upsampler
 
@@ -44,11 +45,8 @@ class Log:
 
     def examples(self, step: int, upsampler: Upsampler, low: np.ndarray, high: np.ndarray) -> None:
         """Spectrograms side by side and sounds of low [time], its estimate, and high."""
-        noise = tf.random.stateless_normal(
-            [upsampler.noise_steps, 1, low.shape[0] * upsampler.ratio], seed=[0, 0]
-        )
         knowing = upsampler.with_reference(high)
-        estimate = knowing.upsample(low[np.newaxis], noise)[0].numpy()
+        estimate = upsample_array(knowing, low, knowing.chunk)
         rates = (upsampler.input_rate, upsampler.output_rate, upsampler.output_rate)
         sounds = dict(zip(("low", "estimate", "high"), (low, estimate, high), strict=True))
         with self._events.as_default(step):

@@ -1,0 +1,227 @@
+"""A network that estimates noise, and the chain of steps that makes a waveform from it."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from tfsr.layers import random
+from tfsr.losses.noise_estimation import log_l1
+from tfsr.signal.interpolation import Linear
+from tfsr.signal.noise_schedule import NoiseSchedule, geometric_schedule, linear_schedule
+from tfsr.upsamplers.base import Batch, Losses, Nest, Signature, Stage, Upsampler
+
+FEWEST_STEPS, MOST_STEPS = 2, 64
+"""What the number of steps of an exported model may be."""
+
+_CONDITION_BYTES = 2**28
+
+# float32 [steps, 6]: level, from_signal, from_noise, c1, c2, and how much of its draw of noise is
+# added before each step, which for the first is all there is.
+_Steps = np.ndarray
+
+
+class Diffusion(Upsampler):
+    """Sample by taking noise away step by step (Ho, Jain & Abbeel 2020; Lee & Han 2021, NU-Wave).
+
+    Args:
+        network: has `condition(low) -> nest of [batch, time, ...]`, float32 [batch, time] at the
+            output rate, and (noisy [batch, time], condition, noise level [batch, 1]) -> noise
+            [batch, time]; also `hop`, `receptive_field` in samples and `condition_channels`.
+        input_rate, output_rate: Hz.
+        schedule: of the steps that upsampling takes.
+        eta: how much of the noise that a step takes away is put back, drawn anew: 1 is the
+            ancestral sampling of the papers, 0 draws at the beginning only (DDIM, Song, Meng &
+            Ermon 2021).
+        training_schedule: noise levels to train with lie between those of its steps. A step of it
+            is drawn uniformly, and the level uniformly within the step (Chen et al. 2021,
+            WaveGrad); validation takes the levels of whole steps.
+        loss: function of (noise, estimate), both [batch, time], that gives [batch].
+        interpolation: brings the low-rate signal to the output rate. NU-Wave's is late by
+            (ratio - 1) / 2 samples, which the network learns to undo.
+        clip: keep each step's estimate of the waveform within [-1, 1].
+        start_from_low: begin with the interpolated low-rate signal in the place of the waveform,
+            instead of with noise alone.
+        peaks: see `Upsampler`; those of the training patches.
+        optimizer: NU-Wave's unless given.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        input_rate: int,
+        output_rate: int,
+        schedule: NoiseSchedule = NoiseSchedule(),
+        eta: float = 1.0,
+        training_schedule: NoiseSchedule = linear_schedule(),
+        loss: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] = log_l1,
+        interpolation: Callable = Linear(half_pixel=True),
+        clip: bool = False,
+        start_from_low: bool = False,
+        peaks: tuple[float, float] | None = (0.5, 1.0),
+        optimizer: keras.optimizers.Optimizer | None = None,
+    ):
+        super().__init__(input_rate, output_rate, optimizer or nuwave_adam())
+        self.network = network
+        self.schedule = schedule
+        self.interpolation = interpolation
+        self.peaks = peaks
+        self.noise_steps = schedule.steps
+        self.hop = math.lcm(network.hop, self.ratio) // self.ratio
+        self.receptive_field = math.ceil(network.receptive_field / self.ratio) + interpolation.reach
+        self._eta = eta
+        self._training_levels = training_schedule.levels.astype(np.float32)
+        self._loss = loss
+        self._clip = clip
+        self._start_from_low = start_from_low
+
+    def losses_for(self, batch: Batch, training: bool) -> Losses:
+        level = self._drawn_levels(tf.shape(batch["high"])[0], training)
+        noise = tf.random.stateless_normal(tf.shape(batch["high"]), random.next_seed())
+        return {"loss": self.noise_loss(batch["low"], batch["high"], level, noise)}
+
+    def noise_loss(
+        self, low: tf.Tensor, high: tf.Tensor, level: tf.Tensor, noise: tf.Tensor
+    ) -> tf.Tensor:
+        """The loss of each example, [batch], for given draws.
+
+        Args:
+            low, high: float32 [batch, time], [batch, ratio * time].
+            level: float32 [batch, 1], the share of `high` in amplitude.
+            noise: of the shape of `high`, standard normal.
+        """
+        noisy = level * high + tf.sqrt(1 - level**2) * noise
+        condition = self.network.condition(self.interpolation(low, self.ratio))
+        return self._loss(noise, self.network(noisy, condition, level, training=True))
+
+    @property
+    def chunk(self) -> int:
+        """So long that what the network makes of the low-rate signal takes a quarter of a GB."""
+        samples = _CONDITION_BYTES // (4 * self.network.condition_channels)
+        return min(samples // self.ratio, super().chunk)
+
+    @property
+    def stages(self) -> Sequence[Stage]:
+        return [Stage(self._step, 1, tuple(row)) for row in self._steps(self.schedule).tolist()]
+
+    def condition(self, low: tf.Tensor) -> Nest:
+        interpolated = self.interpolation(low, self.ratio)
+        return interpolated, self.network.condition(interpolated)
+
+    def upsample(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
+        rows = tf.constant(self._steps(self.schedule))
+        return self._loop(low, rows, self.schedule.steps, lambda step: noise[step])
+
+    @property
+    def signatures(self) -> dict[str, Signature]:
+        """As those of the base, but that "serving_default" takes the number of steps too."""
+        given = super().signatures
+        function, inputs = given["serving_default"]
+        steps = {"steps": tf.TensorSpec([], tf.int32)}
+        return given | {"serving_default": Signature(self._serve_steps, inputs | steps)}
+
+    def _serve_steps(self, audio: tf.Tensor, seed: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
+        known = tf.debugging.Assert(
+            (steps >= FEWEST_STEPS) & (steps <= MOST_STEPS),
+            [f"steps must be from {FEWEST_STEPS} to {MOST_STEPS}, not", steps],
+        )
+        batch, time = tf.unstack(tf.shape(audio))
+        shape = [batch, self.ratio * time]
+        with tf.control_dependencies([known]):
+            rows = tf.constant(self._tables())[steps]
+
+        def draw(step: tf.Tensor) -> tf.Tensor:
+            return tf.random.stateless_normal(shape, [seed, step])
+
+        return self.at_known_level(audio, lambda low: self._loop(low, rows, steps, draw))
+
+    def _tables(self) -> np.ndarray:
+        """[MOST_STEPS + 1, MOST_STEPS, 6]: the rows for any number of steps."""
+        tables = np.zeros([MOST_STEPS + 1, MOST_STEPS, 6], np.float32)
+        for steps in range(FEWEST_STEPS, MOST_STEPS + 1):
+            own = steps == self.schedule.steps
+            tables[steps, :steps] = self._steps(self.schedule if own else geometric_schedule(steps))
+        return tables
+
+    def _loop(
+        self, low: tf.Tensor, rows: tf.Tensor, steps: tf.Tensor | int, drawn: Callable
+    ) -> tf.Tensor:
+        """The chain as one loop, which takes a graph the room of one step."""
+        condition = self.condition(low)
+
+        def body(step: tf.Tensor, signal: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            row = tf.unstack(rows[step])
+            return step + 1, self._step(signal, condition, (drawn(step),), *row)
+
+        begin = (tf.constant(0), self._begin(condition))
+        return tf.while_loop(lambda step, _: step < steps, body, begin, parallel_iterations=1)[1]
+
+    def _begin(self, condition: Nest) -> tf.Tensor:
+        interpolated, _ = condition
+        level = float(self.schedule.levels[-1]) if self._start_from_low else 0.0
+        return level * interpolated
+
+    def _step(
+        self,
+        signal: tf.Tensor | tuple[()],
+        condition: Nest,
+        noise: tuple[tf.Tensor],
+        level: tf.Tensor,
+        from_signal: tf.Tensor,
+        from_noise: tf.Tensor,
+        c1: tf.Tensor,
+        c2: tf.Tensor,
+        added: tf.Tensor,
+    ) -> tf.Tensor:
+        """From a noise level to the mean of the next lower one, as `Sampling` has it."""
+        signal = self._begin(condition) if isinstance(signal, tuple) else signal
+        noisy = signal + added * noise[0]
+        levels = tf.fill([tf.shape(noisy)[0], 1], level)
+        estimate = self.network(noisy, condition[1], levels)
+        clean = from_signal * noisy - from_noise * estimate
+        if self._clip:
+            clean = tf.clip_by_value(clean, -1.0, 1.0)
+        return c1 * clean + c2 * noisy
+
+    def _steps(self, schedule: NoiseSchedule) -> _Steps:
+        """In the order in which sampling takes them, the noisiest first."""
+        sampling = schedule.sampling(self._eta)
+        left = schedule.levels[-1]
+        first = np.sqrt(1 - left**2) if self._start_from_low else 1.0
+        added = np.append(sampling.std[1:], first)
+        columns = (
+            schedule.levels[1:],
+            *(sampling.from_signal, sampling.from_noise, sampling.c1, sampling.c2, added),
+        )
+        return np.stack(columns, axis=1)[::-1].astype(np.float32)
+
+    def _drawn_levels(self, batch: tf.Tensor, training: bool) -> tf.Tensor:
+        """[batch, 1]"""
+        levels = tf.constant(self._training_levels)
+        step = tf.random.stateless_uniform(
+            [batch, 1], random.next_seed(), 1, len(self._training_levels), tf.int32
+        )
+        upper, lower = tf.gather(levels, step - 1), tf.gather(levels, step)
+        if not training:
+            return lower
+        share = tf.random.stateless_uniform([batch, 1], random.next_seed())
+        return upper * share + lower * (1 - share)
+
+
+def nuwave_adam(
+    learning_rate: float = 3e-5, clip: float | None = 0.5, average: float | None = None
+) -> keras.optimizers.Optimizer:
+    """Adam as Lee & Han's code sets it.
+
+    Args:
+        learning_rate: constant.
+        clip: largest L2 norm of all gradients together.
+        average: momentum of moving averages of the weights, with which validation, evaluation and
+            export then work; 0.999 in their code, where it has no effect.
+    """
+    averaging = {} if average is None else {"use_ema": True, "ema_momentum": average}
+    return keras.optimizers.Adam(
+        learning_rate, beta_1=0.5, beta_2=0.999, epsilon=1e-9, global_clipnorm=clip, **averaging
+    )
