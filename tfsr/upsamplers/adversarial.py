@@ -8,8 +8,8 @@ import tf_keras as keras
 from tfsr.layers.random import next_seed
 from tfsr.losses.adversarial import CrossEntropy, Wasserstein
 from tfsr.signal.interpolation import Spline
-from tfsr.upsamplers.base import Batch, Losses, Update
 from tfsr.upsamplers.regression import Loss, Regression
+from tfsr.upsamplers.trainable import Batch, Losses, Update
 
 
 class Adversarial(Regression):

@@ -1,42 +1,21 @@
 """The contract: the one thing that is trained, checkpointed, evaluated, used and exported."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsr.layers import random
+from tfsr.errors import UserError
 from tfsr.signal.resample import whole_ratio
-
-Batch = dict[str, tf.Tensor]
-"""{"low": [batch, time], "high": [batch, ratio * time], "seed": int32 [batch, 2]}"""
+from tfsr.upsamplers.trainable import Trainable
 
 Nest = Any
 """Tensors in tuples, lists and dicts, as `tf.nest` knows them."""
 
-Losses = dict[str, tf.Tensor]
-"""name -> the loss of each example, [batch]"""
-
 _CHUNK_SECONDS = 4
 _SEED = tf.TensorSpec([], tf.int32)
-
-
-class Update(NamedTuple):
-    """One change of weights within a training step, on a batch of its own.
-
-    Attributes:
-        losses_for: (batch, training) -> losses.
-        loss: which of them is minimised.
-        optimizer: takes the step.
-        variables: what it changes.
-    """
-
-    losses_for: Callable[[Batch, bool], Losses]
-    loss: str
-    optimizer: keras.optimizers.Optimizer
-    variables: Sequence[tf.Variable]
 
 
 class Stage(NamedTuple):
@@ -69,32 +48,26 @@ class Signature(NamedTuple):
     inputs: dict[str, tf.TensorSpec]
 
 
-class Upsampler(keras.Model):
+class Upsampler(Trainable):
     """A network (or several) plus an objective plus a way to sample.
 
-    A subclass gives `loss_names`, `losses_for` and `upsample`; those that train more than one
-    network give `updates` too. Everything around an upsampler speaks only to what stands here.
+    A subclass gives what a `Trainable` wants, and `upsample`. Everything around an upsampler speaks
+    only to what stands in these two.
 
     Attributes:
         input_rate, output_rate: Hz; `ratio` is their quotient, a whole number.
-        loss_names: the losses that are logged; the first is "loss", the one that is minimised.
         noise_steps: how many draws of noise `upsample` wants (0: it is deterministic).
         receptive_field: input samples on each side that an output sample of one stage depends on;
             None where it is unbounded.
         hop: chunks of a long signal start at multiples of so many input samples.
         peaks: a recording whose largest absolute sample lies outside of this range is brought to
             the nearer end for `upsample`, and back after it; None leaves every level.
-        patch: output samples that training patches must have; None where any number will do.
-        adapt_batches: how many training batches `adapt` wants to see before the first step.
     """
 
-    loss_names: tuple[str, ...] = ("loss",)
     noise_steps: int = 0
     receptive_field: int | None = None
     hop: int = 1
     peaks: tuple[float, float] | None = None
-    patch: int | None = None
-    adapt_batches: int = 0
 
     def __init__(
         self,
@@ -103,33 +76,11 @@ class Upsampler(keras.Model):
         optimizer: keras.optimizers.Optimizer | None = None,
         name: str | None = None,
     ):
-        super().__init__(name=name)
+        super().__init__(optimizer, name)
         self.input_rate = input_rate
         self.output_rate = output_rate
         self.ratio = whole_ratio(output_rate, input_rate)
-        self._training_optimizer = optimizer or keras.optimizers.Adam(1e-4)
-        self._graphs = {}
-
-    def losses_for(self, batch: Batch, training: bool) -> Losses:
-        """Each loss of `loss_names` for each example of the batch, shape [batch]."""
-        raise NotImplementedError(f"{type(self).__name__} has nothing to train")
-
-    @property
-    def updates(self) -> Sequence[Update]:
-        """What a training step does, in this order, each on a batch of its own."""
-        return [Update(self.losses_for, "loss", self._training_optimizer, self.trainable_variables)]
-
-    @property
-    def batches_per_step(self) -> int:
-        """`train_step` wants so many batches, as one batch that is so many times as large."""
-        return len(self.updates)
-
-    def adapt(self, batches: Iterable[Batch]) -> None:
-        """Set what is computed from data and not trained (means, say) before the first step.
-
-        Called once in a run, with `adapt_batches` training batches. What is set must be weights,
-        so that checkpoints hold it.
-        """
+        self._graphs = _Graphs()
 
     def upsample(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
         """Widen the band of `low`.
@@ -202,18 +153,14 @@ class Upsampler(keras.Model):
         return upsample(gain * low) / gain
 
     def run(self, function: Callable, *inputs: Nest) -> Nest:
-        """A method of this upsampler as a graph that is traced once for every batch and time.
+        """A function of a stage, or `condition`, as a graph, traced once for every batch and time.
 
         Args:
             inputs: nests of numbers, tensors and arrays; all but numbers are [batch, time, ...].
         """
         inputs = tf.nest.map_structure(lambda x: tf.convert_to_tensor(x, tf.float32), inputs)
         specs = tf.nest.map_structure(_any_length, inputs)
-        key = f"{function.__name__}{specs}"
-        if key not in self._graphs:
-            graph = tf.function(function, input_signature=specs, autograph=False)
-            self._graphs[key] = graph
-        return self._graphs[key](*inputs)
+        return self._graphs.of(function, specs)(*inputs)
 
     def with_reference(self, high: np.ndarray) -> "Upsampler":
         """For one recording whose original is known, float32 [time] at `output_rate`: itself.
@@ -226,6 +173,11 @@ class Upsampler(keras.Model):
     def call(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
         return self.upsample(low, noise)
 
+    def initialize(self) -> None:
+        """Create every weight, so that they can be counted, restored and exported."""
+        low = tf.zeros([1, self.hop])
+        self(low, tf.zeros([self.noise_steps, 1, self.hop * self.ratio]))
+
     def _serve_seed(self, audio: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         batch, time = tf.unstack(tf.shape(audio))
         shape = [self.noise_steps, batch, self.ratio * time]
@@ -236,105 +188,28 @@ class Upsampler(keras.Model):
     ) -> tf.Tensor:
         return self.upsample(condition, tf.stack(noise) if noise else None)
 
-    def initialize(self) -> None:
-        """Create every weight, so that they can be counted, restored and exported."""
-        low = tf.zeros([1, self.hop])
-        self(low, tf.zeros([self.noise_steps, 1, self.hop * self.ratio]))
 
-    def compile(self) -> None:
-        """Make ready for `fit`: the weights exist, the optimizers were given at construction.
-
-        The optimizers' variables are made too, so that a checkpoint can be restored into them.
-        """
-        # An idle one for Keras: at the end of each `fit` it would put moving averages in the place
-        # of the weights that training goes on with.
-        super().compile(optimizer=keras.optimizers.SGD(0.0))
-        for update in self.updates:
-            update.optimizer.build(update.variables)
-        # The trackers are means over all replicas already; Keras would add up those of workers.
-        self.distribute_reduction_method = "first"
-        self._gradient_functions = {}
-        self._trackers = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
-
-    @property
-    def averages_weights(self) -> bool:
-        """Whether an optimizer keeps moving averages of the weights (`use_ema=True`)."""
-        return any(_averages(update.optimizer) for update in self.updates)
-
-    def take_averages(self) -> None:
-        """Put the moving averages in the place of the weights; for use, not for more training."""
-        for update in self.updates:
-            if _averages(update.optimizer):
-                update.optimizer.finalize_variable_values(update.variables)
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        return list(self._trackers.values())
-
-    # Nothing in a step needs AutoGraph, which would take a third of the time to trace it.
-    @tf.autograph.experimental.do_not_convert
-    def train_step(self, batch: Batch) -> Losses:
-        for number, update in enumerate(self.updates):
-            # Every so manieth example, so that any number of replicas makes the same batches.
-            part = {key: value[number :: self.batches_per_step] for key, value in batch.items()}
-            results = self.track(self._minimize(update, part))
-        return results
-
-    @tf.autograph.experimental.do_not_convert
-    def test_step(self, batch: Batch) -> Losses:
-        return self.track(_seeded(self.losses_for, batch, training=False))
-
-    def track(self, losses: Losses) -> Losses:
-        """Add per-example losses to the running means and return all of these."""
-        for name, values in losses.items():
-            self._trackers[name].update_state(values)
-        return {name: tracker.result() for name, tracker in self._trackers.items()}
-
-    @staticmethod
-    def global_mean(per_example: tf.Tensor) -> tf.Tensor:
-        """This replica's part of the mean over the global batch (training batches are full)."""
-        replicas = tf.distribute.get_replica_context().num_replicas_in_sync
-        return tf.reduce_mean(per_example) / replicas
-
-    def _minimize(self, update: Update, batch: Batch) -> Losses:
-        losses, gradients = self._gradient_function(update)(batch)
-        update.optimizer.apply_gradients(zip(gradients, update.variables, strict=True))
-        return losses
-
-    def _gradient_function(self, update: Update) -> Callable:
-        """`_losses_and_gradients` as a graph, so that a repeated update is traced once.
-
-        The optimizer stays outside, because replicas meet there and cannot meet in a function.
-        """
-        if update.loss not in self._gradient_functions:
-            self._gradient_functions[update.loss] = tf.function(
-                lambda batch: self._losses_and_gradients(update, batch), autograph=False
-            )
-        return self._gradient_functions[update.loss]
-
-    def _losses_and_gradients(self, update: Update, batch: Batch) -> tuple[Losses, list[tf.Tensor]]:
-        optimizer, variables = update.optimizer, update.variables
-        scales_loss = isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(variables)
-            losses = _seeded(update.losses_for, batch, training=True)
-            objective = self.global_mean(losses[update.loss])
-            scaled = optimizer.get_scaled_loss(objective) if scales_loss else objective
-        gradients = tape.gradient(scaled, variables)
-        if scales_loss:
-            gradients = optimizer.get_unscaled_gradients(gradients)
-        return losses, gradients
+def check_ratio(network: keras.Model, wanted: int, more: str = "") -> None:
+    """Raise UserError, with `more` advice, unless a network raises the rate so many times."""
+    if network.ratio != wanted:
+        raise UserError(
+            f"{type(network).__name__} raises the rate {network.ratio} times where {wanted} times "
+            f"are wanted: set its ratio or the rates{more}"
+        )
 
 
-def _seeded(losses_for: Callable[[Batch, bool], Losses], batch: Batch, training: bool) -> Losses:
-    """The losses, with every random draw of the layers a function of the batch's seed."""
-    with random.seeded(batch["seed"][0]):
-        return losses_for(batch, training)
+class _Graphs:
+    """Functions that were traced already; an object, for Keras looks for weights in a dict."""
+
+    def __init__(self):
+        self._known = {}
+
+    def of(self, function: Callable, specs: Sequence[Nest]) -> Callable:
+        key = function, str(specs)
+        if key not in self._known:
+            self._known[key] = tf.function(function, input_signature=specs, autograph=False)
+        return self._known[key]
 
 
 def _any_length(tensor: tf.Tensor) -> tf.TensorSpec:
     return tf.TensorSpec([None, None, *tensor.shape[2:]] if tensor.shape.rank else [])
-
-
-def _averages(optimizer: keras.optimizers.Optimizer) -> bool:
-    return getattr(optimizer, "use_ema", False)

@@ -11,7 +11,8 @@ from tfsr.layers import random
 from tfsr.losses.noise_estimation import log_l1
 from tfsr.signal.interpolation import Linear
 from tfsr.signal.noise_schedule import NoiseSchedule, geometric_schedule, linear_schedule
-from tfsr.upsamplers.base import Batch, Losses, Nest, Signature, Stage, Upsampler
+from tfsr.upsamplers.base import Nest, Signature, Stage, Upsampler
+from tfsr.upsamplers.trainable import Batch, Losses
 
 FEWEST_STEPS, MOST_STEPS = 2, 64
 """What the number of steps of an exported model may be."""

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from tfsr.signal.interpolation import Spline
-from tfsr.upsamplers.base import Update, Upsampler
+from tfsr.upsamplers.base import Upsampler
+from tfsr.upsamplers.trainable import Update
 
 
 class Interpolation(Upsampler):

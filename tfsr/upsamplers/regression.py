@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsr.errors import UserError
 from tfsr.losses.regression import l2, rmse
 from tfsr.signal.interpolation import Spline
-from tfsr.upsamplers.base import Batch, Losses, Upsampler
+from tfsr.upsamplers.base import Upsampler, check_ratio
+from tfsr.upsamplers.trainable import Batch, Losses
 
 Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -58,7 +58,8 @@ class Regression(Upsampler):
         self._weights = dict(weights or {})
         self.loss_names = ("loss", *self._losses)
         rate_inside = self.ratio if interpolation else 1
-        _check_ratio(network, self.ratio // rate_inside)
+        advice = ", and interpolation=None if it starts from the low rate"
+        check_ratio(network, self.ratio // rate_inside, advice)
         self.hop = math.lcm(network.hop, rate_inside) // rate_inside
         self.receptive_field = math.ceil(network.receptive_field / rate_inside) + (
             interpolation.reach if interpolation else 0
@@ -90,12 +91,3 @@ class Regression(Upsampler):
     def _feature_distance(self, high: tf.Tensor, estimate: tf.Tensor) -> tf.Tensor:
         codes = [self.features.encode(tf.expand_dims(x, -1)) for x in (high, estimate)]
         return l2(*(tf.reshape(code, [tf.shape(high)[0], -1]) for code in codes))
-
-
-def _check_ratio(network: keras.Model, wanted: int) -> None:
-    if network.ratio != wanted:
-        raise UserError(
-            f"{type(network).__name__} raises the rate {network.ratio} times where {wanted} times "
-            "are wanted: set its ratio or the rates, and interpolation=None if it starts from the "
-            "low rate"
-        )
