@@ -1,4 +1,3 @@
-import logging
 from pathlib import Path
 
 import numpy as np
@@ -109,15 +108,6 @@ def test_betas_are_refused_where_none_or_nothing_of_the_signal_is_left():
         NoiseSchedule(())
     with pytest.raises(UserError, match="leave nothing of the signal .*: choose fewer"):
         linear_schedule(last=0.9)
-
-
-def test_too_little_noise_at_the_end_is_warned_of(caplog):
-    with caplog.at_level(logging.WARNING, "tfsr"):
-        NoiseSchedule()
-        linear_schedule()
-        assert not caplog.messages
-        NoiseSchedule((1e-6, 0.1))
-    assert len(caplog.messages) == 1 and "0.949 of the signal" in caplog.messages[0]
 
 
 def test_schedules_are_values():

@@ -1,5 +1,6 @@
 """The objective and the chain of steps against recorded ones, and their laws."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -171,6 +172,15 @@ def test_losses_follow_the_seed():
     assert loss(0).shape == (3,)
     np.testing.assert_array_equal(loss(0), loss(0))
     assert np.abs(loss(0) - loss(1)).min() > 1e-6
+
+
+def test_too_little_noise_at_the_end_is_warned_of(caplog):
+    with caplog.at_level(logging.WARNING, "tfsr"):
+        narrow()
+        narrow(schedule=NoiseSchedule((1e-6, 0.1)), start_from_low=True)
+        assert not caplog.messages
+        narrow(schedule=NoiseSchedule((1e-6, 0.1)))
+    assert len(caplog.messages) == 1 and "0.949 of the signal" in caplog.messages[0]
 
 
 def test_without_eta_only_the_first_draw_matters():

@@ -1,7 +1,6 @@
 """How much noise each step of a diffusion model adds, and how sampling takes it away again."""
 
 import functools
-import logging
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,13 +11,8 @@ from tfsr.errors import UserError
 EIGHT_STEPS = (1e-6, 2e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 9e-1)
 """The betas that NU-Wave upsamples with."""
 
-# Lee & Han 2021 ask for less of the signal in the last step, where sampling starts without any.
-_MOST_SIGNAL_LEFT = 0.5
-
 # Sampling divides by what is left.
 _LEAST_SIGNAL_LEFT = 1e-6
-
-_LOG = logging.getLogger("tfsr")
 
 
 class Sampling(NamedTuple):
@@ -44,8 +38,6 @@ class Sampling(NamedTuple):
 class NoiseSchedule:
     """Steps that turn a waveform into noise (Ho, Jain & Abbeel 2020), NU-Wave's 8 unless given.
 
-    Warns where more than half of the signal's amplitude is left after the last step.
-
     Args:
         betas: share of noise, in power, that each step mixes in, between 0 and 1.
         float32: compute as the authors of NU-Wave do. There 1 - (1 - 1e-6) is 1.3 % too large,
@@ -62,13 +54,6 @@ class NoiseSchedule:
     def __post_init__(self):
         object.__setattr__(self, "betas", tuple(float(beta) for beta in self.betas))
         self._check_betas()
-        if self.levels[-1] >= _MOST_SIGNAL_LEFT:
-            _LOG.warning(
-                "NoiseSchedule.betas leave %.3f of the signal after the last step, but sampling "
-                "starts from noise alone: choose more or larger ones, for less than %.1f",
-                self.levels[-1],
-                _MOST_SIGNAL_LEFT,
-            )
 
     def _check_betas(self) -> None:
         if not self.betas:

@@ -1,5 +1,6 @@
 """A network that estimates noise, and the chain of steps that makes a waveform from it."""
 
+import logging
 import math
 from collections.abc import Callable, Sequence
 
@@ -19,6 +20,11 @@ FEWEST_STEPS, MOST_STEPS = 2, 64
 
 _CONDITION_BYTES = 2**28
 
+# Lee & Han 2021 ask for less of the signal in the last step.
+_MOST_SIGNAL_LEFT = 0.5
+
+_LOG = logging.getLogger("tfsr")
+
 # float32 [steps, 6]: level, from_signal, from_noise, c1, c2, and how much of its draw of noise is
 # added before each step, which for the first is all there is.
 _Steps = np.ndarray
@@ -32,7 +38,8 @@ class Diffusion(Upsampler):
             output rate, and (noisy [batch, time], condition, noise level [batch, 1]) -> noise
             [batch, time]; also `hop`, `receptive_field` in samples and `condition_channels`.
         input_rate, output_rate: Hz.
-        schedule: of the steps that upsampling takes.
+        schedule: of the steps that upsampling takes; warns where it begins with noise alone and
+            more than half of the signal's amplitude would be left.
         eta: how much of the noise that a step takes away is put back, drawn anew: 1 is the
             ancestral sampling of the papers, 0 draws at the beginning only (DDIM, Song, Meng &
             Ermon 2021).
@@ -43,8 +50,8 @@ class Diffusion(Upsampler):
         interpolation: brings the low-rate signal to the output rate. NU-Wave's is late by
             (ratio - 1) / 2 samples, which the network learns to undo.
         clip: keep each step's estimate of the waveform within [-1, 1].
-        start_from_low: begin with the interpolated low-rate signal in the place of the waveform,
-            instead of with noise alone.
+        start_from_low: begin with the interpolated low-rate signal and the noise of the last step,
+            instead of with noise alone. The schedule may then end with a small share of noise.
         peaks: see `Upsampler`; those of the training patches.
         optimizer: NU-Wave's unless given.
     """
@@ -70,6 +77,14 @@ class Diffusion(Upsampler):
         self.interpolation = interpolation
         self.peaks = peaks
         self.noise_steps = schedule.steps
+        if not start_from_low and schedule.levels[-1] >= _MOST_SIGNAL_LEFT:
+            _LOG.warning(
+                "the schedule of Diffusion leaves %.3f of the signal after the last step, but "
+                "upsampling begins with noise alone: choose more or larger betas, for less than "
+                "%.1f, or start_from_low",
+                schedule.levels[-1],
+                _MOST_SIGNAL_LEFT,
+            )
         self.hop = math.lcm(network.hop, self.ratio) // self.ratio
         self.receptive_field = math.ceil(network.receptive_field / self.ratio) + interpolation.reach
         self._eta = eta

@@ -1,0 +1,309 @@
+"""WSRGlow, a normalising flow between a waveform and noise (Zhang, Ren, Xu & Zhao 2021).
+
+"WSRGlow: A Glow-based waveform generative model for audio super-resolution", Interspeech 2021.
+Conditioned on the low-rate signal. Layer sizes, initial weights and wiring are those of the
+authors' code, whose groups have 16 samples where the paper's have 8; the companding is the
+paper's, that of the code being `companding.sign_only`. 173,202,792 parameters at ratio 2.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from tfsr.errors import UserError
+from tfsr.layers.bijectors import (
+    AffineCoupling,
+    Chain,
+    InvertibleConvolution,
+    forward_with_log_dets,
+    invert,
+)
+from tfsr.layers.code_embedding import CodeEmbedding, Unembedded
+from tfsr.layers.convolution import pad_to_multiple, time_of
+from tfsr.layers.subpixel import subpixel, superpixel
+from tfsr.layers.wavenet import WaveNet
+from tfsr.signal.companding import MuLaw, quantize
+from tfsr.signal.stft import stft
+
+Tensors = dict[str, tf.Tensor]
+
+_WAVEFORM_CODES = 256
+_PHASE_CODES = 120
+_ROUNDING = 1e-6
+
+
+class WSRGlow(keras.Model):
+    """A waveform in groups of `group` samples <-> noise, float32 [batch, groups, group].
+
+    Upsampling takes any length: what is missing in the last group is zero.
+
+    Args:
+        ratio: output rate / input rate.
+        group: output samples in a group; even, a multiple of `ratio`. The paper's ratios 2 and 4
+            have 16; 24 keeps at ratio 3 the 8 input samples that groups have at ratio 2.
+        flows: number of steps, each a 1x1 convolution and a coupling.
+        early_every: before every so manieth step, `early_channels` channels are noise already.
+        early_channels: even; 0 for none.
+        layers: of a coupling network, with dilations 1, 2, 4, ...
+        channels: of a coupling network.
+        waveform_embedding: size of the vector of each input sample; 400 in the authors' code.
+        phase_embedding: size of the vector of each phase.
+        magnitude: whether the condition has the magnitudes of the low-rate spectrum.
+        phase: whether it has their phases. Without both there is no STFT encoder.
+        companding: from samples to [-1, 1], before these become 256 codes.
+        convolution: channels -> bijector; `LuInvertibleConvolution` is the other.
+
+    Attributes:
+        hop: input samples in a group.
+        receptive_field: input samples on each side that an output sample of one step depends on.
+
+    Raises:
+        UserError: for sizes that do not fit each other.
+    """
+
+    def __init__(
+        self,
+        ratio: int = 2,
+        group: int = 16,
+        flows: int = 12,
+        early_every: int = 4,
+        early_channels: int = 2,
+        layers: int = 8,
+        channels: int = 256,
+        waveform_embedding: int = 256,
+        phase_embedding: int = 50,
+        magnitude: bool = True,
+        phase: bool = True,
+        companding: Callable[[tf.Tensor], tf.Tensor] = MuLaw(256.0),
+        convolution: Callable[[int], keras.layers.Layer] = InvertibleConvolution,
+        name: str | None = None,
+    ):
+        # float32 in mixed precision too: the waveform must come back from the noise.
+        super().__init__(name=name, dtype="float32")
+        _check(ratio, group, flows, early_every, early_channels)
+        self.ratio = ratio
+        self.group = group
+        self.hop = group // ratio
+        self.encoder = LowRateEncoder(
+            self.hop, waveform_embedding, phase_embedding, magnitude, phase, companding
+        )
+        self.steps = []
+        for flow in range(flows):
+            early = flow // early_every * early_channels
+            network = WaveNet(
+                (group - early) // 2, self.encoder.features, group - early, layers, channels
+            )
+            self.steps.append(FlowStep(early, network, convolution(group - early)))
+        # The frames of the STFT, which reach into the group before, enter after one convolution.
+        self.receptive_field = network.receptive_field * self.hop + self.hop - 1
+
+    def condition(self, low: tf.Tensor) -> Tensors:
+        """What all steps need of the low-rate signal, a few numbers for each of its samples.
+
+        Args:
+            low: float32 [batch, time], any time >= 1.
+
+        Returns:
+            float32 [batch, ceil(time / hop), ...] by name.
+        """
+        return self.encoder.encode(low)
+
+    def forward(self, high: tf.Tensor, condition: Tensors) -> tuple[tf.Tensor, Tensors]:
+        """Noise from a waveform, for training.
+
+        Args:
+            high: float32 [batch, time], at least a group; samples after the last whole group are
+                not used, nor what the condition has for them.
+            condition: what `condition` gave for high's low-rate signal.
+
+        Returns:
+            float32 [batch, time // group, group], which under the model is standard normal, and
+            float32 [batch] by the names "convolution" and "coupling": the two parts of the
+            logarithm of the Jacobian's absolute determinant, of all samples and steps.
+        """
+        groups = time_of(high) // self.group
+        x = superpixel(tf.expand_dims(high[:, : groups * self.group], -1), self.group)
+        features = self.encoder(_first_groups(condition, groups))
+        log_dets = []
+        for step in self.steps:
+            x, terms = step.forward(x, features)
+            log_dets.append(terms)
+        convolution, coupling = (tf.add_n(terms) for terms in zip(*log_dets, strict=True))
+        return x, {"convolution": convolution, "coupling": coupling}
+
+    def call(self, high: tf.Tensor, condition: Tensors) -> tuple[tf.Tensor, Tensors]:
+        return self.forward(high, condition)
+
+    def inverse(self, z: tf.Tensor, condition: Tensors) -> tf.Tensor:
+        """A waveform from noise, [batch, groups, group] -> float32 [batch, groups * group]."""
+        for flow in reversed(range(len(self.steps))):
+            z = self.inverse_step(flow, z, condition)
+        return self.waveform(z)
+
+    def inverse_step(
+        self, flow: int, x: tf.Tensor, condition: Tensors, tables: list[Tensors] | None = None
+    ) -> tf.Tensor:
+        """One step back from noise to waveform; the last is taken first.
+
+        Args:
+            flow: number of the step in the forward direction, from 0.
+            x: float32 [batch, groups, group], noise or what the step after this one gave.
+            condition: what `condition` gave; groups that `x` does not have are not used.
+            tables: what `tables` gave for this step and its present weights. With them, the
+                projection of the condition, which is most of the work, is read instead of computed.
+
+        Returns:
+            float32 [batch, groups, group].
+        """
+        step, condition = self.steps[flow], _first_groups(condition, time_of(x))
+        if tables is None:
+            conditions = step.network.project(self.encoder(condition))
+        else:
+            conditions = [self.encoder.look_up(condition, layer) for layer in tables]
+        return step.inverse(x, conditions)
+
+    def tables(self, flow: int) -> list[Tensors]:
+        """For `inverse_step`: what the projection can meet, times its kernel, for each layer.
+
+        To make them costs as much as to project some 600 groups, so that they can be made anew
+        where more than that are to come. At ratio 2 they take 51 MB.
+        """
+        network = self.steps[flow].network
+        kernels = network.for_layers(network.projection.normalized_kernel[0])
+        biases = network.for_layers(network.projection.bias)
+        pairs = zip(kernels, biases, strict=True)
+        return [self.encoder.tables(kernel, bias) for kernel, bias in pairs]
+
+    def groups(self, samples: tf.Tensor) -> tf.Tensor:
+        """[batch, time] -> [batch, ceil(time / group), group]."""
+        return superpixel(pad_to_multiple(tf.expand_dims(samples, -1), self.group), self.group)
+
+    def waveform(self, groups: tf.Tensor) -> tf.Tensor:
+        """[batch, groups, group] -> [batch, groups * group]."""
+        return tf.squeeze(subpixel(groups, self.group), -1)
+
+
+class LowRateEncoder(keras.layers.Layer):
+    """Companded samples and the spectrum of the low-rate signal, for each group of `hop` samples.
+
+    Args: as in `WSRGlow`; `hop` input samples are a group.
+
+    Attributes:
+        features: number of them for each group.
+    """
+
+    def __init__(
+        self,
+        hop: int,
+        waveform_embedding: int,
+        phase_embedding: int,
+        magnitude: bool,
+        phase: bool,
+        companding: Callable[[tf.Tensor], tf.Tensor],
+    ):
+        super().__init__(autocast=False)
+        self.hop = hop
+        self.companding = companding
+        self.parts = {"waveform": CodeEmbedding(_WAVEFORM_CODES, waveform_embedding, "embedding")}
+        if magnitude:
+            self.parts["magnitude"] = Unembedded()
+        if phase:
+            self.parts["phase"] = CodeEmbedding(_PHASE_CODES, phase_embedding)
+        positions = {"waveform": hop, "magnitude": hop + 1, "phase": hop + 1}
+        self._widths = [positions[name] * part.size for name, part in self.parts.items()]
+        self.features = sum(self._widths)
+
+    def encode(self, low: tf.Tensor) -> Tensors:
+        """Codes and magnitudes, float32 [batch, ceil(time / hop), hop or hop + 1] each."""
+        low = pad_to_multiple(tf.expand_dims(low, -1), self.hop)
+        codes = quantize(self.companding(low), _WAVEFORM_CODES)
+        encoded = {"waveform": superpixel(codes, self.hop)}
+        if len(self.parts) > 1:
+            # Frame t begins a group before group t and ends with it; there is one more.
+            spectrum = stft(low[..., 0], 2 * self.hop, self.hop)
+            magnitude = tf.abs(spectrum)
+            encoded |= {"magnitude": magnitude, "phase": _phase_codes(spectrum, magnitude)}
+        groups = time_of(encoded["waveform"])
+        return _first_groups({name: encoded[name] for name in self.parts}, groups)
+
+    def call(self, encoded: Tensors) -> tf.Tensor:
+        """What `encode` gave -> [batch, groups, features]."""
+        return tf.concat([part(encoded[name]) for name, part in self.parts.items()], axis=-1)
+
+    def tables(self, kernel: tf.Tensor, bias: tf.Tensor) -> Tensors:
+        """What `look_up` needs for a kernel [features, outputs] and a bias [outputs]."""
+        pairs = zip(self.parts.items(), tf.split(kernel, self._widths), strict=True)
+        return {name: part.tables(rows) for (name, part), rows in pairs} | {"bias": bias}
+
+    def look_up(self, encoded: Tensors, tables: Tensors) -> tf.Tensor:
+        """`call`'s features times the kernel, plus the bias, [batch, groups, outputs]."""
+        terms = [part.look_up(encoded[name], tables[name]) for name, part in self.parts.items()]
+        return tf.add_n(terms) + tables["bias"]
+
+
+class FlowStep(keras.layers.Layer):
+    """A 1x1 convolution and a coupling of all but the first `early` channels.
+
+    Those are noise already, and stay in their place.
+    """
+
+    def __init__(self, early: int, network: WaveNet, convolution: Callable):
+        super().__init__(dtype="float32")
+        self.early = early
+        self.network = network
+        self.convolution = convolution
+
+    def forward(self, x: tf.Tensor, features: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """One step towards the noise, and the log-determinants [batch] of its two parts."""
+        chain, conditions = self._chain(self.network.project(features))
+        y, log_dets = forward_with_log_dets(chain, x[..., self.early :], **conditions)
+        return tf.concat([x[..., : self.early], y], axis=-1), log_dets
+
+    def inverse(self, y: tf.Tensor, conditions: list[tf.Tensor]) -> tf.Tensor:
+        """One step towards the waveform, given what the network's `project` makes."""
+        chain, conditions = self._chain(conditions)
+        x = invert(chain, y[..., self.early :], **conditions)
+        return tf.concat([y[..., : self.early], x], axis=-1)
+
+    def _chain(self, conditions: list[tf.Tensor]) -> tuple[Chain, dict[str, dict]]:
+        """Both bijectors, and what they are conditioned on.
+
+        Made for a call: were this a weight-bearing attribute, Keras would take seconds to find the
+        weights of all steps, as it looks through bijectors one Python attribute after the other.
+        """
+        coupling = AffineCoupling(self.network)
+        return Chain([coupling, self.convolution]), {coupling.name: {"conditions": conditions}}
+
+
+def _phase_codes(spectrum: tf.Tensor, magnitude: tf.Tensor) -> tf.Tensor:
+    """Phases in (-pi, pi] -> codes of 3 degrees each; silence has phase 0.
+
+    A real number's phase is 0 or pi, whatever rounding left in its imaginary part: the first frame
+    is symmetric, and between -pi and pi lie all codes.
+    """
+    real, imag = tf.math.real(spectrum), tf.math.imag(spectrum)
+    least = _ROUNDING * tf.reduce_max(magnitude, axis=-1, keepdims=True)
+    real, imag = (tf.where(tf.abs(part) <= least, 0.0, part) for part in (real, imag))
+    return quantize(tf.atan2(imag, real) / np.pi, _PHASE_CODES)
+
+
+def _first_groups(condition: Tensors, groups: int | tf.Tensor) -> Tensors:
+    return {name: values[:, :groups] for name, values in condition.items()}
+
+
+def _check(ratio: int, group: int, flows: int, early_every: int, early_channels: int) -> None:
+    if group % 2 or group % ratio:
+        raise UserError(
+            f"WSRGlow.group is {group}: at ratio {ratio} it must be a multiple of "
+            f"{ratio if ratio % 2 == 0 else 2 * ratio}"
+        )
+    if early_channels % 2:
+        raise UserError(f"WSRGlow.early_channels is {early_channels}: it must be even")
+    early = (flows - 1) // early_every * early_channels
+    if early >= group:
+        raise UserError(
+            f"WSRGlow.early_channels is {early_channels}: {early} of the {group} channels of a "
+            f"group would be noise before the last of {flows} flows; at least 2 must remain"
+        )
