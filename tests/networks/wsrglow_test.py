@@ -93,7 +93,7 @@ SWITCHES = [
     {"convolution": LuInvertibleConvolution},
     {"early_channels": 0},
 ]
-switches = pytest.mark.parametrize("options", SWITCHES, ids=str)
+switches = pytest.mark.parametrize("options", SWITCHES, ids=" ".join)
 
 
 def noise(*shape: int, seed: int = 1) -> tf.Tensor:
