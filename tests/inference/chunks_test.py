@@ -47,6 +47,7 @@ class Staged(Upsampler):
 
     noise_steps = 5
     receptive_field = 6
+    condition_field = 1
     hop = 2
 
     def __init__(self):

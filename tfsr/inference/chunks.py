@@ -12,8 +12,7 @@ which has then come far enough for its halo:
     stage 2   ....|=======|
     stage 3   ..|=======|
 
-Every stage makes each sample once, and the condition that all of them need is computed once a
-chunk.
+Every stage makes each sample once, and so is the condition that all of them need.
 """
 
 import itertools
@@ -113,28 +112,46 @@ class _Pass:
         self._stages = stages
         self._seed = seed
         if upsampler.receptive_field is None:
-            self._chunk, self._reach = math.inf, 0
+            self._chunk, self._reach, self._condition_reach = math.inf, 0, 0
         else:
             self._chunk = _round_up(max(chunk, 1), upsampler.hop)
             self._reach = _round_up(upsampler.receptive_field, upsampler.hop)
+            self._condition_reach = _round_up(upsampler.condition_field, upsampler.hop)
 
     def of(self, pieces: Iterator[tuple[np.ndarray, Nest]]) -> Iterator[tuple[np.ndarray, Nest]]:
         """The stream, each piece with what the last stage makes of it."""
-        low, signals = _Window(), [_Window() for _ in range(len(self._stages) + 1)]
+        low, condition = _Window(), _Window()
+        signals = [_Window() for _ in range(len(self._stages) + 1)]
         target, over = 0, False
         while not over:
             target += self._chunk
-            over = not _read(pieces, low, signals[0], target + self._reach)
-            spans = self._spans(low.end, target, over, signals[1:])
-            self._work(spans, low, signals)
+            wanted = target + self._reach
+            over = not _read(pieces, low, signals[0], wanted + self._condition_reach)
+            self._extend(condition, low, low.end if over else wanted)
+            spans = self._spans(target, over, condition.end, signals[1:])
+            for number, span in enumerate(spans):
+                if span.begin < span.end:
+                    made = self._made(number, span, signals[number], condition)
+                    signals[number + 1].append(made, span.end - span.begin)
             begin, end = spans[-1].begin, spans[-1].end
             if begin < end:
                 yield low.cut(begin, end), signals[-1].cut(begin, end)
-            low.forget(end - self._reach)
+            low.forget(min(end, condition.end - self._condition_reach))
+            condition.forget(end - self._reach)
             for signal, span in zip(signals, [*spans, spans[-1]], strict=True):
                 signal.forget(span.end - self._reach)
 
-    def _spans(self, end: int, target: int, over: bool, made: Sequence["_Window"]) -> list[_Span]:
+    def _extend(self, condition: "_Window", low: "_Window", end: int) -> None:
+        """Compute the condition up to a place, from where it is known already."""
+        begin = condition.end
+        if begin == end:
+            return
+        first = max(begin - self._condition_reach, 0)
+        last = min(end + self._condition_reach, low.end)
+        made = self._upsampler.run(self._upsampler.condition, low.cut(first, last))
+        condition.append(_part(made, begin - first, end - first, last - first), end - begin)
+
+    def _spans(self, target: int, over: bool, end: int, made: Sequence["_Window"]) -> list[_Span]:
         spans = []
         for lag, signal in enumerate(made):
             goal = end if over else max(target - lag * self._reach, signal.end)
@@ -142,28 +159,17 @@ class _Pass:
             spans.append(_Span(signal.end, goal, first, last))
         return spans
 
-    def _work(self, spans: Sequence[_Span], low: "_Window", signals: Sequence["_Window"]) -> None:
-        """Let every stage make its span of a signal from the signal of the stage before."""
-        busy = [number for number, span in enumerate(spans) if span.begin < span.end]
-        if not busy:
-            return
-        first = min(spans[number].first for number in busy)
-        last = max(spans[number].last for number in busy)
-        audio, condition = low.cut(first, last), _Window(first)
-        condition.append(self._upsampler.run(self._upsampler.condition, audio), last - first)
-        for number in busy:
-            span, made = spans[number], _Window(spans[number].first)
-            inputs = [window.cut(span.first, span.last) for window in (signals[number], condition)]
-            made.append(self._made(number, span, *inputs, len(audio)), span.last - span.first)
-            signals[number + 1].append(made.cut(span.begin, span.end), span.end - span.begin)
-
-    def _made(self, number: int, span: _Span, signal: Nest, condition: Nest, channels: int) -> Nest:
-        """What a stage makes of all that it reads."""
+    def _made(self, number: int, span: _Span, signal: "_Window", condition: "_Window") -> Nest:
+        """What a stage makes of the signal of the stage before."""
         stage, draws = self._stages[number]
+        inputs = [window.cut(span.first, span.last) for window in (signal, condition)]
+        channels = tf.nest.flatten(inputs)[0].shape[0]
         place = [samples * self._upsampler.ratio for samples in (span.first, span.last)]
         drawn = tuple(noise.standard_normal(self._seed, n, channels, *place) for n in draws)
-        made = self._upsampler.run(stage.function, signal, condition, drawn, *stage.settings)
-        return tf.nest.map_structure(lambda x: x.numpy(), made)
+        made = self._upsampler.run(stage.function, *inputs, drawn, *stage.settings)
+        made = tf.nest.map_structure(lambda x: x.numpy(), made)
+        kept = span.begin - span.first, span.end - span.first
+        return _part(made, *kept, span.last - span.first)
 
 
 class _Window:
@@ -172,35 +178,44 @@ class _Window:
     The time of an array may be another than the input's, but is always in proportion to it.
     """
 
-    def __init__(self, begin: int = 0):
-        self.begin = begin
-        self.end = begin
-        self._held: list[Nest] = []
+    def __init__(self):
+        self.end = 0
+        self._pieces: list[tuple[int, int, Nest]] = []
 
     def append(self, nest: Nest, samples: int) -> None:
-        self._held.append(nest)
+        self._pieces.append((self.end, self.end + samples, nest))
         self.end += samples
 
     def cut(self, begin: int, end: int) -> Nest:
         """What is here from `begin` to `end`."""
-        if len(self._held) > 1:
-            joined = tf.nest.map_structure(lambda *x: np.concatenate(x, axis=1), *self._held)
-            self._held = [joined]
-        if (begin, end) == (self.begin, self.end):
-            return self._held[0]
-        total = self.end - self.begin
-
-        def part(x: np.ndarray | tf.Tensor) -> np.ndarray | tf.Tensor:
-            start, stop = (place - self.begin for place in (begin, end))
-            return x[:, start * x.shape[1] // total : stop * x.shape[1] // total]
-
-        return tf.nest.map_structure(part, self._held[0])
+        parts = [
+            _part(nest, max(begin, start) - start, min(end, stop) - start, stop - start)
+            for start, stop, nest in self._pieces
+            if start < end and begin < stop
+        ]
+        return parts[0] if len(parts) == 1 else tf.nest.map_structure(_joined, *parts)
 
     def forget(self, before: int) -> None:
         """Let go of what lies before a place."""
-        if before > self.begin:
-            self._held = [self.cut(before, self.end)]
-            self.begin = before
+        kept = [piece for piece in self._pieces if piece[1] > before]
+        if kept and kept[0][0] < before:
+            start, stop, nest = kept[0]
+            kept[0] = before, stop, _part(nest, before - start, stop - start, stop - start)
+        self._pieces = kept
+
+
+def _part(nest: Nest, begin: int, end: int, samples: int) -> Nest:
+    """From `begin` to `end` of a nest that spans so many input samples."""
+    if (begin, end) == (0, samples):
+        return nest
+    return tf.nest.map_structure(
+        lambda x: x[:, begin * x.shape[1] // samples : end * x.shape[1] // samples], nest
+    )
+
+
+def _joined(*parts: np.ndarray | tf.Tensor) -> np.ndarray | tf.Tensor:
+    join = tf.concat if tf.is_tensor(parts[0]) else np.concatenate
+    return join(parts, axis=1)
 
 
 def _read(

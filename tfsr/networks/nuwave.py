@@ -37,6 +37,7 @@ class NuWave(keras.Model):
         ratio: 1, the rate stays.
         hop: 1, any length will do.
         receptive_field: samples on each side that an output sample depends on, of both signals.
+        condition_field: samples on each side that `condition` depends on.
         condition_channels: numbers for each sample that `condition` gives.
     """
 
@@ -55,6 +56,7 @@ class NuWave(keras.Model):
         super().__init__(name=name)
         dilations = [2 ** (block % dilation_cycle) for block in range(blocks)]
         self.receptive_field = _KERNEL // 2 * sum(dilations)
+        self.condition_field = _KERNEL // 2 * max(dilations)
         self.condition_channels = 2 * channels * blocks
         self.input_projection = _conv(1, channels)
         self.low_projection = _conv(1, channels)

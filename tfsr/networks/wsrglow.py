@@ -57,6 +57,7 @@ class WSRGlow(keras.Model):
 
     Attributes:
         hop: input samples in a group.
+        condition_field: input samples on each side that `condition` depends on.
         receptive_field: input samples on each side that an output sample of one step depends on.
 
     Raises:
@@ -97,6 +98,7 @@ class WSRGlow(keras.Model):
             )
             self.steps.append(FlowStep(early, network, convolution(group - early)))
         # The frames of the STFT, which reach into the group before, enter after one convolution.
+        self.condition_field = 2 * self.hop
         self.receptive_field = network.receptive_field * self.hop + self.hop - 1
 
     def condition(self, low: tf.Tensor) -> Tensors:

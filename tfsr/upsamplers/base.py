@@ -59,6 +59,7 @@ class Upsampler(Trainable):
         noise_steps: how many draws of noise `upsample` wants (0: it is deterministic).
         receptive_field: input samples on each side that an output sample of one stage depends on;
             None where it is unbounded.
+        condition_field: input samples on each side that the condition of the stages depends on.
         hop: chunks of a long signal start at multiples of so many input samples.
         peaks: a recording whose largest absolute sample lies outside of this range is brought to
             the nearer end for `upsample`, and back after it; None leaves every level.
@@ -66,6 +67,7 @@ class Upsampler(Trainable):
 
     noise_steps: int = 0
     receptive_field: int | None = None
+    condition_field: int = 0
     hop: int = 1
     peaks: tuple[float, float] | None = None
 

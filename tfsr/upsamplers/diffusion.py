@@ -36,7 +36,8 @@ class Diffusion(Upsampler):
     Args:
         network: has `condition(low) -> nest of [batch, time, ...]`, float32 [batch, time] at the
             output rate, and (noisy [batch, time], condition, noise level [batch, 1]) -> noise
-            [batch, time]; also `hop`, `receptive_field` in samples and `condition_channels`.
+            [batch, time]; also `hop`, `condition_channels`, and in samples `receptive_field`
+            and `condition_field`.
         input_rate, output_rate: Hz.
         schedule: of the steps that upsampling takes; warns where it begins with noise alone and
             more than half of the signal's amplitude would be left.
@@ -87,6 +88,7 @@ class Diffusion(Upsampler):
             )
         self.hop = math.lcm(network.hop, self.ratio) // self.ratio
         self.receptive_field = math.ceil(network.receptive_field / self.ratio) + interpolation.reach
+        self.condition_field = math.ceil(network.condition_field / self.ratio) + interpolation.reach
         self._eta = eta
         self._training_levels = training_schedule.levels.astype(np.float32)
         self._loss = loss

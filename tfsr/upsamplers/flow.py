@@ -51,6 +51,7 @@ class Flow(Upsampler):
         self.sigma = sigma
         self.hop = network.hop
         self.receptive_field = network.receptive_field
+        self.condition_field = network.condition_field
         self._look_up = look_up
         self._flows = tuple(reversed(range(len(network.steps))))
         self._stages = tuple(
