@@ -229,6 +229,18 @@ def test_recordings_are_brought_to_a_level_that_was_trained_and_back():
     np.testing.assert_array_equal(np.isfinite(upsample_array(upsampler, 0 * low)), True)
 
 
+def test_any_number_of_steps_begins_with_as_much_of_the_low_rate_signal():
+    """The rows of an exported model, where sampling starts from the low-rate signal."""
+    upsampler = narrow(schedule=NoiseSchedule((1e-6, 1e-4, 1e-3)), start_from_low=True)
+    low = tf.constant(np.random.default_rng(0).uniform(-0.6, 0.6, [1, 30]), tf.float32)
+    noise = tf.random.stateless_normal([5, 1, 60], [3, 4])
+    ends = np.sqrt(1 - upsampler.schedule.levels[[1, -1]] ** 2)
+    other = narrow(schedule=geometric_schedule(5, *ends), start_from_low=True)
+    rows = tf.constant(upsampler._tables()[5])
+    high = upsampler._loop(low, rows, 5, lambda step: noise[step])
+    np.testing.assert_allclose(high, other.upsample(low, noise), atol=1e-5)
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     folder = tmp_path_factory.mktemp("served") / "1"

@@ -134,7 +134,7 @@ def linear_schedule(
 
 
 def geometric_schedule(
-    steps: int = 8, first: float = 1e-3, last: float = 0.954463, float32: bool = False
+    steps: int = 8, first: float = 1e-3, last: float = 0.9544627588927385, float32: bool = False
 ) -> NoiseSchedule:
     """Noise whose amplitude grows by the same factor from step to step, from `first` to `last`.
 

@@ -156,11 +156,16 @@ class Diffusion(Upsampler):
         return self.at_known_level(audio, lambda low: self._loop(low, rows, steps, draw))
 
     def _tables(self) -> np.ndarray:
-        """[MOST_STEPS + 1, MOST_STEPS, 6]: the rows for any number of steps."""
+        """[MOST_STEPS + 1, MOST_STEPS, 6]: the rows for any number of steps.
+
+        Other numbers than the schedule's own go from its first noise to its last.
+        """
+        ends = np.sqrt(1 - self.schedule.levels[[1, -1]] ** 2)
         tables = np.zeros([MOST_STEPS + 1, MOST_STEPS, 6], np.float32)
         for steps in range(FEWEST_STEPS, MOST_STEPS + 1):
             own = steps == self.schedule.steps
-            tables[steps, :steps] = self._steps(self.schedule if own else geometric_schedule(steps))
+            schedule = self.schedule if own else geometric_schedule(steps, *ends)
+            tables[steps, :steps] = self._steps(schedule)
         return tables
 
     def _loop(
@@ -173,13 +178,13 @@ class Diffusion(Upsampler):
             row = tf.unstack(rows[step])
             return step + 1, self._step(signal, condition, (drawn(step),), *row)
 
-        begin = (tf.constant(0), self._begin(condition))
+        begin = (tf.constant(0), self._begin(condition, rows[0, 0]))
         return tf.while_loop(lambda step, _: step < steps, body, begin, parallel_iterations=1)[1]
 
-    def _begin(self, condition: Nest) -> tf.Tensor:
+    def _begin(self, condition: Nest, level: tf.Tensor) -> tf.Tensor:
+        """What the first step, at this level, adds its noise to."""
         interpolated, _ = condition
-        level = float(self.schedule.levels[-1]) if self._start_from_low else 0.0
-        return level * interpolated
+        return level * interpolated if self._start_from_low else tf.zeros_like(interpolated)
 
     def _step(
         self,
@@ -194,7 +199,7 @@ class Diffusion(Upsampler):
         added: tf.Tensor,
     ) -> tf.Tensor:
         """From a noise level to the mean of the next lower one, as `Sampling` has it."""
-        signal = self._begin(condition) if isinstance(signal, tuple) else signal
+        signal = self._begin(condition, level) if isinstance(signal, tuple) else signal
         noisy = signal + added * noise[0]
         levels = tf.fill([tf.shape(noisy)[0], 1], level)
         estimate = self.network(noisy, condition[1], levels)
