@@ -221,21 +221,53 @@ def upsampling(arguments: argparse.Namespace) -> dict:
 
 
 def sampling(arguments: argparse.Namespace) -> dict:
-    """Upsampling in several stages, against the same with the condition made anew for each."""
+    """A chain of stages, against the same with the condition made anew for each, in turns."""
     import numpy as np
+    import tensorflow as tf
 
+    tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
     from tfsr.inference import chunks
 
     upsampler = experiment(arguments).upsampler
     samples = int(arguments.seconds * upsampler.input_rate)
     low = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
-    kept, seconds = chunks.STAGES_TOGETHER, {}
-    for together in (kept, 1, kept, 1):  # the first of each traces
-        chunks.STAGES_TOGETHER = together
-        inputs = upsampler, low if together in seconds else low[: upsampler.chunk], upsampler.chunk
-        seconds[together] = timed(functools.partial(chunks.upsample_array, *inputs))
-    ratio = seconds[kept] / seconds[1]
-    return {"ratio": ratio, "real_time_factor": seconds[kept] / arguments.seconds, **peak()}
+    results, kept = {}, chunks.STAGES_TOGETHER
+    for name, chunk in {"in chunks": upsampler.chunk, "at once": samples}.items():
+        upsample = functools.partial(chunks.upsample_array, upsampler, low, chunk)
+        seconds = {kept: [], 1: []}
+        for together in 4 * list(seconds):
+            chunks.STAGES_TOGETHER = together
+            seconds[together].append(timed(upsample))
+            results.setdefault("peak_mb", peak()["peak_mb"])
+        # The first of each traces.
+        ours, plain = (statistics.median(values[1:]) for values in seconds.values())
+        results[name] = {"ratio": ours / plain, "real_time_factor": ours / arguments.seconds}
+    return results
+
+
+def tables(arguments: argparse.Namespace) -> dict:
+    """A flow with the projections of its condition from tables, and computed, in turns."""
+    import numpy as np
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
+    from tfsr.inference.chunks import upsample_array
+
+    runs, results = {}, {}
+    for name, setting in {"tables": "True", "computed": "False"}.items():
+        upsampler = experiment(arguments, f"flow.Flow.look_up = {setting}").upsampler
+        samples = int(arguments.seconds * upsampler.input_rate)
+        low = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
+        runs[name] = functools.partial(upsample_array, upsampler, low, upsampler.chunk)
+        runs[name]()  # traces
+        results.setdefault("peak_mb", peak()["peak_mb"])
+    seconds = {name: [] for name in runs}
+    for name in 3 * list(runs):
+        seconds[name].append(timed(runs[name]))
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    for name, value in medians.items():
+        results[f"real_time_factor, {name}"] = value / arguments.seconds
+    return results | {"ratio": medians["computed"] / medians["tables"]}
 
 
 def phone(arguments: argparse.Namespace) -> dict:
@@ -290,11 +322,11 @@ def phone(arguments: argparse.Namespace) -> dict:
     return results
 
 
-def experiment(arguments: argparse.Namespace):
+def experiment(arguments: argparse.Namespace, *more: str):
     from tfsr import gin_config
 
     file, *settings = arguments.gin[0].split(":")
-    return gin_config.experiment([file], settings)
+    return gin_config.experiment([file], [*settings, *more])
 
 
 def peak() -> dict:
@@ -307,6 +339,7 @@ MEASURES = {
     "overhead": overhead,
     "upsampling": upsampling,
     "sampling": sampling,
+    "tables": tables,
     "phone": phone,
 }
 

@@ -15,9 +15,10 @@ which has then come far enough for its halo:
 Every stage makes each sample once, and so is the condition that all of them need.
 """
 
+import dataclasses
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -89,6 +90,10 @@ def _numbered(stages: Sequence[Stage]) -> list[tuple[Stage, range]]:
     ]
 
 
+_Part = tuple[int, int, int]
+"""Where it begins and ends in a nest, and how much that spans, in input samples."""
+
+
 class _Span(NamedTuple):
     """What a stage makes next, input samples `begin` to `end`, and what it reads for that."""
 
@@ -122,17 +127,17 @@ class _Pass:
         """The stream, each piece with what the last stage makes of it."""
         low, condition = _Window(), _Window()
         signals = [_Window() for _ in range(len(self._stages) + 1)]
-        target, over = 0, False
-        while not over:
+        target, end, over = 0, 0, False
+        while not over or end < low.end:
             target += self._chunk
             wanted = target + self._reach
             over = not _read(pieces, low, signals[0], wanted + self._condition_reach)
-            self._extend(condition, low, low.end if over else wanted)
+            self._extend(condition, low, min(wanted, low.end))
             spans = self._spans(target, over, condition.end, signals[1:])
             for number, span in enumerate(spans):
                 if span.begin < span.end:
                     made = self._made(number, span, signals[number], condition)
-                    signals[number + 1].append(made, span.end - span.begin)
+                    signals[number + 1].append(*made)
             begin, end = spans[-1].begin, spans[-1].end
             if begin < end:
                 yield low.cut(begin, end), signals[-1].cut(begin, end)
@@ -149,27 +154,47 @@ class _Pass:
         first = max(begin - self._condition_reach, 0)
         last = min(end + self._condition_reach, low.end)
         made = self._upsampler.run(self._upsampler.condition, low.cut(first, last))
-        condition.append(_part(made, begin - first, end - first, last - first), end - begin)
+        condition.append(made, (begin - first, end - first, last - first))
 
     def _spans(self, target: int, over: bool, end: int, made: Sequence["_Window"]) -> list[_Span]:
         spans = []
         for lag, signal in enumerate(made):
-            goal = end if over else max(target - lag * self._reach, signal.end)
+            goal = max(target - lag * self._reach, signal.end)
+            if over and end - signal.end <= self._chunk:
+                goal = end
             first, last = max(signal.end - self._reach, 0), min(goal + self._reach, end)
             spans.append(_Span(signal.end, goal, first, last))
         return spans
 
-    def _made(self, number: int, span: _Span, signal: "_Window", condition: "_Window") -> Nest:
-        """What a stage makes of the signal of the stage before."""
+    def _made(
+        self, number: int, span: _Span, signal: "_Window", condition: "_Window"
+    ) -> tuple[Nest, _Part]:
+        """What a stage makes of the signal of the stage before, and which part of that counts."""
         stage, draws = self._stages[number]
-        inputs = [window.cut(span.first, span.last) for window in (signal, condition)]
-        channels = tf.nest.flatten(inputs)[0].shape[0]
+        whole, part = condition.part(span.first, span.last)
+        channels = tf.nest.flatten(whole)[0].shape[0]
         place = [samples * self._upsampler.ratio for samples in (span.first, span.last)]
         drawn = tuple(noise.standard_normal(self._seed, n, channels, *place) for n in draws)
-        made = self._upsampler.run(stage.function, *inputs, drawn, *stage.settings)
-        made = tf.nest.map_structure(lambda x: x.numpy(), made)
-        kept = span.begin - span.first, span.end - span.first
-        return _part(made, *kept, span.last - span.first)
+        inputs = signal.cut(span.first, span.last), whole, tuple(np.int64(part)), drawn
+        made = self._upsampler.run(_OnPart(stage.function), *inputs, *stage.settings)
+        kept = span.begin - span.first, span.end - span.first, span.last - span.first
+        return tf.nest.map_structure(lambda x: x.numpy(), made), kept
+
+
+@dataclasses.dataclass(frozen=True)
+class _OnPart:
+    """A stage's function with a part of the condition.
+
+    Cut out in the graph, where a tensor is let go as soon as it has been used: the condition may
+    have many.
+    """
+
+    function: Callable
+
+    def __call__(
+        self, signal: Nest, condition: Nest, part: _Part, drawn: Nest, *settings: tf.Tensor
+    ) -> Nest:
+        return self.function(signal, _part(condition, part), drawn, *settings)
 
 
 class _Window:
@@ -180,37 +205,46 @@ class _Window:
 
     def __init__(self):
         self.end = 0
-        self._pieces: list[tuple[int, int, Nest]] = []
+        self._begin = 0
+        self._needed = 0
+        self._nest: Nest = ()
 
-    def append(self, nest: Nest, samples: int) -> None:
-        self._pieces.append((self.end, self.end + samples, nest))
-        self.end += samples
+    def append(self, nest: Nest, part: _Part) -> None:
+        """Add a part of a nest, as `_part` takes it."""
+        new = tf.nest.flatten(nest)
+        old, kept = self.part(self._needed, self.end)
+        old = tf.nest.flatten(old) if self._needed < self.end else [None] * len(new)
+        self._nest = None
+        # Array by array, and each let go at once, so that not all of them are there twice.
+        for number in range(len(new)):
+            parts = [_part(old[number], kept)] if old[number] is not None else []
+            new[number] = _joined(*parts, _part(new[number], part))
+            old[number] = None
+        self._nest = tf.nest.pack_sequence_as(nest, new)
+        self._begin = self._needed
+        self.end += part[1] - part[0]
 
     def cut(self, begin: int, end: int) -> Nest:
         """What is here from `begin` to `end`."""
-        parts = [
-            _part(nest, max(begin, start) - start, min(end, stop) - start, stop - start)
-            for start, stop, nest in self._pieces
-            if start < end and begin < stop
-        ]
-        return parts[0] if len(parts) == 1 else tf.nest.map_structure(_joined, *parts)
+        return _part(*self.part(begin, end))
+
+    def part(self, begin: int, end: int) -> tuple[Nest, _Part]:
+        """All that is here, and where in it that part lies, for `_part`."""
+        return self._nest, (begin - self._begin, end - self._begin, self.end - self._begin)
 
     def forget(self, before: int) -> None:
-        """Let go of what lies before a place."""
-        kept = [piece for piece in self._pieces if piece[1] > before]
-        if kept and kept[0][0] < before:
-            start, stop, nest = kept[0]
-            kept[0] = before, stop, _part(nest, before - start, stop - start, stop - start)
-        self._pieces = kept
+        """What lies before a place will not be asked for again."""
+        self._needed = max(before, self._begin)
 
 
-def _part(nest: Nest, begin: int, end: int, samples: int) -> Nest:
-    """From `begin` to `end` of a nest that spans so many input samples."""
-    if (begin, end) == (0, samples):
-        return nest
-    return tf.nest.map_structure(
-        lambda x: x[:, begin * x.shape[1] // samples : end * x.shape[1] // samples], nest
-    )
+def _part(nest: Nest, part: _Part) -> Nest:
+    begin, end, samples = part
+
+    def cut(x: np.ndarray | tf.Tensor) -> np.ndarray | tf.Tensor:
+        time = tf.shape(x, tf.int64)[1] if x.shape[1] is None else x.shape[1]
+        return x[:, begin * time // samples : end * time // samples]
+
+    return tf.nest.map_structure(cut, nest)
 
 
 def _joined(*parts: np.ndarray | tf.Tensor) -> np.ndarray | tf.Tensor:
@@ -222,14 +256,17 @@ def _read(
     pieces: Iterator[tuple[np.ndarray, Nest]], low: _Window, signal: _Window, end: float
 ) -> bool:
     """Read until the sample before `end` is here; whether the stream went so far."""
-    while low.end < end:
-        piece = next(pieces, None)
-        if piece is None:
-            return False
+    read, missing = [], end - low.end
+    while missing > 0 and (piece := next(pieces, None)) is not None:
         samples = piece[0].shape[1]
-        low.append(piece[0], samples)
-        signal.append(piece[1], samples)
-    return True
+        missing -= samples
+        read += [piece] * bool(samples)
+    if read:
+        more = tf.nest.map_structure(_joined, *read)
+        samples = more[0].shape[1]
+        for window, nest in zip((low, signal), more, strict=True):
+            window.append(nest, (0, samples, samples))
+    return missing <= 0
 
 
 def _round_up(samples: int, hop: int) -> int:

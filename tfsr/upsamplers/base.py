@@ -160,7 +160,7 @@ class Upsampler(Trainable):
         Args:
             inputs: nests of numbers, tensors and arrays; all but numbers are [batch, time, ...].
         """
-        inputs = tf.nest.map_structure(lambda x: tf.convert_to_tensor(x, tf.float32), inputs)
+        inputs = tf.nest.map_structure(tf.convert_to_tensor, inputs)
         specs = tf.nest.map_structure(_any_length, inputs)
         return self._graphs.of(function, specs)(*inputs)
 
@@ -214,4 +214,5 @@ class _Graphs:
 
 
 def _any_length(tensor: tf.Tensor) -> tf.TensorSpec:
-    return tf.TensorSpec([None, None, *tensor.shape[2:]] if tensor.shape.rank else [])
+    shape = [None, None, *tensor.shape[2:]] if tensor.shape.rank else []
+    return tf.TensorSpec(shape, tensor.dtype)

@@ -18,7 +18,7 @@ from tfsr.upsamplers.trainable import Batch, Losses
 FEWEST_STEPS, MOST_STEPS = 2, 64
 """What the number of steps of an exported model may be."""
 
-_CONDITION_BYTES = 2**28
+_CONDITION_BYTES = 150_000_000
 
 # Lee & Han 2021 ask for less of the signal in the last step.
 _MOST_SIGNAL_LEFT = 0.5
@@ -116,7 +116,7 @@ class Diffusion(Upsampler):
 
     @property
     def chunk(self) -> int:
-        """So long that what the network makes of the low-rate signal takes a quarter of a GB."""
+        """So long that what the network makes of the low-rate signal takes 150 MB."""
         samples = _CONDITION_BYTES // (4 * self.network.condition_channels)
         return min(samples // self.ratio, super().chunk)
 
