@@ -153,6 +153,9 @@ def wsrglow_adam(
 ) -> keras.optimizers.Optimizer:
     """Adam as Zhang et al. set it; their code clips, and leaves beta_2 at 0.999.
 
+    Keras adds epsilon before it corrects the bias of the means, PyTorch after it: where clipped
+    gradients are as small as 1e-8, the first steps are smaller here.
+
     Args:
         learning_rate: constant.
         beta_2: decay of the mean of squared gradients.
