@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfsr.degradation.lowpass import BrickWall, Butterworth, Chebyshev, NoFilter
+from tfsr.degradation.lowpass import (
+    Bessel,
+    BrickWall,
+    Butterworth,
+    Chebyshev,
+    Elliptic,
+    NoFilter,
+    Resampling,
+)
 
 ALL = [
     Chebyshev(),
@@ -14,6 +22,11 @@ ALL = [
     Butterworth(zero_phase=True),
     BrickWall(),
     BrickWall(n_fft=64, hop_length=16),
+    BrickWall(n_fft=64, hop_length=16, append=False),
+    Elliptic(),
+    Elliptic(order=3, zero_phase=False),
+    Bessel(),
+    Resampling(),
     NoFilter(),
 ]
 
@@ -25,9 +38,12 @@ def gain_db(low_pass, frequency: float, ratio: int) -> float:
     return 20 * np.log10(np.std(inside) / np.std(high[2000:-2000]))
 
 
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+
+
 @pytest.fixture(scope="module")
 def published():
-    return np.load(Path(__file__).parents[1] / "fixtures" / "brick_wall.npz")
+    return np.load(FIXTURES / "brick_wall.npz")
 
 
 @pytest.mark.parametrize("ratio", [2, 3])
@@ -91,3 +107,34 @@ def test_settled_within_the_context(low_pass, ratio):
     response = np.abs(low_pass(impulse, ratio, 1))
     response[2000 - low_pass.context : 2001 + low_pass.context] = 0
     assert response.sum() < 1e-5
+
+
+RECURSIVE = {
+    "butter": lambda order: Butterworth(order, zero_phase=True),
+    "cheby1": lambda order: Chebyshev(order, 0.1, edge=1.0),
+    "ellip": Elliptic,
+    "bessel": Bessel,
+}
+"""As VoiceFixer has them, by their names in the recorded values."""
+
+
+@pytest.fixture(scope="module")
+def voicefixer():
+    return np.load(FIXTURES / "voicefixer_degradations.npz")
+
+
+@pytest.mark.parametrize("name", RECURSIVE)
+@pytest.mark.parametrize("order", [2, 5, 9, 10])
+@pytest.mark.parametrize("cutoff", [750, 4000, 11025])
+def test_recursive_filters_equal_voicefixers(voicefixer, name, order, cutoff):
+    filtered = RECURSIVE[name](order)(voicefixer["wav"], 44100, 2 * cutoff)
+    np.testing.assert_allclose(filtered[::50], voicefixer[f"lp/{name}_{order}_{cutoff}"], atol=1e-6)
+
+
+@pytest.mark.parametrize("cutoff", [750, 1000, 4000, 11025, 12345])
+def test_others_equal_voicefixers(voicefixer, cutoff):
+    wav = voicefixer["wav"]
+    resampled = Resampling()(wav, 44100, 2 * cutoff)
+    np.testing.assert_allclose(resampled[::50], voicefixer[f"lp/stft_{cutoff}"], atol=1e-6)
+    walled = BrickWall(2048, 441, append=False)(wav, 44100, 2 * cutoff)
+    np.testing.assert_allclose(walled[::50], voicefixer[f"lp/stft_hard_{cutoff}"], atol=1e-6)

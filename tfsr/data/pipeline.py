@@ -193,9 +193,9 @@ class Patches:
         if self._peak_normalize:
             gain /= self._waveforms.peak(recording) or 1.0
         wide = wide * np.float32(gain)
-        low = self.degradation(wide, self.output_rate, self.input_rate, rng)
+        low, high = self.degradation.pair(wide, self.output_rate, self.input_rate, rng)
         first = before // self.ratio
-        return low[first : first + self.patch // self.ratio], wide[before : before + self.patch]
+        return low[first : first + self.patch // self.ratio], high[before : before + self.patch]
 
     def _with_context(
         self, recording: Recording, start: int, length: int

@@ -40,3 +40,9 @@ class Degradation(abc.ABC):
         Raises:
             UserError: where the ratio of the rates is not a whole number of at least 1.
         """
+
+    def pair(
+        self, high: np.ndarray, output_rate: int, input_rate: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The degraded signal, and the one to make of it: `high`, unless its level changes too."""
+        return self(high, output_rate, input_rate, rng), high

@@ -6,6 +6,7 @@ time >= 1. `context` is the number of samples on each side after which the filte
 """
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -65,24 +66,81 @@ class Butterworth:
 
 
 @dataclass(frozen=True)
+class Elliptic:
+    """Elliptic filter (VoiceFixer, Liu et al. 2022).
+
+    Args: as in `Chebyshev`, and
+        stop_db: attenuation of the stop band.
+    """
+
+    order: int = 8
+    ripple_db: float = 0.1
+    stop_db: float = 60.0
+    edge: float = 1.0
+    zero_phase: bool = True
+    context = 480
+
+    def __call__(self, high: np.ndarray, output_rate: int, input_rate: int) -> np.ndarray:
+        edge = self.edge * input_rate / output_rate
+        parameters = self.order, self.ripple_db, self.stop_db
+        return _recursive(high, edge, self.zero_phase, scipy.signal.ellip, *parameters)
+
+
+@dataclass(frozen=True)
+class Bessel:
+    """Bessel filter, of which the phase is normalised as is SciPy's default (VoiceFixer).
+
+    Args: as in `Butterworth`.
+    """
+
+    order: int = 8
+    edge: float = 1.0
+    zero_phase: bool = True
+    context = 480
+
+    def __call__(self, high: np.ndarray, output_rate: int, input_rate: int) -> np.ndarray:
+        edge = self.edge * input_rate / output_rate
+        return _recursive(high, edge, self.zero_phase, scipy.signal.bessel, self.order)
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """To the low rate and back by `scipy.signal.resample_poly` (VoiceFixer)."""
+
+    context = 480
+
+    def __call__(self, high: np.ndarray, output_rate: int, input_rate: int) -> np.ndarray:
+        divisor = math.gcd(output_rate, input_rate)
+        up, down = input_rate // divisor, output_rate // divisor
+        high = np.asarray(high, np.float64)
+        back = scipy.signal.resample_poly(scipy.signal.resample_poly(high, up, down), down, up)
+        return back[: len(high)]
+
+
+@dataclass(frozen=True)
 class BrickWall:
     """Zeroes the bins of a short-time Fourier transform from the low rate's Nyquist upwards.
 
     Lee & Han 2021 (NU-Wave) filter each patch so: the transform is centred, with mirrored ends
-    and a periodic Hann window, after `n_fft` zeros were appended.
+    and a periodic Hann window, after `n_fft` zeros were appended. Liu et al. 2022 (VoiceFixer)
+    append none, with frames of 2,048 and a hop of 441 samples.
 
     Args:
         n_fft: samples of a frame.
         hop_length: samples from one frame to the next.
+        append: whether zeros are appended.
     """
 
     n_fft: int = 1024
     hop_length: int = 256
+    append: bool = True
     context = 0
 
     def __call__(self, high: np.ndarray, output_rate: int, input_rate: int) -> np.ndarray:
         frame = {"nperseg": self.n_fft, "noverlap": self.n_fft - self.hop_length}
-        extended = np.pad(np.asarray(high, np.float64), (0, self.n_fft))
+        # SciPy makes frames shorter where the signal is.
+        zeros = self.n_fft if self.append else max(self.n_fft - len(high), 0)
+        extended = np.pad(np.asarray(high, np.float64), (0, zeros))
         _, _, bins = scipy.signal.stft(extended, boundary="even", **frame)
         bins[self.kept_bins(output_rate, input_rate) :] = 0
         return scipy.signal.istft(bins, **frame)[1][: len(high)]
@@ -112,8 +170,10 @@ def _recursive(
     sections = _sections(design, *parameters, edge)
     if not zero_phase:
         return scipy.signal.sosfilt(sections, high)
-    # SciPy extends both ends by this much, and refuses signals that are not longer.
-    extension = 3 * (2 * len(sections) + 1)
+    # SciPy extends both ends by this much, and refuses signals that are not longer. A filter of
+    # odd order has a section of order one.
+    odd = min(np.count_nonzero(sections[:, column] == 0) for column in (2, 5))
+    extension = 3 * (2 * len(sections) + 1 - odd)
     return scipy.signal.sosfiltfilt(sections, high, padlen=min(extension, len(high) - 1))
 
 
