@@ -35,6 +35,7 @@ def main(positional: list[str]) -> None:
         raise UserError("upsample: give audio files or folders; --help shows how")
     if not _OUT.value or not _RUN_DIR.value:
         raise UserError("upsample: give -o OUT and --run_dir DIR; --help tells what they are")
+    command.share_one_heap()
     from tfsr.inference.targets import plan
 
     jobs = plan(positional, _OUT.value)

@@ -256,6 +256,7 @@ def tables(arguments: argparse.Namespace) -> dict:
     runs, results = {}, {}
     for name, setting in {"tables": "True", "computed": "False"}.items():
         upsampler = experiment(arguments, f"flow.Flow.look_up = {setting}").upsampler
+        upsampler.initialize()
         samples = int(arguments.seconds * upsampler.input_rate)
         low = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
         runs[name] = functools.partial(upsample_array, upsampler, low, upsampler.chunk)
