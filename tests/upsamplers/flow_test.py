@@ -82,13 +82,13 @@ def test_the_loss_is_the_likelihood_of_a_sample(upsampler):
 
 
 @pytest.mark.parametrize("ratio, group", [(2, 8), (4, 8), (3, 12)])
-@pytest.mark.parametrize("chunk", [1, 30, 64, 1000])
-def test_chunks_equal_the_whole(ratio, group, chunk):
+def test_chunks_equal_the_whole(ratio, group):
     upsampler, low = narrow(ratio, group), sound(151)
     noise = standard_normal(3, 0, 1, 0, 151 * ratio)[np.newaxis]
     whole = upsampler.upsample(low[np.newaxis], noise)[0]
     assert whole.shape == (151 * ratio,)
-    np.testing.assert_allclose(upsample_array(upsampler, low, chunk, 3), whole, atol=1e-5)
+    for chunk in 1, 30, 64, 1000:
+        np.testing.assert_allclose(upsample_array(upsampler, low, chunk, 3), whole, atol=1e-5)
 
 
 def test_tables_change_nothing(upsampler):

@@ -1,30 +1,23 @@
 """Weight normalisation (Salimans & Kingma 2016)."""
 
 import tensorflow as tf
+import tf_keras as keras
 
-from tfsr.layers.convolution import Conv1D
+from tfsr.layers.convolution import Conv1D, time_of
 
 
-class WeightNormConv1D(Conv1D):
-    """A convolution whose kernel is gain * direction / |direction|, for each filter.
-
-    The norm goes over taps and input channels. `gain` [filters] begins as the norm of the
-    direction, so that the kernel begins as what `kernel_initializer` gives. The attribute `kernel`
-    is the direction, [taps, inputs, filters]; the length of that has no effect.
-    """
+class _GainAndDirection(keras.layers.Layer):
+    """Of a convolution: its kernel is gain * direction / |direction| for each last index."""
 
     def build(self, input_shape: tf.TensorShape) -> None:
         super().build(input_shape)
         self.gain = self.add_weight(
-            "gain", [self.filters], initializer=lambda *_, **__: _norm(self.kernel)
+            "gain", self.kernel.shape[-1:], initializer=lambda *_, **__: _norm(self.kernel)
         )
-
-    def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        return super().convolution_op(inputs, self._normalized(kernel))
 
     @property
     def normalized_kernel(self) -> tf.Tensor:
-        """What convolves, [taps, inputs, filters]."""
+        """What convolves, of the shape of `kernel`."""
         return self._normalized(self.kernel)
 
     def _normalized(self, direction: tf.Tensor) -> tf.Tensor:
@@ -33,6 +26,36 @@ class WeightNormConv1D(Conv1D):
         return direction * tf.cast(scale, direction.dtype)
 
 
+class WeightNormConv1D(_GainAndDirection, Conv1D):
+    """A convolution whose kernel is gain * direction / |direction|, for each filter.
+
+    The norm goes over taps and input channels. `gain` [filters] begins as the norm of the
+    direction, so that the kernel begins as what `kernel_initializer` gives. The attribute `kernel`
+    is the direction, [taps, inputs, filters]; the length of that has no effect.
+    """
+
+    def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        return super().convolution_op(inputs, self._normalized(kernel))
+
+
+class WeightNormConv1DTranspose(_GainAndDirection, keras.layers.Conv1DTranspose):
+    """A transposed convolution whose kernel is gain * direction / |direction|, for each input.
+
+    As PyTorch has it: the norm goes over taps and filters, and `gain` is [inputs]. The attribute
+    `kernel` is the direction, [taps, filters, inputs]. Without padding ("valid"), and with a kernel
+    no shorter than the stride: n times become (n - 1) * stride + taps.
+    """
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        (stride,), (taps,) = self.strides, self.kernel_size
+        time = (time_of(x) - 1) * stride + taps
+        y = tf.nn.conv1d_transpose(
+            x, self.normalized_kernel, [tf.shape(x)[0], time, self.filters], stride, "VALID"
+        )
+        y.set_shape([None, None, self.filters])
+        return tf.nn.bias_add(y, self.bias)
+
+
 def _norm(direction: tf.Tensor) -> tf.Tensor:
-    """[taps, inputs, filters] -> [filters], in float32, whose range half precision lacks."""
+    """Over all axes but the last, in float32, whose range half precision lacks."""
     return tf.sqrt(tf.reduce_sum(tf.square(tf.cast(direction, tf.float32)), axis=[0, 1]))

@@ -103,6 +103,36 @@ class HammingStft:
         return tf.signal.frame(x, self.n_fft, self.hop_length)
 
 
+def istft(spectrum: Spectrum, hop_length: int, time: int | tf.Tensor) -> tf.Tensor:
+    """Inverse of the centred `stft` whose window fills the frame.
+
+    Windowed frames are summed and divided by the sum of the squared windows that are there, at the
+    ends too, so that an unchanged spectrum gives the signal back, to about 1e-7 of its peak.
+
+    Args:
+        spectrum: [batch, frames, n_fft / 2 + 1].
+        hop_length: samples from one frame to the next, at most n_fft / 2.
+        time: less than frames * hop_length, as in the transform that gave the frames.
+
+    Returns:
+        float32 [batch, time].
+    """
+    margin = spectrum.real.shape[-1] - 1
+    window = _window(2 * margin, 2 * margin)
+    frames = irfft(spectrum) * window
+    squares = tf.ones_like(frames[:1, :, :1]) * np.square(window)
+    signal, envelope = (
+        overlap_add(_in_whole_hops(x, hop_length), hop_length)[:, margin : margin + time]
+        for x in (frames, squares)
+    )
+    return signal / envelope
+
+
+def _in_whole_hops(frames: tf.Tensor, hop_length: int) -> tf.Tensor:
+    """Frames lengthened with zeros to a multiple of the hop."""
+    return tf.pad(frames, [[0, 0], [0, 0], [0, -frames.shape[2] % hop_length]])
+
+
 def overlap_add(frames: tf.Tensor, hop_length: int) -> tf.Tensor:
     """Sum frames that begin `hop_length` samples after one another.
 

@@ -1,0 +1,243 @@
+"""TFGAN's generator against published parameter counts and what the authors' code recorded."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfsr.layers.weight_norm import WeightNormConv1DTranspose
+from tfsr.networks.tfgan import TFGAN
+from tfsr.signal.mel import append_silence, normalized_decibels
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+SMALL = {
+    "bands": 10,
+    "condition": 12,
+    "channels": (32, 16, 8, 4, 2),
+    "strides": (7, 7, 3, 3),
+    "units": (3, 3, 2, 2),
+}
+TINY = {"bands": 3, "condition": 4, "channels": (4, 3, 2), "strides": (3, 2), "units": (2, 1)}
+
+
+@pytest.fixture(autouse=True)
+def same_weights_on_every_run():
+    keras.utils.set_random_seed(0)
+
+
+def noise(*shape, seed=1) -> tf.Tensor:
+    return tf.random.stateless_normal(shape, [seed, 2])
+
+
+def size(weights) -> int:
+    return sum(int(np.prod(weight.shape)) for weight in weights)
+
+
+def built(**options) -> TFGAN:
+    network = TFGAN(**options)
+    network(tf.zeros([1, 4, options["bands"]]))
+    return network
+
+
+def layer_of(network: TFGAN, name: str) -> keras.layers.Layer:
+    """The convolution that has this name in the authors' code."""
+    part, number, *rest = name.split(".")
+    if part == "condnet":
+        return network.condition_net[int(number) // 2]
+    if not rest:
+        return {"1": network.first, "16": network.last}[number].convolution
+    stage = network.stages[int(number) // 3 - 1]
+    if rest == ["layer"]:
+        return stage.up.convolution
+    unit = stage.units[int(rest[1])]
+    return {"1": unit.dilated, "3": unit.plain}[rest[2]]
+
+
+@pytest.fixture(scope="module")
+def recorded() -> dict[str, np.ndarray]:
+    return dict(np.load(FIXTURES / "voicefixer_tfgan.npz"))
+
+
+@pytest.fixture(scope="module")
+def names(recorded) -> list[str]:
+    found = {key.split("/")[1].rpartition(".")[0] for key in recorded if key[:8] == "weights/"}
+    assert len(found) == 31
+    return sorted(found)
+
+
+@pytest.fixture(scope="module")
+def small(recorded, names) -> TFGAN:
+    network = built(**SMALL)
+    for name in names:
+        direction, bias, gain = (
+            recorded[f"weights/{name}.{part}"].T for part in ("direction", "bias", "gain")
+        )
+        layer_of(network, name).set_weights([direction, bias, gain])
+    return network
+
+
+def test_parameter_count_is_the_published_one():
+    network = TFGAN()
+    network(keras.Input([None, 128]))
+    gains = [weight for weight in network.trainable_weights if "gain" in weight.name]
+    assert size(gains) == 20_865
+    assert size(network.trainable_weights) - size(gains) == 33_165_185
+    assert (network.hop, network.ratio, network.receptive_field) == (441, 441, 576)
+    dilated = [unit.dilated.dilation_rate for unit in network.stages[3].units]
+    assert dilated == [(3**unit,) for unit in range(8)]
+    for layer, fan_in in [
+        (network.first.convolution, 512 * 7),
+        (network.stages[0].up.convolution, 512 * 14),
+    ]:
+        for weight in (layer.kernel, layer.bias):
+            limit = 1 / np.sqrt(fan_in)
+            assert 0.97 * limit < np.abs(weight).max() <= limit
+
+
+def test_effective_kernels_equal_the_recorded_ones(small, recorded):
+    for name in ("generator.1", "generator.3.layer", "generator.7.layers.1.1"):
+        kernel = layer_of(small, name).normalized_kernel
+        np.testing.assert_allclose(kernel, recorded[f"effective/{name}"].T, atol=1e-6)
+
+
+@pytest.mark.parametrize("signal", ["odd", "even"])
+def test_condition_equals_the_recorded_one(recorded, signal):
+    condition = append_silence(
+        normalized_decibels(recorded[f"{signal}_mel"] / recorded["mel_weight"])
+    )
+    np.testing.assert_allclose(condition, recorded[f"{signal}_cond"], atol=1e-5)
+
+
+@pytest.mark.parametrize("signal", ["odd", "even"])
+def test_waveform_equals_the_recorded_one(small, recorded, signal):
+    waveform = small(recorded[f"{signal}_cond"])
+    np.testing.assert_allclose(waveform[..., 0], recorded[f"{signal}_wav"], atol=1e-6)
+
+
+def test_every_layer_equals_the_recorded_one(small, recorded):
+    """Of which the first samples of the first example are recorded."""
+
+    def check(x, name):
+        expected = recorded[f"taps/{name}"]
+        np.testing.assert_allclose(x[:1, : expected.shape[1]], expected, atol=1e-6)
+
+    x = recorded["odd_cond"]
+    for convolution in small.condition_net:
+        x = convolution(x)
+    check(x, "condnet")
+    x = small.first(x)
+    check(x, "1")
+    for number, stage in enumerate(small.stages, 1):
+        x = tf.nn.leaky_relu(x, 0.2)
+        check(stage.up(x), f"{3 * number}")
+        x = stage(x)
+        check(x, f"{3 * number + 1}")
+
+
+def test_gradients_equal_the_recorded_ones(small, recorded, names):
+    with tf.GradientTape() as tape:
+        waveform = small(recorded["odd_cond"])[..., 0]
+        loss = tf.reduce_mean(tf.abs(waveform - recorded["grad_target"]))
+    np.testing.assert_allclose(loss, recorded["grad_loss"], rtol=1e-6)
+    gradients = tape.gradient(loss, small.trainable_weights)
+    gradients = {id(w): g for w, g in zip(small.trainable_weights, gradients, strict=True)}
+    for name in names:
+        layer = layer_of(small, name)
+        for weight, part in [
+            (layer.kernel, "direction"),
+            (layer.bias, "bias"),
+            (layer.gain, "gain"),
+        ]:
+            expected = recorded[f"gradients/{name}.{part}"].T
+            atol = 1e-5 * np.abs(expected).max()
+            np.testing.assert_allclose(gradients[id(weight)], expected, atol=atol, err_msg=name)
+
+
+def test_folded_computes_the_same_without_gains(small, recorded):
+    folded = small.folded()
+    assert size(folded.weights) == size(small.weights) - sum(
+        layer.gain.shape[0] for layer in small.submodules if hasattr(layer, "gain")
+    )
+    np.testing.assert_allclose(folded(recorded["odd_cond"]), small(recorded["odd_cond"]), atol=1e-6)
+
+
+def test_transposed_convolution_is_gain_times_direction_for_each_input():
+    layer, x = WeightNormConv1DTranspose(5, 6, 3), noise(2, 4, 3)
+    plain = keras.layers.Conv1DTranspose(5, 6, 3)
+    assert layer(x).shape == plain(x).shape == (2, 15, 5)
+    plain.set_weights([layer.kernel, layer.bias])
+    np.testing.assert_allclose(layer(x), plain(x), atol=1e-5)
+    layer.gain.assign([1.0, 2.0, 3.0])
+    layer.bias.assign(noise(5))
+    norms = np.sqrt(np.sum(np.square(layer.kernel), axis=(0, 1)))
+    plain.set_weights([layer.kernel * [1.0, 2.0, 3.0] / norms, layer.bias])
+    np.testing.assert_allclose(layer(x), plain(x), atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def tiny() -> TFGAN:
+    keras.utils.set_random_seed(0)
+    return built(**TINY)
+
+
+@given(frames=st.integers(4, 30))
+def test_any_length_in_a_graph_that_does_not_know_it(tiny, frames):
+    x = noise(2, frames, 3)
+    waveform = dynamic(tiny)(x)
+    assert waveform.shape == (2, 6 * frames, 1)
+    np.testing.assert_allclose(waveform, tiny(x), atol=1e-5)
+
+
+def dynamic(network: TFGAN):
+    if not hasattr(network, "graph"):
+        network.graph = tf.function(network, input_signature=[tf.TensorSpec([None, None, 3])])
+    return network.graph
+
+
+@pytest.mark.parametrize("stride", [2, 3, 4, 7])
+def test_the_samples_of_a_frame_are_where_it_is(stride, measured_reach):
+    """The published strides are odd; an even one cuts as much before as after."""
+    options = {"bands": 1, "condition": 2, "channels": (2, 2, 2), "units": (2, 1)}
+    network = TFGAN(strides=(stride, 2), **options)
+    network(tf.zeros([1, 4, 1]))
+    network.hop = 1  # frames, for the measurement
+    assert measured_reach(network) == network.receptive_field
+
+
+def test_converts_to_tflite_builtins(tiny, tmp_path):
+    module = tf.Module()
+    module.weights = tiny.weights  # not the network, each layer of which Keras would trace
+    module.run = tf.function(
+        lambda x: {"y": tiny(x)}, input_signature=[tf.TensorSpec([None, None, 3], name="x")]
+    )
+    tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": module.run})
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path))
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    interpreter = tf.lite.Interpreter(model_content=converter.convert())
+    (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
+    for frames in (4, 9):
+        x = noise(1, frames, 3)
+        interpreter.resize_tensor_input(source["index"], x.shape)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(source["index"], x)
+        interpreter.invoke()
+        np.testing.assert_allclose(interpreter.get_tensor(target["index"]), tiny(x), atol=1e-5)
+
+
+@pytest.fixture
+def mixed_precision():
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    yield
+    keras.mixed_precision.set_global_policy("float32")
+
+
+def test_mixed_precision_gives_float32(tiny, mixed_precision):
+    network, x = built(**TINY), noise(1, 6, 3)
+    network.set_weights(tiny.get_weights())
+    waveform = network(x)
+    assert waveform.dtype == tf.float32
+    np.testing.assert_allclose(waveform, tiny(x), atol=0.02)

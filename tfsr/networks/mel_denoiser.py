@@ -1,0 +1,186 @@
+"""Networks besides ResUNet for VoiceFixer's analysis (Liu et al. 2022), from its authors' code.
+
+[batch, frames, bands, 1] -> [batch, frames, bands, 1], any number of frames. `MelDNN` and `MelGRU`
+estimate from log10 mel spectrograms what is to be added, as ResUNet does; `MelDenoiser` is the
+first part of the released analysis. TensorFlow Lite has no built-in operation for a GRU of unknown
+length: what contains one can be exported as a SavedModel only.
+"""
+
+import functools
+from collections.abc import Sequence
+
+import tensorflow as tf
+import tf_keras as keras
+
+from tfsr.layers.convolution import fan_in_uniform
+from tfsr.layers.random import Dropout
+
+_EPSILON = 1e-5
+
+
+class MelDNN(keras.Model):
+    """Dense layers for each frame alone. With the defaults: 1,378,952 parameters.
+
+    Args:
+        bands: of the mel spectrogram.
+        widths: of the hidden layers, with ReLU, all but the last of them normalised after it.
+        momentum: of the running statistics.
+        synchronized: whether batch statistics are over all replicas.
+
+    Attributes:
+        ratio, hop: 1, frames stay as many.
+        receptive_field: 0 frames.
+    """
+
+    ratio = 1
+    hop = 1
+    receptive_field = 0
+
+    def __init__(
+        self,
+        bands: int = 128,
+        widths: Sequence[int] = (256, 512, 1024, 512, 256),
+        momentum: float = 0.9,
+        synchronized: bool = False,
+        name: str | None = None,
+    ):
+        super().__init__(name=name)
+        layers = []
+        for inputs, width in zip((bands, *widths[:-1]), widths, strict=True):
+            layers += [_dense(inputs, width), _relu(), WholeNorm(momentum, synchronized)]
+        self.layer = keras.Sequential([*layers[:-1], _dense(widths[-1], bands, dtype="float32")])
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return _on_frames(self.layer, x, training)
+
+
+class MelGRU(keras.Model):
+    """A bidirectional GRU between dense layers. With the defaults: 2,169,476 parameters.
+
+    Args:
+        bands: of the mel spectrogram.
+        width: of the dense layers, and of the GRU in each direction.
+        momentum: of the running statistics.
+        synchronized: whether batch statistics are over all replicas.
+
+    Attributes:
+        ratio, hop: 1, frames stay as many.
+        receptive_field: None, all frames.
+    """
+
+    ratio = 1
+    hop = 1
+    receptive_field = None
+
+    def __init__(
+        self,
+        bands: int = 128,
+        width: int = 256,
+        momentum: float = 0.9,
+        synchronized: bool = False,
+        name: str | None = None,
+    ):
+        super().__init__(name=name)
+        norm = functools.partial(WholeNorm, momentum, synchronized)
+        self.layer = keras.Sequential(
+            [
+                norm(),
+                _dense(bands, width),
+                norm(),
+                *bidirectional_gru(width),
+                _relu(),
+                _dense(2 * width, width),
+                _relu(),
+                _dense(width, bands, dtype="float32"),
+            ]
+        )
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return _on_frames(self.layer, x, training)
+
+
+class MelDenoiser(keras.Model):
+    """A mask in [0, 1] from a linear mel spectrogram. With the defaults: 5,223,820 parameters.
+
+    Args:
+        bands: of the mel spectrogram; the layers have two and four times as many channels.
+        dropout: rate.
+        momentum: of the running statistics.
+        synchronized: whether batch statistics are over all replicas.
+
+    Attributes:
+        ratio, hop: 1, frames stay as many.
+        receptive_field: None, all frames.
+    """
+
+    ratio = 1
+    hop = 1
+    receptive_field = None
+
+    def __init__(
+        self,
+        bands: int = 128,
+        dropout: float = 0.5,
+        momentum: float = 0.9,
+        synchronized: bool = False,
+        name: str | None = None,
+    ):
+        super().__init__(name=name)
+        norm = functools.partial(WholeNorm, momentum, synchronized)
+        self.layer = keras.Sequential(
+            [
+                *(norm(), _dense(bands, 2 * bands), _relu()),
+                *(norm(), _dense(2 * bands, 4 * bands), Dropout(dropout), _relu()),
+                *(norm(), *bidirectional_gru(2 * bands)),
+                *(norm(), *bidirectional_gru(2 * bands)),
+                *(norm(), _relu(), _dense(4 * bands, 4 * bands), Dropout(dropout)),
+                *(norm(), _relu(), _dense(4 * bands, bands, dtype="float32")),
+            ]
+        )
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return tf.sigmoid(_on_frames(self.layer, x, training))
+
+
+class WholeNorm(keras.layers.Layer):
+    """Batch normalisation of [batch, frames, features] with one mean and scale for everything."""
+
+    def __init__(self, momentum: float, synchronized: bool = False):
+        super().__init__()
+        self.norm = keras.layers.BatchNormalization(
+            momentum=momentum, epsilon=_EPSILON, synchronized=synchronized
+        )
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return self.norm(x[..., tf.newaxis], training=training)[..., 0]
+
+
+def bidirectional_gru(units: int) -> list[keras.layers.Layer]:
+    """Two layers, each [batch, frames, inputs] -> [batch, frames, 2 * units].
+
+    As in PyTorch, the reset gate acts after the matrix product. Gates are in Keras' order, which is
+    update, reset, candidate, where PyTorch's is reset, update, candidate.
+    """
+    return [
+        keras.layers.Bidirectional(keras.layers.GRU(units, return_sequences=True, reset_after=True))
+        for _ in range(2)
+    ]
+
+
+def _on_frames(layer: keras.layers.Layer, x: tf.Tensor, training: bool) -> tf.Tensor:
+    """[batch, frames, bands, 1] -> the same, by a layer that has no last axis."""
+    return layer(x[..., 0], training=training)[..., tf.newaxis]
+
+
+def _relu() -> keras.layers.Layer:
+    return keras.layers.ReLU()
+
+
+def _dense(inputs: int, units: int, **options) -> keras.layers.Dense:
+    """With PyTorch's default initialisers."""
+    return keras.layers.Dense(
+        units,
+        kernel_initializer=fan_in_uniform(inputs),
+        bias_initializer=fan_in_uniform(inputs),
+        **options,
+    )
