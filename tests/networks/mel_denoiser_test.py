@@ -9,12 +9,12 @@ from tfsr.layers.random import seeded
 from tfsr.networks.mel_denoiser import MelDenoiser, MelDNN, MelGRU, WholeNorm, bidirectional_gru
 
 BANDS = 5
-TINY = {
+NARROW = {
     MelDNN: {"bands": BANDS, "widths": (4, 6, 3)},
     MelGRU: {"bands": BANDS, "width": 4},
     MelDenoiser: {"bands": BANDS},
 }
-kinds = pytest.mark.parametrize("kind", TINY, ids=lambda kind: kind.__name__)
+kinds = pytest.mark.parametrize("kind", NARROW, ids=lambda kind: kind.__name__)
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,7 @@ def randomized(network: keras.Model) -> keras.Model:
 @pytest.fixture(scope="module")
 def networks() -> dict:
     keras.utils.set_random_seed(0)
-    return {kind: randomized(kind(**options)) for kind, options in TINY.items()}
+    return {kind: randomized(kind(**options)) for kind, options in NARROW.items()}
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from tfsr.networks.mel_mask import DenoisedMelMask, LinearMelMask, MelMask
 from tfsr.networks.resunet import ResUNet
 
 BANDS = 9
-TINY = {"channels": (2, 3)}
+NARROW = {"channels": (2, 3)}
 
 
 @pytest.fixture(autouse=True)
@@ -25,13 +25,13 @@ def mels(*shape, seed=1) -> tf.Tensor:
 @pytest.fixture(scope="module")
 def network() -> ResUNet:
     keras.utils.set_random_seed(0)
-    return ResUNet(**TINY)
+    return ResUNet(**NARROW)
 
 
 @pytest.fixture(scope="module")
 def released() -> DenoisedMelMask:
     keras.utils.set_random_seed(0)
-    return DenoisedMelMask(ResUNet(**TINY, inputs=2), MelDenoiser(BANDS))
+    return DenoisedMelMask(ResUNet(**NARROW, inputs=2), MelDenoiser(BANDS))
 
 
 def test_adding_to_the_logarithm_multiplies_the_mel(network):
@@ -123,7 +123,7 @@ def mixed_precision():
 def test_small_mels_survive_mixed_precision(network, mixed_precision):
     mel = 1e-7 * mels(1, 4, BANDS)  # zero in half precision
     network(mel[..., tf.newaxis])
-    half = MelMask(ResUNet(**TINY))
+    half = MelMask(ResUNet(**NARROW))
     half(mel)
     half.set_weights(network.get_weights())
     estimate = half(mel)

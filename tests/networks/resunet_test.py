@@ -15,7 +15,7 @@ from tfsr.signal.mel import log_mel
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 SMALL = {"channels": (4, 6, 8, 8, 10, 10)}
-TINY = {"channels": (2, 3)}
+NARROW = {"channels": (2, 3)}
 
 
 @pytest.fixture(autouse=True)
@@ -212,7 +212,7 @@ def test_running_variances_have_n_minus_1_as_in_pytorch(small, recorded):
 @pytest.mark.parametrize("synchronized", [False, True])
 def test_the_options_of_batch_normalisation(synchronized):
     options = {"momentum": 0.99, "up_momentum": 0.8, "synchronized": synchronized}
-    network = built(**TINY, **options)
+    network = built(**NARROW, **options)
     norms = {norm for norm in network.submodules if hasattr(norm, "moving_mean")}
     entries = {block.norm for block in network.up}
     assert len(norms) == 2 * (4 + 4 + 1 + 4 + 4 + 1) + 2
@@ -231,7 +231,7 @@ def test_the_options_of_batch_normalisation(synchronized):
 @pytest.fixture(scope="module")
 def tiny() -> ResUNet:
     keras.utils.set_random_seed(0)
-    return built(**TINY, inputs=2)
+    return built(**NARROW, inputs=2)
 
 
 @given(frames=st.integers(1, 20), bands=st.integers(5, 20))
@@ -297,7 +297,7 @@ def mixed_precision():
 
 
 def test_mixed_precision_gives_float32(tiny, mixed_precision):
-    network, x = built(**TINY, inputs=2), noise(1, 6, 9, 2)
+    network, x = built(**NARROW, inputs=2), noise(1, 6, 9, 2)
     network.set_weights(tiny.get_weights())
     y = network(x)
     assert y.dtype == tf.float32

@@ -21,7 +21,7 @@ SMALL = {
     "strides": (7, 7, 3, 3),
     "units": (3, 3, 2, 2),
 }
-TINY = {"bands": 3, "condition": 4, "channels": (4, 3, 2), "strides": (3, 2), "units": (2, 1)}
+NARROW = {"bands": 3, "condition": 4, "channels": (4, 3, 2), "strides": (3, 2), "units": (2, 1)}
 
 
 @pytest.fixture(autouse=True)
@@ -181,7 +181,7 @@ def test_transposed_convolution_is_gain_times_direction_for_each_input():
 @pytest.fixture(scope="module")
 def tiny() -> TFGAN:
     keras.utils.set_random_seed(0)
-    return built(**TINY)
+    return built(**NARROW)
 
 
 @given(frames=st.integers(4, 30))
@@ -236,7 +236,7 @@ def mixed_precision():
 
 
 def test_mixed_precision_gives_float32(tiny, mixed_precision):
-    network, x = built(**TINY), noise(1, 6, 3)
+    network, x = built(**NARROW), noise(1, 6, 3)
     network.set_weights(tiny.get_weights())
     waveform = network(x)
     assert waveform.dtype == tf.float32
