@@ -32,6 +32,36 @@ def put_nuwave_weights() -> Callable:
     return put
 
 
+@pytest.fixture
+def mixed_precision():
+    import tf_keras as keras
+
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    yield
+    keras.mixed_precision.set_global_policy("float32")
+
+
+@pytest.fixture(scope="session")
+def as_tflite() -> Callable:
+    """From a function of tensors to the same of arrays, run by TensorFlow Lite's built-ins.
+
+    float32 [batch, time] each, unless other shapes are given.
+    """
+    import tensorflow as tf
+
+    from tfsr.export.tflite import convert
+    from tfsr.upsamplers.base import Signature
+
+    def converted(function: Callable, *shapes: list[int | None]) -> Callable:
+        inputs = {f"x{n}": tf.TensorSpec(s) for n, s in enumerate(shapes or [[None, None]])}
+        signature = Signature(lambda **x: function(*(x[name] for name in inputs)), inputs)
+        interpreter = tf.lite.Interpreter(model_content=convert({"serving_default": signature}))
+        run = interpreter.get_signature_runner()
+        return lambda *x: run(**dict(zip(inputs, map(np.asarray, x), strict=True)))["audio"]
+
+    return converted
+
+
 @pytest.fixture(scope="session")
 def recordings(tmp_path_factory):
     """A folder of twelve short recordings at 16 kHz: voiced sounds with some breath."""

@@ -204,8 +204,21 @@ def timed(action: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def upsampling(arguments: argparse.Namespace) -> dict:
+def in_turns(*actions: Callable[[], object]) -> list[float]:
+    """The median seconds of each of three times, after a first one, which may trace."""
+    seconds = [[timed(action) for action in actions] for _ in range(4)]
+    return [statistics.median(values[1:]) for values in zip(*seconds, strict=True)]
+
+
+def signal(arguments: argparse.Namespace, upsampler):
+    """White noise at the input rate, as long as is asked for."""
     import numpy as np
+
+    samples = int(arguments.seconds * upsampler.input_rate)
+    return np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
+
+
+def upsampling(arguments: argparse.Namespace) -> dict:
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
@@ -213,8 +226,7 @@ def upsampling(arguments: argparse.Namespace) -> dict:
     from tfsr.inference.chunks import upsample_array
 
     upsampler = experiment(arguments).upsampler
-    samples = int(arguments.seconds * upsampler.input_rate)
-    low = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
+    low = signal(arguments, upsampler)
     upsample_array(upsampler, low[: upsampler.input_rate], upsampler.chunk)
     seconds = timed(lambda: upsample_array(upsampler, low, upsampler.chunk))
     return {"real_time_factor": seconds / arguments.seconds, **peak()}
@@ -222,53 +234,49 @@ def upsampling(arguments: argparse.Namespace) -> dict:
 
 def sampling(arguments: argparse.Namespace) -> dict:
     """A chain of stages, against the same with the condition made anew for each, in turns."""
-    import numpy as np
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
     from tfsr.inference import chunks
 
     upsampler = experiment(arguments).upsampler
-    samples = int(arguments.seconds * upsampler.input_rate)
-    low = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
+    low = signal(arguments, upsampler)
     results, kept = {}, chunks.STAGES_TOGETHER
-    for name, chunk in {"in chunks": upsampler.chunk, "at once": samples}.items():
-        upsample = functools.partial(chunks.upsample_array, upsampler, low, chunk)
-        seconds = {kept: [], 1: []}
-        for together in 4 * list(seconds):
-            chunks.STAGES_TOGETHER = together
-            seconds[together].append(timed(upsample))
-            results.setdefault("peak_mb", peak()["peak_mb"])
-        # The first of each traces.
-        ours, plain = (statistics.median(values[1:]) for values in seconds.values())
+
+    def upsample(chunk: int, together: int) -> None:
+        chunks.STAGES_TOGETHER = together
+        chunks.upsample_array(upsampler, low, chunk)
+        results.setdefault("peak_mb", peak()["peak_mb"])
+
+    for name, chunk in {"in chunks": upsampler.chunk, "at once": len(low)}.items():
+        ours, plain = in_turns(*(functools.partial(upsample, chunk, n) for n in (kept, 1)))
         results[name] = {"ratio": ours / plain, "real_time_factor": ours / arguments.seconds}
     return results
 
 
 def tables(arguments: argparse.Namespace) -> dict:
     """A flow with the projections of its condition from tables, and computed, in turns."""
-    import numpy as np
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
     from tfsr.inference.chunks import upsample_array
 
-    runs, results = {}, {}
-    for name, setting in {"tables": "True", "computed": "False"}.items():
-        upsampler = experiment(arguments, f"flow.Flow.look_up = {setting}").upsampler
+    results = {}
+
+    @functools.cache  # made when it first runs, so that the peak is of the one with tables alone
+    def built(look_up: bool):
+        upsampler = experiment(arguments, f"flow.Flow.look_up = {look_up}").upsampler
         upsampler.initialize()
-        samples = int(arguments.seconds * upsampler.input_rate)
-        low = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
-        runs[name] = functools.partial(upsample_array, upsampler, low, upsampler.chunk)
-        runs[name]()  # traces
+        return upsampler
+
+    def upsample(look_up: bool) -> None:
+        upsampler = built(look_up)
+        upsample_array(upsampler, signal(arguments, upsampler), upsampler.chunk)
         results.setdefault("peak_mb", peak()["peak_mb"])
-    seconds = {name: [] for name in runs}
-    for name in 3 * list(runs):
-        seconds[name].append(timed(runs[name]))
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
-    for name, value in medians.items():
-        results[f"real_time_factor, {name}"] = value / arguments.seconds
-    return results | {"ratio": medians["computed"] / medians["tables"]}
+
+    tables, computed = in_turns(*(functools.partial(upsample, given) for given in (True, False)))
+    factors = {"tables": tables / arguments.seconds, "computed": computed / arguments.seconds}
+    return results | {"real_time_factor": factors, "ratio": computed / tables}
 
 
 def phone(arguments: argparse.Namespace) -> dict:

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,11 +7,6 @@ from tfsr.degradation.damage import Damage, Mixture, mix
 from tfsr.degradation.effects import AnyLowPass, ClipAbsolute
 
 RATE = 44100
-
-
-@pytest.fixture(scope="module")
-def recorded():
-    return np.load(Path(__file__).parents[1] / "fixtures" / "voicefixer_degradations.npz")
 
 
 def hiss(samples: int, rate: int, rng: np.random.Generator) -> np.ndarray:
@@ -29,17 +22,17 @@ def sound(time: int, seed: int = 0) -> np.ndarray:
 
 
 @pytest.mark.parametrize("snr_db", [-5, 10, 40])
-def test_a_mixture_equals_the_recorded(recorded, snr_db):
+def test_a_mixture_equals_the_recorded(voicefixer, snr_db):
     # Of all but the noise every fiftieth sample is recorded; peaks are of the whole.
-    whole = recorded["wav"]
+    whole = voicefixer["wav"]
     parts = [np.zeros_like(whole) for _ in range(4)]
     parts[0] = whole
     for part, name in zip(parts[1:3], ("lp/cheby1_9_4000", "rev/out"), strict=True):
-        part[::50] = recorded[name]
-    parts[3] = recorded["mix/noise_in"]
+        part[::50] = voicefixer[name]
+    parts[3] = voicefixer["mix/noise_in"]
     mixed = mix(Mixture(*parts), snr_db, 0.5)
     for part, name in zip(mixed, ("hq", "lr", "aug", "noise"), strict=True):
-        expected = recorded[f"mix/{snr_db}_{name}"]
+        expected = voicefixer[f"mix/{snr_db}_{name}"]
         scale = np.vdot(part[::50], expected) / np.vdot(part[::50], part[::50])
         np.testing.assert_allclose(scale * part[::50], expected, atol=1e-6)
 

@@ -38,12 +38,9 @@ def gain_db(low_pass, frequency: float, ratio: int) -> float:
     return 20 * np.log10(np.std(inside) / np.std(high[2000:-2000]))
 
 
-FIXTURES = Path(__file__).parents[1] / "fixtures"
-
-
 @pytest.fixture(scope="module")
 def published():
-    return np.load(FIXTURES / "brick_wall.npz")
+    return np.load(Path(__file__).parents[1] / "fixtures" / "brick_wall.npz")
 
 
 @pytest.mark.parametrize("ratio", [2, 3])
@@ -116,11 +113,6 @@ RECURSIVE = {
     "bessel": Bessel,
 }
 """As VoiceFixer has them, by their names in the recorded values."""
-
-
-@pytest.fixture(scope="module")
-def voicefixer():
-    return np.load(FIXTURES / "voicefixer_degradations.npz")
 
 
 @pytest.mark.parametrize("name", RECURSIVE)

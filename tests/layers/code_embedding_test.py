@@ -89,13 +89,6 @@ def test_vectors_start_with_unit_length_on_average():
     np.testing.assert_allclose(np.std(layer.vectors), 0.05, rtol=0.01)
 
 
-@pytest.fixture
-def mixed_precision():
-    keras.mixed_precision.set_global_policy("mixed_float16")
-    yield
-    keras.mixed_precision.set_global_policy("float32")
-
-
 def test_large_codes_are_exact_in_mixed_precision(mixed_precision):
     layer, last = CodeEmbedding(5000, 2), tf.constant([[[4097.0, 4999.0]]])
     embedded = layer(last)

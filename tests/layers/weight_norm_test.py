@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import tensorflow as tf
 import tf_keras as keras
 
@@ -53,13 +52,6 @@ def test_gradients_are_those_of_the_definition():
     # What the length does not change cannot have a gradient along itself.
     along = tf.reduce_sum(direction * layer.kernel, axis=[0, 1])
     np.testing.assert_allclose(along, tf.zeros(5), atol=1e-4)
-
-
-@pytest.fixture
-def mixed_precision():
-    keras.mixed_precision.set_global_policy("mixed_float16")
-    yield
-    keras.mixed_precision.set_global_policy("float32")
 
 
 def test_the_norm_of_many_small_weights_in_mixed_precision(mixed_precision):

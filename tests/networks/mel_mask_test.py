@@ -113,13 +113,6 @@ def test_a_graph_that_does_not_know_the_length(network):
         np.testing.assert_allclose(run(mel), mask(mel), atol=1e-5)
 
 
-@pytest.fixture
-def mixed_precision():
-    keras.mixed_precision.set_global_policy("mixed_float16")
-    yield
-    keras.mixed_precision.set_global_policy("float32")
-
-
 def test_small_mels_survive_mixed_precision(network, mixed_precision):
     mel = 1e-7 * mels(1, 4, BANDS)  # zero in half precision
     network(mel[..., tf.newaxis])

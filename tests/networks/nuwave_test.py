@@ -178,13 +178,6 @@ def test_equal_layers_start_with_different_weights(published):
     assert np.any(first.dilated_conv.bias != first.low_projection.bias)
 
 
-@pytest.fixture
-def mixed_precision():
-    keras.mixed_precision.set_global_policy("mixed_float16")
-    yield
-    keras.mixed_precision.set_global_policy("float32")
-
-
 def test_the_noise_level_stays_precise_in_mixed_precision(small, mixed_precision):
     network, low = NuWave(**SMALL), noise(2, 40)
     estimate = network(noise(2, 40, seed=2), network.condition(low), LEVELS)

@@ -173,9 +173,14 @@ def double_precision():
     The small network has as few as 4 values in a channel and makes 1e-7 of the input 1e-4 of the
     output; in single precision TensorFlow begins with 1e-5.
     """
-    keras.backend.set_floatx("float64")
+
+    def calculate_in(dtype: str) -> None:
+        keras.backend.set_floatx(dtype)
+        keras.mixed_precision.set_global_policy(dtype)
+
+    calculate_in("float64")
     yield
-    keras.backend.set_floatx("float32")
+    calculate_in("float32")
 
 
 def test_training_equals_the_recorded_one(double_precision, recorded):
@@ -269,31 +274,12 @@ def test_receptive_field_is_what_the_gradient_reaches(tiny, measured_reach):
     assert measured_reach(OneBand(tiny)) == tiny.receptive_field
 
 
-def test_converts_to_tflite_builtins(tmp_path):
-    tiny, module = built(channels=(2,), inputs=2), tf.Module()
-    module.weights = tiny.weights  # not the network, each layer of which Keras would trace
-    module.run = tf.function(
-        lambda x: {"y": tiny(x)}, input_signature=[tf.TensorSpec([None, None, 8, 2], name="x")]
-    )
-    tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": module.run})
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path))
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    interpreter = tf.lite.Interpreter(model_content=converter.convert())
-    (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
+def test_converts_to_tflite_builtins(as_tflite):
+    network = built(channels=(2,), inputs=2)
+    run = as_tflite(network, [None, None, 8, 2])
     for frames in (3, 9):
         x = noise(1, frames, 8, 2)
-        interpreter.resize_tensor_input(source["index"], x.shape)
-        interpreter.allocate_tensors()
-        interpreter.set_tensor(source["index"], x)
-        interpreter.invoke()
-        np.testing.assert_allclose(interpreter.get_tensor(target["index"]), tiny(x), atol=1e-5)
-
-
-@pytest.fixture
-def mixed_precision():
-    keras.mixed_precision.set_global_policy("mixed_float16")
-    yield
-    keras.mixed_precision.set_global_policy("float32")
+        np.testing.assert_allclose(run(x), network(x), atol=1e-5)
 
 
 def test_mixed_precision_gives_float32(tiny, mixed_precision):

@@ -208,31 +208,11 @@ def test_the_samples_of_a_frame_are_where_it_is(stride, measured_reach):
     assert measured_reach(network) == network.receptive_field
 
 
-def test_converts_to_tflite_builtins(tiny, tmp_path):
-    module = tf.Module()
-    module.weights = tiny.weights  # not the network, each layer of which Keras would trace
-    module.run = tf.function(
-        lambda x: {"y": tiny(x)}, input_signature=[tf.TensorSpec([None, None, 3], name="x")]
-    )
-    tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": module.run})
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path))
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    interpreter = tf.lite.Interpreter(model_content=converter.convert())
-    (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
+def test_converts_to_tflite_builtins(tiny, as_tflite):
+    run = as_tflite(tiny, [None, None, 3])
     for frames in (4, 9):
         x = noise(1, frames, 3)
-        interpreter.resize_tensor_input(source["index"], x.shape)
-        interpreter.allocate_tensors()
-        interpreter.set_tensor(source["index"], x)
-        interpreter.invoke()
-        np.testing.assert_allclose(interpreter.get_tensor(target["index"]), tiny(x), atol=1e-5)
-
-
-@pytest.fixture
-def mixed_precision():
-    keras.mixed_precision.set_global_policy("mixed_float16")
-    yield
-    keras.mixed_precision.set_global_policy("float32")
+        np.testing.assert_allclose(run(x), tiny(x), atol=1e-5)
 
 
 def test_mixed_precision_gives_float32(tiny, mixed_precision):

@@ -320,13 +320,6 @@ def test_sizes_that_do_not_fit(options, message):
         WSRGlow(**options)
 
 
-@pytest.fixture
-def mixed_precision():
-    keras.mixed_precision.set_global_policy("mixed_float16")
-    yield
-    keras.mixed_precision.set_global_policy("float32")
-
-
 def test_mixed_precision_keeps_the_waveform_in_float32(mixed_precision):
     network = narrow()
     high, condition = sound(2, 80), network.condition(sound(2, 40, seed=1))
@@ -341,22 +334,14 @@ def test_mixed_precision_keeps_the_waveform_in_float32(mixed_precision):
 
 
 @pytest.mark.parametrize("convolution", [{}, {"convolution": LuInvertibleConvolution}], ids=str)
-def test_converts_to_tflite_builtins(convolution, tmp_path):
+def test_converts_to_tflite_builtins(convolution, as_tflite):
     """Inverses of kernels become constants; only `tables` needs SparseSegmentSum, which is none."""
     network = narrow(flows=2, early_every=1, layers=1, **convolution)
 
     def inverse(low, samples):
         return network.inverse(network.groups(samples), network.condition(low))
 
-    module, spec = tf.Module(), [tf.TensorSpec([None, None], name=n) for n in ("low", "noise")]
-    module.weights = network.weights
-    module.run = tf.function(
-        lambda low, noise: {"high": inverse(low, noise)}, input_signature=spec, autograph=False
-    )
-    tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": module.run})
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path))
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    runner = tf.lite.Interpreter(model_content=converter.convert()).get_signature_runner()
+    run = as_tflite(inverse, [None, None], [None, None])
     for batch, time in [(1, 1), (2, 41), (1, 400)]:
-        inputs = {"low": sound(batch, time), "noise": noise(batch, 2 * time)}
-        np.testing.assert_allclose(runner(**inputs)["high"], inverse(*inputs.values()), atol=1e-4)
+        inputs = sound(batch, time), noise(batch, 2 * time)
+        np.testing.assert_allclose(run(*inputs), inverse(*inputs), atol=1e-4)

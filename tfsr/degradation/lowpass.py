@@ -5,6 +5,7 @@ what `input_rate` cannot carry; the result is float64 [time], still at `output_r
 time >= 1. `context` is the number of samples on each side after which the filter has settled.
 """
 
+import abc
 import functools
 import math
 from collections.abc import Callable
@@ -16,8 +17,33 @@ import scipy.signal
 LowPass = Callable[[np.ndarray, int, int], np.ndarray]
 
 
+class _Recursive(abc.ABC):
+    """What the recursive filters share: `edge` and `zero_phase`, and how they run."""
+
+    edge: float
+    zero_phase: bool
+
+    @property
+    @abc.abstractmethod
+    def _design(self) -> tuple:
+        """SciPy's function that designs it, and what that takes before the edge."""
+
+    def __call__(self, high: np.ndarray, output_rate: int, input_rate: int) -> np.ndarray:
+        high, edge = np.asarray(high, np.float64), self.edge * input_rate / output_rate
+        if edge >= 1:  # nothing above it
+            return high
+        sections = _sections(*self._design, edge)
+        if not self.zero_phase:
+            return scipy.signal.sosfilt(sections, high)
+        # SciPy extends both ends by this much, and refuses signals that are not longer. A filter
+        # of odd order has a section of order one.
+        odd = min(np.count_nonzero(sections[:, column] == 0) for column in (2, 5))
+        extension = 3 * (2 * len(sections) + 1 - odd)
+        return scipy.signal.sosfiltfilt(sections, high, padlen=min(extension, len(high) - 1))
+
+
 @dataclass(frozen=True)
-class Chebyshev:
+class Chebyshev(_Recursive):
     """Chebyshev filter of the first kind, that of `scipy.signal.decimate`.
 
     Kuleshov et al. 2017 use it. In the SciPy of their time it ran causally, which delays the
@@ -36,15 +62,13 @@ class Chebyshev:
     zero_phase: bool = True
     context = 480
 
-    def __call__(self, high: np.ndarray, output_rate: int, input_rate: int) -> np.ndarray:
-        edge = self.edge * input_rate / output_rate
-        return _recursive(
-            high, edge, self.zero_phase, scipy.signal.cheby1, self.order, self.ripple_db
-        )
+    @property
+    def _design(self) -> tuple:
+        return scipy.signal.cheby1, self.order, self.ripple_db
 
 
 @dataclass(frozen=True)
-class Butterworth:
+class Butterworth(_Recursive):
     """Butterworth filter; King et al. 2021 run it causally and leave its delay in the signal.
 
     Args:
@@ -60,13 +84,13 @@ class Butterworth:
     zero_phase: bool = False
     context: int = 240
 
-    def __call__(self, high: np.ndarray, output_rate: int, input_rate: int) -> np.ndarray:
-        edge = self.edge * input_rate / output_rate
-        return _recursive(high, edge, self.zero_phase, scipy.signal.butter, self.order)
+    @property
+    def _design(self) -> tuple:
+        return scipy.signal.butter, self.order
 
 
 @dataclass(frozen=True)
-class Elliptic:
+class Elliptic(_Recursive):
     """Elliptic filter (VoiceFixer, Liu et al. 2022).
 
     Args: as in `Chebyshev`, and
@@ -80,14 +104,13 @@ class Elliptic:
     zero_phase: bool = True
     context = 480
 
-    def __call__(self, high: np.ndarray, output_rate: int, input_rate: int) -> np.ndarray:
-        edge = self.edge * input_rate / output_rate
-        parameters = self.order, self.ripple_db, self.stop_db
-        return _recursive(high, edge, self.zero_phase, scipy.signal.ellip, *parameters)
+    @property
+    def _design(self) -> tuple:
+        return scipy.signal.ellip, self.order, self.ripple_db, self.stop_db
 
 
 @dataclass(frozen=True)
-class Bessel:
+class Bessel(_Recursive):
     """Bessel filter, of which the phase is normalised as is SciPy's default (VoiceFixer).
 
     Args: as in `Butterworth`.
@@ -98,9 +121,9 @@ class Bessel:
     zero_phase: bool = True
     context = 480
 
-    def __call__(self, high: np.ndarray, output_rate: int, input_rate: int) -> np.ndarray:
-        edge = self.edge * input_rate / output_rate
-        return _recursive(high, edge, self.zero_phase, scipy.signal.bessel, self.order)
+    @property
+    def _design(self) -> tuple:
+        return scipy.signal.bessel, self.order
 
 
 @dataclass(frozen=True)
@@ -158,23 +181,6 @@ class NoFilter:
 
     def __call__(self, high: np.ndarray, output_rate: int, input_rate: int) -> np.ndarray:
         return np.asarray(high, np.float64)
-
-
-def _recursive(
-    high: np.ndarray, edge: float, zero_phase: bool, design: Callable, *parameters: float
-) -> np.ndarray:
-    """`high` through a recursive filter; `edge` as a fraction of its own Nyquist frequency."""
-    high = np.asarray(high, np.float64)
-    if edge >= 1:  # nothing above it
-        return high
-    sections = _sections(design, *parameters, edge)
-    if not zero_phase:
-        return scipy.signal.sosfilt(sections, high)
-    # SciPy extends both ends by this much, and refuses signals that are not longer. A filter of
-    # odd order has a section of order one.
-    odd = min(np.count_nonzero(sections[:, column] == 0) for column in (2, 5))
-    extension = 3 * (2 * len(sections) + 1 - odd)
-    return scipy.signal.sosfiltfilt(sections, high, padlen=min(extension, len(high) - 1))
 
 
 @functools.lru_cache

@@ -18,7 +18,30 @@ from tfsr.layers.random import Dropout
 _EPSILON = 1e-5
 
 
-class MelDNN(keras.Model):
+class OnFrames(keras.Model):
+    """Layers on [batch, frames, bands], in the place of a network on images.
+
+    Args:
+        layers: one after the other; the last gives as many bands.
+
+    Attributes:
+        ratio, hop: 1, frames stay as many.
+        receptive_field: in frames; None, all of them, unless a subclass says otherwise.
+    """
+
+    ratio = 1
+    hop = 1
+    receptive_field = None
+
+    def __init__(self, layers: Sequence[keras.layers.Layer], name: str | None = None):
+        super().__init__(name=name)
+        self.layer = keras.Sequential(layers)
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return self.layer(x[..., 0], training=training)[..., tf.newaxis]
+
+
+class MelDNN(OnFrames):
     """Dense layers for each frame alone. With the defaults: 1,378,952 parameters.
 
     Args:
@@ -26,14 +49,8 @@ class MelDNN(keras.Model):
         widths: of the hidden layers, with ReLU, all but the last of them normalised after it.
         momentum: of the running statistics.
         synchronized: whether batch statistics are over all replicas.
-
-    Attributes:
-        ratio, hop: 1, frames stay as many.
-        receptive_field: 0 frames.
     """
 
-    ratio = 1
-    hop = 1
     receptive_field = 0
 
     def __init__(
@@ -44,17 +61,13 @@ class MelDNN(keras.Model):
         synchronized: bool = False,
         name: str | None = None,
     ):
-        super().__init__(name=name)
         layers = []
         for inputs, width in zip((bands, *widths[:-1]), widths, strict=True):
             layers += [_dense(inputs, width), _relu(), WholeNorm(momentum, synchronized)]
-        self.layer = keras.Sequential([*layers[:-1], _dense(widths[-1], bands, dtype="float32")])
-
-    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        return _on_frames(self.layer, x, training)
+        super().__init__([*layers[:-1], _dense(widths[-1], bands, dtype="float32")], name)
 
 
-class MelGRU(keras.Model):
+class MelGRU(OnFrames):
     """A bidirectional GRU between dense layers. With the defaults: 2,169,476 parameters.
 
     Args:
@@ -62,15 +75,7 @@ class MelGRU(keras.Model):
         width: of the dense layers, and of the GRU in each direction.
         momentum: of the running statistics.
         synchronized: whether batch statistics are over all replicas.
-
-    Attributes:
-        ratio, hop: 1, frames stay as many.
-        receptive_field: None, all frames.
     """
-
-    ratio = 1
-    hop = 1
-    receptive_field = None
 
     def __init__(
         self,
@@ -80,9 +85,8 @@ class MelGRU(keras.Model):
         synchronized: bool = False,
         name: str | None = None,
     ):
-        super().__init__(name=name)
         norm = functools.partial(WholeNorm, momentum, synchronized)
-        self.layer = keras.Sequential(
+        super().__init__(
             [
                 norm(),
                 _dense(bands, width),
@@ -92,14 +96,12 @@ class MelGRU(keras.Model):
                 _dense(2 * width, width),
                 _relu(),
                 _dense(width, bands, dtype="float32"),
-            ]
+            ],
+            name,
         )
 
-    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        return _on_frames(self.layer, x, training)
 
-
-class MelDenoiser(keras.Model):
+class MelDenoiser(OnFrames):
     """A mask in [0, 1] from a linear mel spectrogram. With the defaults: 5,223,820 parameters.
 
     Args:
@@ -107,15 +109,7 @@ class MelDenoiser(keras.Model):
         dropout: rate.
         momentum: of the running statistics.
         synchronized: whether batch statistics are over all replicas.
-
-    Attributes:
-        ratio, hop: 1, frames stay as many.
-        receptive_field: None, all frames.
     """
-
-    ratio = 1
-    hop = 1
-    receptive_field = None
 
     def __init__(
         self,
@@ -125,9 +119,8 @@ class MelDenoiser(keras.Model):
         synchronized: bool = False,
         name: str | None = None,
     ):
-        super().__init__(name=name)
         norm = functools.partial(WholeNorm, momentum, synchronized)
-        self.layer = keras.Sequential(
+        super().__init__(
             [
                 *(norm(), _dense(bands, 2 * bands), _relu()),
                 *(norm(), _dense(2 * bands, 4 * bands), Dropout(dropout), _relu()),
@@ -135,11 +128,12 @@ class MelDenoiser(keras.Model):
                 *(norm(), *bidirectional_gru(2 * bands)),
                 *(norm(), _relu(), _dense(4 * bands, 4 * bands), Dropout(dropout)),
                 *(norm(), _relu(), _dense(4 * bands, bands, dtype="float32")),
-            ]
+            ],
+            name,
         )
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        return tf.sigmoid(_on_frames(self.layer, x, training))
+        return tf.sigmoid(super().call(x, training))
 
 
 class WholeNorm(keras.layers.Layer):
@@ -165,11 +159,6 @@ def bidirectional_gru(units: int) -> list[keras.layers.Layer]:
         keras.layers.Bidirectional(keras.layers.GRU(units, return_sequences=True, reset_after=True))
         for _ in range(2)
     ]
-
-
-def _on_frames(layer: keras.layers.Layer, x: tf.Tensor, training: bool) -> tf.Tensor:
-    """[batch, frames, bands, 1] -> the same, by a layer that has no last axis."""
-    return layer(x[..., 0], training=training)[..., tf.newaxis]
 
 
 def _relu() -> keras.layers.Layer:
