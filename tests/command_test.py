@@ -8,10 +8,6 @@ import pytest
 VERBS = ("train", "evaluate", "upsample", "export", "prepare", "summarize")
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
-
-
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_comes_without_tensorflow(verb):
     program = (
@@ -24,13 +20,14 @@ def test_help_comes_without_tensorflow(verb):
         "heavy = {'tensorflow', 'librosa', 'matplotlib', 'scipy'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    done = run("-c", program)
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert f"python -m tfsr.{verb}" in done.stdout
     assert "--" in done.stdout
 
 
-def test_tfsr_verb_is_python_m_tfsr_verb():
+def test_tfsr_verb_is_python_m_tfsr_verb(run):
     assert run("-m", "tfsr", "train", "--help").stdout == run("-m", "tfsr.train", "--help").stdout
 
 
@@ -57,7 +54,7 @@ def test_tfsr_verb_is_python_m_tfsr_verb():
         (["tfsr.prepare"], "SOURCE"),
     ],
 )
-def test_a_mistake_is_one_line_that_names_it(arguments, named, tmp_path):
+def test_a_mistake_is_one_line_that_names_it(run, arguments, named, tmp_path):
     begins_a_run = "--gin" in arguments and arguments[0] == "tfsr.train"
     done = run("-m", *arguments, *(["--run_dir", str(tmp_path)] if begins_a_run else []))
     assert done.returncode == 2, done.stderr
@@ -65,7 +62,7 @@ def test_a_mistake_is_one_line_that_names_it(arguments, named, tmp_path):
     assert done.stderr.count("\n") == 1, done.stderr
 
 
-def test_an_unwritable_run_directory_is_named(tmp_path):
+def test_an_unwritable_run_directory_is_named(run, tmp_path):
     (tmp_path / "file").write_text("in the way")
     flags = ["--gin", "configs/quickstart.gin", "--run_dir", str(tmp_path / "file" / "run")]
     done = run("-m", "tfsr.train", *flags)
@@ -73,7 +70,7 @@ def test_an_unwritable_run_directory_is_named(tmp_path):
     assert str(tmp_path / "file" / "run") in done.stderr
 
 
-def test_a_corpus_without_one_usable_file_leaves_nothing_behind(tmp_path):
+def test_a_corpus_without_one_usable_file_leaves_nothing_behind(run, tmp_path):
     (tmp_path / "corpus").mkdir()
     (tmp_path / "corpus" / "a.wav").write_text("this is no audio")
     flags = ["--gin", "configs/quickstart.gin", "--data", str(tmp_path / "corpus")]
@@ -83,7 +80,7 @@ def test_a_corpus_without_one_usable_file_leaves_nothing_behind(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_summarize_gives_the_published_count():
+def test_summarize_gives_the_published_count(run):
     done = run("-m", "tfsr.summarize", "--gin", "configs/audiounet.gin")
     assert "56,411,394" in done.stdout
     assert "hop             16 input samples" in done.stdout

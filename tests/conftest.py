@@ -1,5 +1,8 @@
+import multiprocessing
 import os
 from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -14,6 +17,98 @@ settings.register_profile("tfsr", deadline=None, derandomize=True, max_examples=
 settings.load_profile("tfsr")
 
 RATE = 16000
+
+# All that takes long to import and does nothing by itself.
+HEAVY = ["tensorflow", "tf_keras", "tensorflow_probability", "scipy.signal", "matplotlib.figure"]
+
+# What `python -m` and `python -c` do, in a process that was forked.
+IN_A_FORK = """
+import atexit, os, runpy, sys
+os.chdir(folder)
+os.environ.update(environment)
+for number, path in (1, out), (2, err):
+    os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+kind, what, *rest = arguments
+sys.argv = [what if kind == "-m" else kind, *rest]
+try:
+    if kind == "-m":
+        runpy.run_module(what, run_name="__main__", alter_sys=True)
+    else:
+        exec(what, {"__name__": "__main__"})
+finally:
+    atexit._run_exitfuncs()
+"""
+
+
+class Ended(NamedTuple):
+    """A program's exit code, and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class Program:
+    """A Python program at work."""
+
+    def __init__(self, process: multiprocessing.Process, out: Path, err: Path):
+        self._process, self._out, self._err = process, out, err
+        self.pid = process.pid
+
+    @property
+    def over(self) -> bool:
+        return self._process.exitcode is not None
+
+    def kill(self) -> None:
+        """By SIGKILL."""
+        self._process.kill()
+        self._process.join()
+
+    def wait(self) -> Ended:
+        self._process.join(300)
+        assert self.over, "the program hangs"
+        return Ended(self._process.exitcode, self._out.read_text(), self._err.read_text())
+
+
+@pytest.fixture(scope="session")
+def start(tmp_path_factory) -> Callable[..., Program]:
+    """Starts `python ARGUMENTS`, "-m" or "-c", with more variables in its environment.
+
+    In a process of its own, but as a fork of one that has imported the heavy packages already,
+    which takes much longer than what most tests of commands want to see.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(HEAVY)
+
+    def start(*arguments, **environment: str) -> Program:
+        out, err = (tmp_path_factory.mktemp("program") / name for name in ("out", "err"))
+        given = {
+            **{"arguments": [str(argument) for argument in arguments], "folder": os.getcwd()},
+            **{"out": str(out), "err": str(err), "environment": environment},
+        }
+        process = context.Process(target=exec, args=(IN_A_FORK, given))
+        process.start()
+        return Program(process, out, err)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def run(start) -> Callable[..., Ended]:
+    """Runs `python ARGUMENTS` to its end, as `start` starts it."""
+    return lambda *arguments, **environment: start(*arguments, **environment).wait()
+
+
+@pytest.fixture(scope="session")
+def succeed(run) -> Callable[..., str]:
+    """Runs `python ARGUMENTS`, which must not fail, and gives what it prints."""
+
+    def succeed(*arguments) -> str:
+        done = run(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return succeed
 
 
 @pytest.fixture(scope="session")

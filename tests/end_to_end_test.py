@@ -1,8 +1,6 @@
 """A user's way through the commands, on a run directory that a training has left."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -11,15 +9,13 @@ import soundfile
 SETTINGS = ("FILTERS = (4, 4)", "PATCH = 4096", "BATCH = 2", "STEPS = 2")
 
 
-def tfsr(verb: str, *arguments) -> str:
-    program = [sys.executable, "-m", f"tfsr.{verb}", *map(str, arguments)]
-    done = subprocess.run(program, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+@pytest.fixture(scope="module")
+def tfsr(succeed):
+    return lambda verb, *arguments: succeed("-m", f"tfsr.{verb}", *arguments)
 
 
 @pytest.fixture(scope="module")
-def run_dir(recordings, tmp_path_factory):
+def run_dir(tfsr, recordings, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run") / "tiny"
     flags = ["--gin=configs/quickstart.gin", f"--data={recordings}", f"--run_dir={folder}"]
     flags += [f"--gin_param={setting}" for setting in SETTINGS]
@@ -32,7 +28,7 @@ def test_training_ends_with_a_page(run_dir):
     assert "LSD-high" in page and "<audio" in page and "data:image/png" in page
 
 
-def test_evaluate(run_dir, tmp_path):
+def test_evaluate(tfsr, run_dir, tmp_path):
     scores = tmp_path / "scores.json"
     out = tfsr("evaluate", "--run_dir", run_dir, "--protocol", "kuleshov2017", "--json", scores)
     assert "kuleshov2017: 8000 -> 16000 Hz" in out and "SHA-256" in out
@@ -41,7 +37,7 @@ def test_evaluate(run_dir, tmp_path):
     assert np.isfinite(list(means["estimate"].values())).all()
 
 
-def test_upsample(run_dir, tmp_path):
+def test_upsample(tfsr, run_dir, tmp_path):
     random = np.random.default_rng(0)
     soundfile.write(tmp_path / "in.wav", random.normal(0, 0.1, [3001, 2]), 8000)
     tfsr("upsample", tmp_path / "in.wav", "-o", tmp_path / "out.wav", "--run_dir", run_dir)
@@ -49,7 +45,7 @@ def test_upsample(run_dir, tmp_path):
     assert rate == 16000 and high.shape == (6002, 2)
 
 
-def test_export(run_dir, tmp_path):
+def test_export(tfsr, run_dir, tmp_path):
     common = ("export", "--run_dir", run_dir, "--format")
     assert "serving_default" in tfsr(*common, "saved_model", "--output", tmp_path / "1")
     assert (tmp_path / "1" / "saved_model.pb").exists()
@@ -58,5 +54,5 @@ def test_export(run_dir, tmp_path):
     assert (tmp_path / "b.tflite").stat().st_size < (tmp_path / "a.tflite").stat().st_size
 
 
-def test_summarize(run_dir):
+def test_summarize(tfsr, run_dir):
     assert "8000 -> 16000 Hz" in tfsr("summarize", "--run_dir", run_dir)

@@ -1,45 +1,46 @@
+import functools
 import json
 import subprocess
 import sys
-import textwrap
 
 import pytest
 
+ON_NOISE = """
+import sys, types
+import numpy as np
+from tfsr import command, evaluate, gin_config
+from tfsr.degradation.decimation import Decimate
+from tfsr.signal.interpolation import Linear
+from tfsr.upsamplers.interpolation import Interpolation
 
-def run(*arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "tfsr.evaluate", *arguments]
-    return subprocess.run(command, capture_output=True, text=True)
+def recording(seed):
+    noise = np.random.default_rng(seed).standard_normal(5000).astype(np.float32)
+    return types.SimpleNamespace(name=f"{seed}.wav", speaker="", read=lambda rate: noise)
+
+splits = {"test": [recording(0), recording(1)]}
+data = types.SimpleNamespace(recordings=splits.get, degradation=Decimate())
+gin_config.load_run = lambda run_dir, bindings: types.SimpleNamespace(
+    upsampler=Interpolation(8000, 16000, Linear()), data=data
+)
+command.run(evaluate.main)
+"""
 
 
-def run_on_noise(*arguments: str) -> subprocess.CompletedProcess:
+@pytest.fixture
+def evaluate(run):
+    return functools.partial(run, "-m", "tfsr.evaluate")
+
+
+@pytest.fixture
+def evaluate_on_noise(run):
     """The command on a run whose upsampler is linear interpolation, of recordings of noise."""
-    code = """
-        import sys, types
-        import numpy as np
-        from tfsr import command, evaluate, gin_config
-        from tfsr.degradation.decimation import Decimate
-        from tfsr.signal.interpolation import Linear
-        from tfsr.upsamplers.interpolation import Interpolation
-
-        def recording(seed):
-            noise = np.random.default_rng(seed).standard_normal(5000).astype(np.float32)
-            return types.SimpleNamespace(name=f"{seed}.wav", read=lambda rate: noise)
-
-        splits = {"test": [recording(0), recording(1)]}
-        data = types.SimpleNamespace(recordings=splits.get, degradation=Decimate())
-        gin_config.load_run = lambda run_dir, bindings: types.SimpleNamespace(
-            upsampler=Interpolation(8000, 16000, Linear()), data=data
-        )
-        command.run(evaluate.main)
-    """
-    command = [sys.executable, "-c", textwrap.dedent(code), *arguments]
-    return subprocess.run(command, capture_output=True, text=True)
+    return functools.partial(run, "-c", ON_NOISE)
 
 
-def test_scores_json_and_page(tmp_path):
+def test_scores_json_and_page(evaluate_on_noise, tmp_path):
     scores, page = tmp_path / "new" / "scores.json", tmp_path / "page"
     settings = f"--split=test --files=1 --protocol=king2021 --json={scores} --page={page}"
-    done = run_on_noise("--run_dir", str(tmp_path / "mine"), *settings.split())
+    done = evaluate_on_noise("--run_dir", str(tmp_path / "mine"), *settings.split())
     assert done.returncode == 0, done.stderr
     fields = json.loads(scores.read_text())
     assert (fields["system"], fields["protocol"]) == ("mine", "king2021")
@@ -51,9 +52,9 @@ def test_scores_json_and_page(tmp_path):
     assert not (tmp_path / "mine").exists()
 
 
-def test_artifacts_table_json_and_picture(tmp_path):
+def test_artifacts_table_json_and_picture(evaluate_on_noise, tmp_path):
     tones, page = tmp_path / "new" / "tones.json", tmp_path / "page"
-    done = run_on_noise(
+    done = evaluate_on_noise(
         *("--run_dir", str(tmp_path / "mine"), "--artifacts", f"--json={tones}", f"--page={page}")
     )
     assert done.returncode == 0, done.stderr
@@ -79,8 +80,8 @@ def test_artifacts_table_json_and_picture(tmp_path):
         (["positional"], "positional"),
     ],
 )
-def test_mistakes_are_told_in_one_line(tmp_path, arguments, told):
-    done = run("--run_dir", str(tmp_path), *arguments)
+def test_mistakes_are_told_in_one_line(evaluate, tmp_path, arguments, told):
+    done = evaluate("--run_dir", str(tmp_path), *arguments)
     assert done.returncode == 2
     assert told in done.stderr
     assert done.stderr.startswith("tfsr: ")
@@ -88,14 +89,14 @@ def test_mistakes_are_told_in_one_line(tmp_path, arguments, told):
     assert done.stdout == ""
 
 
-def test_without_run_dir():
-    done = run()
+def test_without_run_dir(evaluate):
+    done = evaluate()
     assert done.returncode == 2
     assert "--run_dir" in done.stderr
 
 
-def test_folder_that_is_no_run(tmp_path):
-    done = run("--run_dir", str(tmp_path))
+def test_folder_that_is_no_run(evaluate, tmp_path):
+    done = evaluate("--run_dir", str(tmp_path))
     assert done.returncode == 2
     assert str(tmp_path) in done.stderr
     assert not list(tmp_path.iterdir())

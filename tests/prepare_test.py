@@ -1,19 +1,18 @@
-import subprocess
-import sys
-import time
+import functools
 
 import numpy as np
+import pytest
 
 from tfsr import audio_file
 from tfsr.data.corpora import corpus
 
 
-def prepare(*arguments):
-    command = [sys.executable, "-m", "tfsr.prepare", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+@pytest.fixture
+def prepare(run):
+    return functools.partial(run, "-m", "tfsr.prepare")
 
 
-def test_a_folder(tmp_path):
+def test_a_folder(prepare, tmp_path):
     for number in range(5):
         audio = np.zeros((400, 1), np.float32)
         audio_file.write(tmp_path / f"in/{number}.wav", audio, 8000)
@@ -27,7 +26,7 @@ def test_a_folder(tmp_path):
     assert {recording.rate for recording in corpus(tmp_path / "out").recordings("train")} == {4000}
 
 
-def test_vctk(tmp_path):
+def test_vctk(prepare, tmp_path):
     for number in (1, 2, 355):
         path = tmp_path / "in/wav48/p225" / f"p225_{number:03d}.wav"
         audio_file.write(path, np.zeros((9, 1), np.float32), 48000)
@@ -38,7 +37,7 @@ def test_vctk(tmp_path):
     ]
 
 
-def test_mistakes_are_one_line_and_exit_code_2(tmp_path):
+def test_mistakes_are_one_line_and_exit_code_2(prepare, tmp_path):
     for arguments, text in [
         ([], "give one folder to read and one to write"),
         ([tmp_path / "missing", "-o", tmp_path / "out"], "missing: no such folder"),
@@ -50,11 +49,3 @@ def test_mistakes_are_one_line_and_exit_code_2(tmp_path):
         assert len(done.stderr.splitlines()) == 1
         assert done.stderr.startswith("tfsr: ") and text in done.stderr
     assert not (tmp_path / "out").exists()
-
-
-def test_help_comes_at_once():
-    began = time.perf_counter()
-    done = prepare("--help")
-    assert time.perf_counter() - began < 1
-    assert done.returncode == 0
-    assert "--rate" in done.stdout and "-m tfsr.prepare SOURCE" in done.stdout

@@ -1,7 +1,6 @@
 """The command, in processes of its own, with an upsampler that needs no run directory."""
 
-import subprocess
-import sys
+import functools
 
 import numpy as np
 import pytest
@@ -19,9 +18,9 @@ command.run(upsample.main)
 """
 
 
-def run(*arguments) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-c", WITHOUT_RUN, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
+@pytest.fixture
+def upsample(run):
+    return functools.partial(run, "-c", WITHOUT_RUN)
 
 
 @pytest.fixture
@@ -32,10 +31,10 @@ def tapes(tmp_path):
     return tmp_path / "tapes"
 
 
-def test_a_folder_with_one_bad_file(tapes):
+def test_a_folder_with_one_bad_file(upsample, tapes):
     (tapes / "b" / "bad.wav").write_text("no sound at all")
     out = tapes.parent / "out"
-    done = run(tapes, "-o", out, "--run_dir", "any", "--chunk", "0.1")
+    done = upsample(tapes, "-o", out, "--run_dir", "any", "--chunk", "0.1")
     assert done.returncode == 2
     assert done.stdout.splitlines() == [
         f"{tapes}/a.wav 8000 Hz -> {out}/a.wav 16000 Hz",
@@ -49,9 +48,9 @@ def test_a_folder_with_one_bad_file(tapes):
     assert audio_file.info(out / "a.wav").samples == 10_000
 
 
-def test_one_file_to_one_name(tapes):
+def test_one_file_to_one_name(upsample, tapes):
     out = tapes.parent / "new.flac"
-    done = run("--run_dir=any", tapes / "a.wav", "-o", out)
+    done = upsample("--run_dir=any", tapes / "a.wav", "-o", out)
     assert (done.returncode, done.stderr) == (0, "")
     assert audio_file.info(out).samples == 10_000
 
@@ -67,14 +66,14 @@ def test_one_file_to_one_name(tapes):
         (["a.wav", "-o", "out", "--run_dir", "any", "--chnk", "1"], "chnk"),
     ],
 )
-def test_mistakes_are_one_line(arguments, message):
-    done = run(*arguments)
+def test_mistakes_are_one_line(upsample, arguments, message):
+    done = upsample(*arguments)
     assert done.returncode == 2 and done.stdout == ""
     assert len(done.stderr.splitlines()) == 1 and message in done.stderr
 
 
-def test_unwritable_output(tapes):
-    done = run(tapes / "a.wav", "-o", tapes / "a.wav" / "b.wav", "--run_dir", "any")
+def test_unwritable_output(upsample, tapes):
+    done = upsample(tapes / "a.wav", "-o", tapes / "a.wav" / "b.wav", "--run_dir", "any")
     assert done.returncode == 2
     assert done.stderr.startswith(f"tfsr: {tapes}/a.wav/b.wav: cannot be written")
     assert len(done.stderr.splitlines()) == 1

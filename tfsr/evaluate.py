@@ -1,4 +1,4 @@
-r"""Evaluate a trained run on held-out recordings, beside spline and linear interpolation.
+r"""Evaluate a trained run on held-out recordings, beside what it is compared with.
 
     python -m tfsr.evaluate --run_dir runs/quickstart
     python -m tfsr.evaluate --run_dir runs/quickstart --protocol kuleshov2017 --json scores.json
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "The run: a folder that tfsr.train wrote.")
 _PROTOCOL = flags.DEFINE_string(
-    "protocol", "tfsr", "Metrics and degradation: kuleshov2017, nuwave, king2021 or tfsr."
+    "protocol",
+    "tfsr",
+    "Metrics and degradation: tfsr, kuleshov2017, nuwave, king2021, voicefixer, or ssr_eval_2k, "
+    "..._4k, 8k, 12k, 16k, 24k, 32k.",
 )
 _SPLIT = flags.DEFINE_enum(
     "split", "test", ["train", "validation", "test"], "Which recordings of the run's corpus."

@@ -146,6 +146,7 @@ def _refuse_unread(bindings: Sequence[str]) -> None:
     (A macro or binding of a file may have lost its readers to a setting that came later.)
     """
     read = {_short(name) for name in _settings(gin.operative_config_str())}
+    read |= {name.rpartition("/")[2] for name in read}  # one that a scoped object inherits
     named = read | {name for text in _texts for name in re.findall(r"%(\w+)", text)}
     wanted = {_short(binding.partition("=")[0].strip()) for binding in bindings}
     unread = sorted((wanted - read) | (set(_macros()) - named))

@@ -8,7 +8,7 @@ import scipy.signal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfsr.evaluation.metrics import Lsd, SegmentalSnr, Snr, finite_mean
+from tfsr.evaluation.metrics import Lsd, SegmentalSnr, Snr, Spectrogram, finite_mean
 from tfsr.evaluation.protocols import PROTOCOLS
 from tfsr.signal.framing import frames
 
@@ -176,12 +176,55 @@ class TestLsd:
         tone = np.sin(np.arange(4000))
         assert value(KING["LSD"], tone, np.zeros(4000)) == 0
 
-    @pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
+    def test_ratio_offset_counts_a_silent_reference_alike_for_every_estimate(self):
+        metric = Lsd(ratio_offset=1e-12)
+        for factor in (0, 1e-3, 1):
+            estimate = factor * np.sin(np.arange(4000))
+            assert value(metric, np.zeros(4000), estimate) == pytest.approx(12)
+
+    def test_without_silence_the_ratio_is_the_difference_of_logarithms(self):
+        reference, estimate = noisy_pair(0, 6000)
+        ratio, difference = Lsd(ratio_offset=1e-12), Lsd(floor=1e-24)
+        assert value(ratio, reference, estimate) == pytest.approx(
+            value(difference, reference, estimate), abs=1e-6
+        )
+
+    @pytest.mark.parametrize("protocol", ["kuleshov2017", "nuwave", "king2021", "tfsr"])
     @pytest.mark.parametrize("samples", [1, 2, 3, 255, 1023, 1024, 1025])
     def test_any_length(self, protocol, samples):
         reference, estimate = noisy_pair(0, samples)
         for metric in PROTOCOLS[protocol].metrics.values():
             assert math.isfinite(value(metric, reference, estimate))
+
+
+class TestSpectrogram:
+    @pytest.mark.parametrize(
+        ("rate", "sizes", "shape"),
+        [
+            (44100, (2048, 441), (101, 1025)),
+            (48000, (2229, 480), (100, 1115)),
+            (16000, (743, 160), (100, 372)),
+        ],
+    )
+    def test_frames_last_as_long_at_every_rate(self, rate, sizes, shape):
+        assert Spectrogram().sizes(rate) == sizes
+        assert Spectrogram()(np.ones(rate), rate).shape == shape
+
+    def test_sizes_may_be_the_same_at_every_rate(self):
+        assert Spectrogram(256, 64, sizes_at=None).sizes(8000) == (256, 64)
+
+    @pytest.mark.parametrize("samples", [1, 440, 441, 442, 4000])
+    def test_only_whole_frames_fit_but_for_zeros(self, samples):
+        for padding in ("reflect", "librosa"):
+            assert len(Spectrogram(padding=padding)(np.ones(samples), 44100)) == 1 + samples // 441
+        whole = Spectrogram(padding="zeros")(np.ones(samples), 44100)
+        assert len(whole) == 1 + -(-samples // 441)
+
+    def test_mel_bands(self):
+        tone = np.sin(2 * np.pi * 1000 * np.arange(44100) / 44100)
+        mel = Spectrogram(mel_bands=128)(tone, 44100)
+        assert mel.shape == (101, 128)
+        assert 31 <= mel[50].argmax() <= 34  # 1000 of 3923 mel, in 129 steps
 
 
 class TestFrames:

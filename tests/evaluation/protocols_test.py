@@ -1,4 +1,6 @@
+import dataclasses
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,18 +12,26 @@ from tfsr.degradation.decimation import Decimate
 from tfsr.degradation.lowpass import BrickWall, Butterworth, Chebyshev
 from tfsr.errors import UserError
 from tfsr.evaluation import protocols
+from tfsr.evaluation.evaluate import evaluate
 from tfsr.evaluation.metrics import Lsd, SegmentalSnr, Snr
 from tfsr.evaluation.protocols import PROTOCOLS, Preparation
-from tfsr.signal.interpolation import Linear, Spline
+from tfsr.signal.interpolation import Flat, Linear, Spline
+from tfsr.upsamplers.interpolation import Interpolation
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
+SUPER_RESOLUTION = ("kuleshov2017", "nuwave", "king2021", "tfsr")
+SSR_EVAL = {f"ssr_eval_{2 * khz}k": khz for khz in (1, 2, 4, 6, 8, 12, 16)}
 
 
 class TestContents:
-    def test_every_protocol_has_the_same_columns(self):
+    def test_names_and_sources(self):
+        assert list(PROTOCOLS) == [*SUPER_RESOLUTION, "voicefixer", *SSR_EVAL]
         for name, protocol in PROTOCOLS.items():
             assert protocol.name == name
             assert protocol.source
+
+    def test_protocols_of_super_resolution_have_the_same_columns(self):
+        for protocol in map(protocols.named, SUPER_RESOLUTION):
             assert list(protocol.metrics) == ["SNR", "segSNR", "LSD", "LSD-high", "LSD-low"]
             assert list(protocol.baselines) == ["spline", "linear"]
 
@@ -56,6 +66,77 @@ class TestContents:
         high = np.random.default_rng(0).standard_normal(4000)
         scores = PROTOCOLS["kuleshov2017"].scores(high, np.zeros(4000), 8000, 16000)
         assert scores["LSD-high"] == scores["LSD-low"] == 10
+
+
+class TestRestoration:
+    def test_voicefixer(self):
+        protocol = PROTOCOLS["voicefixer"]
+        compared = ["PESQ", "STOI", "SI-SNR", "SSIM", "LSD"]
+        aligned = [f"{column}-aligned" for column in compared]
+        assert list(protocol.metrics) == [*compared, "SiSpec", "log-SiSpec", *aligned]
+        assert protocol.degradation is None
+
+    def test_a_delay_is_seen_unless_aligned(self):
+        high = np.random.default_rng(0).standard_normal(30000)
+        late = np.concatenate([np.zeros(500), high[:-500]])
+        scores = PROTOCOLS["voicefixer"].scores(high, late, 44100, 44100)
+        assert scores["SI-SNR"] < -20 and scores["SI-SNR-aligned"] > 100
+        assert scores["SSIM"] < 0.9 and scores["SSIM-aligned"] == pytest.approx(1)
+
+    @pytest.mark.parametrize(("package", "lost"), [("pesq", "PESQ"), ("skimage", "SSIM")])
+    def test_a_missing_package_costs_its_columns_alone(self, monkeypatch, caplog, package, lost):
+        for module in (package, f"{package}.metrics"):
+            monkeypatch.setitem(sys.modules, module, None)
+        protocol = dataclasses.replace(PROTOCOLS["voicefixer"])
+        high = np.random.default_rng(0).standard_normal(30000)
+        for _ in range(2):
+            scores = protocol.scores(high, high, 44100, 44100)
+        gone = {lost, f"{lost}-aligned"}
+        assert list(scores) == [column for column in protocol.metrics if column not in gone]
+        assert [record.message for record in caplog.records] == [
+            f"no {column}: {package} is not installed: pip install 'tfsr[eval]'"
+            for column in (lost, f"{lost}-aligned")
+        ]
+
+    def test_what_was_restored_to_nothing_new_scores_as_unprocessed(self, sounds):
+        upsampler = Interpolation(44100, 44100, Flat())
+        recordings = sounds(30000, rate=44100)
+        for name in ("ssr_eval_8k", "voicefixer"):
+            results = evaluate(upsampler, recordings, PROTOCOLS[name], Decimate())
+            assert results.systems == ("estimate", "unprocessed")
+            assert results.means["estimate"] == results.means["unprocessed"]
+
+    @pytest.mark.parametrize("name", SSR_EVAL)
+    def test_ssr_eval_cuts_the_band_off(self, name):
+        cutoff = SSR_EVAL[name]
+        high = np.random.default_rng(0).standard_normal(44100)
+        low = PROTOCOLS[name].degradation(high, 44100, 44100, np.random.default_rng(0))
+        level = 10 * np.log10(np.abs(np.fft.rfft(low)) ** 2 / len(low))
+        assert level[: 1000 * cutoff - 100].mean() > -4
+        assert level[1000 * cutoff + 100 :].mean() < -35
+
+    def test_ssr_eval_scores_fall_with_the_band(self, sounds):
+        (recording,) = sounds(30000, rate=44100)
+        high = recording.read(44100)
+
+        def scores(name):
+            low = PROTOCOLS[name].degradation(high, 44100, 44100, np.random.default_rng(0))
+            return PROTOCOLS[name].scores(high, low, 44100, 44100)
+
+        narrow, wide = scores("ssr_eval_2k"), scores("ssr_eval_24k")
+        assert list(narrow) == ["LSD", "log-SiSpec", "SiSpec", "SSIM"]
+        assert narrow["LSD"] > wide["LSD"] > 1
+        for column in ("log-SiSpec", "SiSpec", "SSIM"):
+            assert narrow[column] < wide[column]
+
+    def test_ssr_eval_is_for_systems_at_one_rate(self, sounds):
+        with pytest.raises(UserError, match="22050 Hz are wanted"):
+            evaluate(
+                Interpolation(22050, 44100),
+                sounds(5000, rate=44100),
+                PROTOCOLS["ssr_eval_8k"],
+                Decimate(),
+            )
 
 
 class TestRates:

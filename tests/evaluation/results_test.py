@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 
@@ -30,6 +31,16 @@ def results(**changes) -> Results:
         "files": files,
     }
     return Results(**(fields | changes))
+
+
+def test_means_of_speakers_count_alike():
+    files = [("a", 1.0), ("a", 3.0), ("b", 10.0)]
+    scored = tuple(FileScores(s, 1.0, {"estimate": {"LSD": x}}, s) for s, x in files)
+    together = dataclasses.replace(results(), files=scored)
+    assert together.means["estimate"]["LSD"] == 14 / 3
+    apart = dataclasses.replace(together, by_speaker=True)
+    assert apart.means["estimate"]["LSD"] == 6.0
+    assert Results.from_json(apart.to_json()) == apart
 
 
 def test_means_leave_out_infinities_but_show_nan():

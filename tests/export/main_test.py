@@ -1,7 +1,6 @@
 """The command, in processes of its own, with an upsampler that needs no run directory."""
 
-import subprocess
-import sys
+import functools
 
 import pytest
 
@@ -15,17 +14,17 @@ runpy.run_module("tfsr.export", run_name="__main__", alter_sys=True)
 """
 
 
-def run(*arguments) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-c", WITHOUT_RUN, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
+@pytest.fixture
+def export(run):
+    return functools.partial(run, "-c", WITHOUT_RUN)
 
 
 @pytest.mark.parametrize(
     "kind, name, more", [("tflite", "voice.tflite", ["--float16"]), ("saved_model", "voice/1", [])]
 )
-def test_says_what_it_wrote(tmp_path, kind, name, more):
+def test_says_what_it_wrote(export, tmp_path, kind, name, more):
     out = tmp_path / name
-    done = run("--run_dir", "any", "--format", kind, "--output", out, *more)
+    done = export("--run_dir", "any", "--format", kind, "--output", out, *more)
     assert (done.returncode, done.stderr) == (0, "")
     first, second = done.stdout.splitlines()
     assert first.startswith(f"{out}: ") and first.endswith(" MB, 8000 to 16000 Hz")
@@ -45,7 +44,7 @@ def test_says_what_it_wrote(tmp_path, kind, name, more):
         (["runs/any"], "runs/any"),
     ],
 )
-def test_mistakes_are_one_line(arguments, message):
-    done = run(*arguments)
+def test_mistakes_are_one_line(export, arguments, message):
+    done = export(*arguments)
     assert done.returncode == 2 and done.stdout == ""
     assert len(done.stderr.splitlines()) == 1 and message in done.stderr

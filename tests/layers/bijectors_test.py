@@ -1,8 +1,5 @@
 """Every bijector by the same laws: round trip, Jacobian, gradients, devices, checkpoints."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -203,7 +200,7 @@ def check_two_devices() -> None:
             np.testing.assert_allclose(weight, expected_weight, atol=1e-5)
 
 
-def test_two_devices_train_like_one():
+def test_two_devices_train_like_one(succeed):
     program = (
         "import tensorflow as tf\n"
         "cpu = tf.config.list_physical_devices('CPU')[0]\n"
@@ -211,7 +208,7 @@ def test_two_devices_train_like_one():
         "    cpu, [tf.config.LogicalDeviceConfiguration()] * 2)\n"
         f"import runpy; runpy.run_path({__file__!r})['check_two_devices']()\n"
     )
-    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    succeed("-c", program)
 
 
 @pytest.mark.parametrize("direction", ["forward", "inverse"])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfsr.losses.adversarial import CrossEntropy, Wasserstein, gradient_norms
+from tfsr.losses.adversarial import CrossEntropy, LeastSquares, Wasserstein, gradient_norms
 
 SEED = tf.constant([1, 2])
 
@@ -81,3 +81,23 @@ def test_the_network_wants_high_scores():
     np.testing.assert_array_equal(Wasserstein().for_network(scores), [1.0, -2.0])
     losses = CrossEntropy().for_network(scores)
     assert losses[1] < losses[0]
+
+
+@pytest.mark.parametrize("scores", [[0.5, 3.0], [[0.5, 0.5], [3.0, 3.0]], None])
+def test_least_squares_wants_one_for_real_and_zero_for_fake(scores):
+    def critic(x):
+        if scores is None:  # a list of maps, of which each counts alike
+            return [tf.constant([[[0.5]], [[3.0]]]), tf.constant([[0.5, 0.5], [3.0, 3.0]])]
+        return tf.constant(scores)
+
+    losses = LeastSquares().for_critic(critic, None, None)
+    np.testing.assert_allclose(losses["critic"], [0.25 + 0.25, 4.0 + 9.0])
+    np.testing.assert_allclose(losses["real_score"], [0.5, 3.0])
+    np.testing.assert_allclose(losses["fake_score"], [0.5, 3.0])
+    np.testing.assert_allclose(LeastSquares().for_network(critic(None)), [0.25, 4.0])
+    assert tuple(losses) == LeastSquares.critic_names
+
+
+def test_least_squares_takes_the_mean_of_each_map_first():
+    scores = [tf.constant([[1.0]]), tf.constant([[0.0, 2.0, 0.0, 2.0, 3.0]])]
+    np.testing.assert_allclose(LeastSquares().for_network(scores), [(0.0 + 8.0 / 5) / 2])

@@ -2,12 +2,9 @@
 
 import csv
 import json
-import os
 import random
-import signal
+import shutil
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -20,9 +17,13 @@ import tensorflow as tf
 from tfsr import gin_config
 from tfsr.errors import UserError
 from tfsr.training import loop
+from tfsr.upsamplers.base import Upsampler
 
 STEPS = 24
-LONGER = ("STEPS = 300", "experiment.Experiment.validate_every = 100")
+LONGER = (
+    *("STEPS = 300", "experiment.Experiment.checkpoint_every = 5"),
+    "experiment.Experiment.validate_every = 1000",  # which takes longer than all steps
+)
 TINY = [
     *("PATCH = 512", "BATCH = 4", f"STEPS = {STEPS}", "LEARNING_RATE = 1e-3"),
     "experiment.Experiment.log_every = 1",
@@ -31,12 +32,8 @@ TINY = [
 ]
 
 
-SILENT = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-
-
 SMALL = {
     "audiounet": ["FILTERS = (4, 4)"],
-    "audioedsr": ["FILTERS = 4", "BLOCKS = 2"],
     "audiounetgan": [
         *("FILTERS = (4,)", "CRITIC_FILTERS = 2", "critics.SrganCritic.blocks = 1"),
         *("adversarial.Adversarial.critic_updates = 2", "audiounet.KingAudioUNet.dropout = 0.0"),
@@ -54,7 +51,17 @@ SMALL = {
 def command(recordings: Path, run_dir: Path, *more: str, config: str = "audiounet") -> list[str]:
     settings = [f"--gin_param={setting}" for setting in [*TINY, *SMALL[config], *more]]
     flags = [f"--gin=configs/{config}.gin", f"--run_dir={run_dir}", f"--data={recordings}"]
-    return [sys.executable, "-m", "tfsr.train", *flags, *settings, "--noevaluate"]
+    return ["-m", "tfsr.train", *flags, *settings, "--noevaluate"]
+
+
+def trained(recordings: Path, run_dir: Path, config: str, *more: str) -> Upsampler:
+    """Train in this process."""
+    settings = [*TINY, *SMALL[config], f"DATA = {str(recordings)!r}", *more]
+    built = gin_config.experiment([f"configs/{config}.gin"], settings)
+    gin.clear_config()
+    built.upsampler.initialize()
+    loop.train(built, run_dir, tf.distribute.get_strategy())
+    return built.upsampler
 
 
 def lines(run_dir: Path) -> list[list[str]]:
@@ -62,74 +69,71 @@ def lines(run_dir: Path) -> list[list[str]]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(recordings, tmp_path_factory):
+def undisturbed(succeed, recordings, tmp_path_factory):
     run_dir = tmp_path_factory.mktemp("runs") / "undisturbed"
-    subprocess.run(command(recordings, run_dir), check=True, capture_output=True)
-    return lines(run_dir)
+    succeed(*command(recordings, run_dir))
+    return run_dir
 
 
 def test_every_step_is_logged_once(undisturbed):
-    assert undisturbed[0] == ["step", "loss", "rmse"]
-    assert [int(line[0]) for line in undisturbed[1:]] == list(range(1, STEPS + 1))
+    names, *rows = lines(undisturbed)
+    assert names == ["step", "loss", "rmse"]
+    assert [int(row[0]) for row in rows] == list(range(1, STEPS + 1))
 
 
-def test_killed_at_ten_instants_it_yields_the_same_losses(recordings, tmp_path):
-    subprocess.run(command(recordings, tmp_path / "whole", *LONGER), check=True, **SILENT)
+def test_killed_at_ten_instants_it_yields_the_same_losses(start, succeed, recordings, tmp_path):
+    succeed(*command(recordings, tmp_path / "whole", *LONGER))
+    flags = command(recordings, tmp_path / "killed", *LONGER)
     instants, killed = random.Random(0), 0
     for _ in range(10):
-        process = subprocess.Popen(command(recordings, tmp_path / "killed", *LONGER), **SILENT)
+        process = start(*flags)
         wait_for_start(process, tmp_path / "killed")
         time.sleep(instants.uniform(0, 4.5))
-        killed += process.poll() is None
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        killed += not process.over
+        process.kill()
     assert killed >= 8, "the run was over too early for this test to mean anything"
-    subprocess.run(command(recordings, tmp_path / "killed", *LONGER), check=True, **SILENT)
+    succeed(*flags)
     assert len(lines(tmp_path / "whole")) == 301
     assert lines(tmp_path / "killed") == lines(tmp_path / "whole")
 
 
-def test_a_killed_gan_yields_the_same_losses(recordings, tmp_path):
+def test_a_killed_gan_yields_the_same_losses(start, succeed, recordings, tmp_path):
     """Two networks and two optimizers come back."""
-    whole = command(recordings, tmp_path / "whole", "STEPS = 150", config="audiounetgan")
-    subprocess.run(whole, check=True, **SILENT)
-    flags = command(recordings, tmp_path / "killed", "STEPS = 150", config="audiounetgan")
-    process = subprocess.Popen(flags, **SILENT)
+    succeed(*command(recordings, tmp_path / "whole", *LONGER, "STEPS = 80", config="audiounetgan"))
+    flags = command(recordings, tmp_path / "killed", *LONGER, "STEPS = 80", config="audiounetgan")
+    process = start(*flags)
     wait_for_step(process, tmp_path / "killed", 20)
-    assert process.poll() is None, "the run was over too early for this test to mean anything"
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    subprocess.run(flags, check=True, **SILENT)
-    assert len(lines(tmp_path / "whole")) == 151
+    assert not process.over, "the run was over too early for this test to mean anything"
+    process.kill()
+    succeed(*flags)
+    assert len(lines(tmp_path / "whole")) == 81
     assert lines(tmp_path / "killed") == lines(tmp_path / "whole")
 
 
-def wait_for_step(process: subprocess.Popen, run_dir: Path, step: int) -> None:
-    while process.poll() is None:
+def wait_for_step(process, run_dir: Path, step: int) -> None:
+    while not process.over:
         if any(int(p.stem.split("-")[1]) >= step for p in run_dir.glob("checkpoints/*.index")):
             return
         time.sleep(0.01)
 
 
-def wait_for_start(process: subprocess.Popen, run_dir: Path) -> None:
+def wait_for_start(process, run_dir: Path) -> None:
     """Until the process has opened its event file, which it does just before it trains."""
-    while process.poll() is None:
+    while not process.over:
         if list((run_dir / "logs").glob(f"*.{process.pid}.*")):
             return
         time.sleep(0.05)
 
 
-def test_goes_on_to_more_steps_from_the_run_directory_alone(recordings, tmp_path):
-    first = command(recordings, tmp_path / "run", "STEPS = 2")
-    subprocess.run(first, check=True, capture_output=True)
-    more = [sys.executable, "-m", "tfsr.train", f"--run_dir={tmp_path / 'run'}", "--noevaluate"]
-    subprocess.run([*more, "--gin_param=STEPS=5"], check=True, capture_output=True)
-    assert [line[0] for line in lines(tmp_path / "run")[1:]] == ["1", "2", "3", "4", "5"]
+def test_goes_on_to_more_steps_from_the_run_directory_alone(succeed, undisturbed, tmp_path):
+    run_dir = shutil.copytree(undisturbed, tmp_path / "run")
+    more = [f"--run_dir={run_dir}", "--noevaluate", f"--gin_param=STEPS={STEPS + 3}"]
+    succeed("-m", "tfsr.train", *more)
+    assert [int(line[0]) for line in lines(run_dir)[1:]] == list(range(1, STEPS + 4))
 
 
-def test_pictures_and_sounds_are_logged_at_each_validation(recordings, tmp_path):
-    subprocess.run(command(recordings, tmp_path, "STEPS = 8"), check=True, **SILENT)
-    (events,) = (tmp_path / "logs").glob("events.*")
+def test_pictures_and_sounds_are_logged_at_each_validation(undisturbed):
+    (events,) = (undisturbed / "logs").glob("events.*")
     tags = {
         value.tag
         for event in tf.compat.v1.train.summary_iterator(str(events))
@@ -139,22 +143,18 @@ def test_pictures_and_sounds_are_logged_at_each_validation(recordings, tmp_path)
     assert {"low, estimate, high", "low", "estimate", "high"} <= tags
 
 
-def test_a_corpus_too_small_to_hold_anything_out_trains_all_the_same(tmp_path):
+def test_a_corpus_too_small_to_hold_anything_out_trains_all_the_same(succeed, tmp_path):
     (tmp_path / "one").mkdir()
     soundfile.write(
         tmp_path / "one" / "a.wav", np.random.default_rng(0).normal(0, 0.1, 9000), 16000
     )
     flags = command(tmp_path / "one", tmp_path / "run", "STEPS = 2")[:-1]
-    done = subprocess.run(flags, check=True, capture_output=True, text=True)
-    assert "nothing to evaluate" in done.stdout
+    assert "nothing to evaluate" in succeed(*flags)
     assert len(lines(tmp_path / "run")) == 3
 
 
-def test_other_settings_in_the_same_run_directory_are_refused(recordings, tmp_path):
-    subprocess.run(command(recordings, tmp_path, "STEPS = 2"), check=True, capture_output=True)
-    done = subprocess.run(
-        command(recordings, tmp_path, "BATCH = 2"), capture_output=True, text=True, check=False
-    )
+def test_other_settings_in_the_same_run_directory_are_refused(run, recordings, undisturbed):
+    done = run(*command(recordings, undisturbed, "BATCH = 2"))
     assert done.returncode == 2
     assert "BATCH = 4, not 2" in done.stderr
 
@@ -162,16 +162,12 @@ def test_other_settings_in_the_same_run_directory_are_refused(recordings, tmp_pa
 def test_a_loss_that_is_not_finite_stops_with_step_and_files(recordings, tmp_path):
     for file in recordings.iterdir():
         soundfile.write(tmp_path / file.name, np.full(16000, 1e30), 16000, subtype="FLOAT")
-    done = subprocess.run(
-        command(tmp_path, tmp_path / "run"), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert "step 1: loss, rmse is not finite" in done.stderr
-    assert "word" in done.stderr
+    with pytest.raises(UserError, match="step 1: loss, rmse is not finite.*word"):
+        trained(tmp_path, tmp_path / "run", "audiounet")
 
 
-def on_devices(count: int, flags: list[str]) -> None:
-    """Run a training command with MirroredStrategy on so many logical CPU devices."""
+def on_devices(count: int, flags: list[str]) -> list[str]:
+    """A training command with MirroredStrategy on so many logical CPU devices."""
     program = (
         "import tensorflow as tf\n"
         "cpu = tf.config.list_physical_devices('CPU')[0]\n"
@@ -183,30 +179,27 @@ def on_devices(count: int, flags: list[str]) -> None:
         "distribution.strategy = lambda: tf.distribute.MirroredStrategy(names)\n"
         "command.run(train.main)\n"
     )
-    subprocess.run([sys.executable, "-c", program, *flags[3:]], check=True, capture_output=True)
+    return ["-c", program, *flags[2:]]
 
 
-@pytest.mark.parametrize(
-    ("config", "settings"),
-    [("audiounet", ["audiounet.AudioUNet.dropout=0.0"]), ("audioedsr", [])],
-)
-def test_two_devices_train_like_one(recordings, tmp_path, config, settings):
+def test_two_devices_train_like_one(succeed, recordings, tmp_path):
     """The mean over the global batch does not depend on how many share it (no dropout here)."""
     losses = []
     for devices in (1, 2):
         run_dir = tmp_path / str(devices)
-        on_devices(devices, command(recordings, run_dir, "STEPS=6", *settings, config=config))
+        settings = ("STEPS=6", "audiounet.AudioUNet.dropout=0.0")
+        succeed(*on_devices(devices, command(recordings, run_dir, *settings)))
         losses.append([float(line[1]) for line in lines(run_dir)[1:]])
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
 
 
-def test_a_gan_trains_on_two_devices(recordings, tmp_path):
+def test_a_gan_trains_on_two_devices(succeed, recordings, tmp_path):
     """The mixtures of the gradient penalty differ, what the first update starts from does not."""
     first = []
     for devices in (1, 2):
         run_dir = tmp_path / str(devices)
         flags = command(recordings, run_dir, "STEPS=6", config="audiounetgan")
-        on_devices(devices, flags)
+        succeed(*on_devices(devices, flags))
         names, *rows = lines(run_dir)
         assert len(rows) == 6 and np.all(np.isfinite(np.array(rows, float)))
         first.append(float(rows[0][names.index("l1")]))
@@ -215,40 +208,39 @@ def test_a_gan_trains_on_two_devices(recordings, tmp_path):
 
 def test_a_network_begins_with_the_weights_of_another_run(recordings, tmp_path):
     def run(config: str, name: str, *more: str):
-        settings = [*TINY, *SMALL[config], f"DATA = {str(recordings)!r}", *more]
-        built = gin_config.experiment([f"configs/{config}.gin"], settings)
-        built.upsampler.initialize()
-        loop.train(built, tmp_path / name, tf.distribute.get_strategy())
-        return built.upsampler
+        return trained(recordings, tmp_path / name, config, "STEPS = 2", *more)
 
-    encoder = run("mugan_autoencoder", "ae", "STEPS=2").network
+    encoder = run("mugan_autoencoder", "ae").network
     other = f"AUTOENCODER = {str(tmp_path / 'ae')!r}"
-    begun = run("mugan", "gan", "STEPS=2", other)
+    begun = run("mugan", "gan", other)
     for theirs, ours in zip(encoder.weights, begun.features.weights, strict=True):
         np.testing.assert_array_equal(theirs, ours)
 
+    # Without a step, what was brought together is a run for use.
+    run("mugan", "parts", "STEPS=0", other)
+    assert [path.name for path in (tmp_path / "parts" / "checkpoints").glob("*.index")] == [
+        "step-0.index"
+    ]
+
     (tmp_path / "ae").rename(tmp_path / "elsewhere")  # a run that has begun needs it no more
-    resumed = run("mugan", "gan", "STEPS=3", other)
+    resumed = run("mugan", "gan", other)
     for theirs, ours in zip(encoder.weights, resumed.features.weights, strict=True):
         np.testing.assert_array_equal(theirs, ours)
     with pytest.raises(UserError, match="train one first, or name its run in Experiment.pretrain"):
-        run("mugan", "new", "STEPS=2", other)
-    gin.clear_config()
+        run("mugan", "new", other)
 
 
-def test_two_workers_train_like_one_and_only_the_chief_writes(recordings, tmp_path):
+def test_two_workers_train_like_one_and_only_the_chief_writes(start, succeed, recordings, tmp_path):
     settings = ("STEPS=6", "audiounet.AudioUNet.dropout=0.0")
-    alone = command(recordings, tmp_path / "alone", *settings)
-    subprocess.run(alone, check=True, **SILENT)
+    succeed(*command(recordings, tmp_path / "alone", *settings))
     workers = [f"localhost:{port}" for port in free_ports(2)]
-    processes = []
+    both = command(recordings, tmp_path / "both", *settings)
+    programs = []
     for index in range(2):
         task = {"type": "worker", "index": index}
         config = json.dumps({"cluster": {"worker": workers}, "task": task})
-        environment = {**os.environ, "TF_CONFIG": config}
-        both = command(recordings, tmp_path / "both", *settings)
-        processes.append(subprocess.Popen(both, env=environment, **SILENT))
-    assert [process.wait(timeout=240) for process in processes] == [0, 0]
+        programs.append(start(*both, TF_CONFIG=config))
+    assert [program.wait().returncode for program in programs] == [0, 0]
     losses = [[float(line[1]) for line in lines(tmp_path / name)[1:]] for name in ("alone", "both")]
     np.testing.assert_allclose(*losses, rtol=1e-4)
     assert {path.name for path in (tmp_path / "both").iterdir()} == {

@@ -94,11 +94,13 @@ class Patches:
             "seed": int32 [.., 2], not negative, a function of the run's seed and the example}.
 
         Raises:
-            UserError: no train recording can be decoded, or `shards` does not divide the batch.
+            UserError: no train recording can be decoded, `shards` does not divide the batch, or
+                the degradation lacks something.
         """
         if self.batch % shards:
             raise UserError(f"Patches.batch is {self.batch}; it must divide by {shards} workers")
         self._usable_slot(self._train_slots, 0)
+        self.degradation.check()
         share = per_step * self.batch // shards
 
         def indices(step: int) -> range:
@@ -242,4 +244,5 @@ def _example_seed(rng: np.random.Generator) -> np.ndarray:
 
 def _stack(examples: list[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
     low, high, seed = zip(*examples, strict=True)
-    return np.stack(low).astype(np.float32), np.stack(high), np.stack(seed)
+    low, high = (np.stack(signals).astype(np.float32) for signals in (low, high))
+    return low, high, np.stack(seed)

@@ -1,6 +1,7 @@
 """What makes a low-rate (or damaged) signal out of a good one."""
 
 import abc
+import dataclasses
 
 import numpy as np
 
@@ -40,6 +41,14 @@ class Degradation(abc.ABC):
         Raises:
             UserError: where the ratio of the rates is not a whole number of at least 1.
         """
+
+    def check(self) -> None:
+        """Ask all parts whether they have what they need; a missing folder is a UserError then."""
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            for part in value if isinstance(value, (tuple, list)) else [value]:
+                if hasattr(part, "check"):
+                    part.check()
 
     def pair(
         self, high: np.ndarray, output_rate: int, input_rate: int, rng: np.random.Generator

@@ -136,8 +136,17 @@ class Resampling:
         divisor = math.gcd(output_rate, input_rate)
         up, down = input_rate // divisor, output_rate // divisor
         high = np.asarray(high, np.float64)
-        back = scipy.signal.resample_poly(scipy.signal.resample_poly(high, up, down), down, up)
-        return back[: len(high)]
+        if down == 1:
+            return high
+        window = _resampling_taps(down)
+        low = scipy.signal.resample_poly(high, up, down, window=window)
+        return scipy.signal.resample_poly(low, down, up, window=window)[: len(high)]
+
+
+@functools.lru_cache(64)
+def _resampling_taps(down: int) -> np.ndarray:
+    """What `resample_poly` designs anew in each call otherwise, which takes three times as long."""
+    return scipy.signal.firwin(20 * down + 1, 1 / down, window=("kaiser", 5.0))
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """An upsampler and the baselines on the same recordings, by a named protocol."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from tfsr.data.recordings import Recording
+from tfsr.degradation.base import Degradation
 from tfsr.errors import UserError
 from tfsr.evaluation import protocols, report
 from tfsr.evaluation.metrics import finite_mean
@@ -65,7 +66,7 @@ def evaluate(
     upsampler: Upsampler,
     recordings: Sequence[Recording],
     protocol: Protocol,
-    degradation: Callable,
+    degradation: Degradation,
     seed: int = 0,
     system: str | None = None,
     shown: int = 8,
@@ -94,7 +95,8 @@ def evaluate(
     for index, recording in enumerate(tqdm(recordings, "evaluate", leave=False, disable=None)):
         high = protocol.preparation(recording.read(upsampler.output_rate), upsampler.ratio)
         random = np.random.default_rng([seed, index])
-        low = degradation(high, *reversed(rates), random).astype(np.float32)
+        digest.update(recording.name.encode() + b"\0" + high.astype("<f4").tobytes())
+        low, high = (x.astype(np.float32) for x in degradation.pair(high, *reversed(rates), random))
         knowing = upsampler.with_reference(high)
         seeds = range(seed + index, seed + draws * len(recordings), len(recordings))
         estimates = [_upsampled(knowing, low, again) for again in seeds]
@@ -102,8 +104,8 @@ def evaluate(
         others = {name: _upsampled(baseline, low, seed) for name, baseline in baselines.items()}
         scores = {name: protocol.scores(high, other, *rates) for name, other in others.items()}
         scores = {"estimate": _means(drawn[-1]), **scores}
-        files.append(FileScores(recording.name, high.size / upsampler.output_rate, scores))
-        digest.update(recording.name.encode() + b"\0" + high.astype("<f4").tobytes())
+        seconds = high.size / upsampler.output_rate
+        files.append(FileScores(recording.name, seconds, scores, recording.speaker))
         if index < shown:
             examples.append(
                 _example(recording.name, low, {"estimate": estimates[0], **others}, high, *rates)
@@ -116,6 +118,7 @@ def evaluate(
         output_rate=upsampler.output_rate,
         files_hash=digest.hexdigest(),
         files=tuple(files),
+        by_speaker=protocol.by_speaker,
         spread=_spread(drawn) if draws > 1 else {},
         examples=tuple(examples),
     )

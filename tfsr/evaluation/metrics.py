@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from tfsr.signal.framing import frames
+from tfsr.signal.mel import mel_filters
 
 Metric = Callable[[np.ndarray, np.ndarray, int, float], float]
 """(reference [time], estimate [time], rate in Hz, cut-off in Hz) -> value."""
@@ -73,11 +74,52 @@ class SegmentalSnr:
 
 
 @dataclasses.dataclass(frozen=True)
+class Spectrogram:
+    """Magnitudes [frames, bins] of a signal [time], with a periodic Hann window.
+
+    The defaults are those of VoiceFixer (Liu et al. 2022): frames of 46 ms, one every 10 ms.
+
+    Args:
+        n_fft, hop_length: in samples; the window is as long as `n_fft`.
+        padding: of half a window on both sides. "reflect", as librosa's default was up to 0.9;
+            "zeros", which pads the end to a whole frame as well, as SciPy does; or "librosa",
+            which since 0.10 takes zeros and leaves an incomplete last frame out.
+        sizes_at: the rate in Hz that `n_fft` and `hop_length` are for, in proportion to which they
+            change with a signal's rate; None: they do not.
+        mel_bands: so many bands of `tfsr.signal.mel` in place of the bins.
+    """
+
+    n_fft: int = 2048
+    hop_length: int = 441
+    padding: Literal["reflect", "zeros", "librosa"] = "reflect"
+    sizes_at: int | None = 44100
+    mel_bands: int | None = None
+
+    def __call__(self, signal: np.ndarray, rate: int) -> np.ndarray:
+        n_fft, hop_length = self.sizes(rate)
+        window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
+        padding = "zeros" if self.padding == "librosa" else self.padding
+        framed = frames(_float64(signal), n_fft, hop_length, padding)
+        if self.padding == "librosa":
+            framed = framed[: 1 + (signal.size - n_fft % 2) // hop_length]
+        magnitudes = np.abs(np.fft.rfft(framed * window))
+        if self.mel_bands:
+            return magnitudes @ mel_filters(rate, n_fft, self.mel_bands)
+        return magnitudes
+
+    def sizes(self, rate: int) -> tuple[int, int]:
+        """`n_fft` and `hop_length` for a signal of this rate in Hz."""
+        if self.sizes_at is None:
+            return self.n_fft, self.hop_length
+        return self.n_fft * rate // self.sizes_at, self.hop_length * rate // self.sizes_at
+
+
+@dataclasses.dataclass(frozen=True)
 class Lsd:
     """Log-spectral distance: root mean square difference of two log power spectrograms.
 
     Args:
-        n_fft, hop_length: of the STFT in samples, periodic Hann window of length `n_fft`.
+        n_fft, hop_length, padding, sizes_at, mel_bands: see `Spectrogram`.
         base: of the logarithm of the power.
         floor: powers below it are raised to it (Lee and Han 2021).
         offset: added to the powers and to the mean square under the root (Kuleshov et al. 2017).
@@ -86,10 +128,12 @@ class Lsd:
         axes: "paper" takes the root of the mean over frequency and averages it over time, as the
             formulas of all papers do; "swapped" exchanges the two, as the programs of Kuleshov et
             al. and King et al. do.
-        padding: of half a window on both sides, "reflect" or "zeros"; with zeros the end is padded
-            to a whole frame as well.
         cap: largest value.
-        band: "full", or only the bins "low" (below the cut-off) or "high" (from it upwards).
+        band: "full", or only the bins "low" (below the cut-off) or "high" (from it upwards); not
+            with mel bands.
+        ratio_offset: in place of floor and offset, added to the estimate's magnitudes and to the
+            ratio of the powers (Liu et al. 2022: 1e-12). Bins that are zero in the reference then
+            count 12 whatever the estimate is, with base 10.
     """
 
     n_fft: int = 2048
@@ -98,26 +142,31 @@ class Lsd:
     floor: float = 1e-8
     offset: float = 0.0
     axes: Literal["paper", "swapped"] = "paper"
-    padding: Literal["reflect", "zeros"] = "reflect"
+    padding: Literal["reflect", "zeros", "librosa"] = "reflect"
     cap: float = math.inf
     band: Literal["full", "low", "high"] = "full"
+    ratio_offset: float = 0.0
+    sizes_at: int | None = None
+    mel_bands: int | None = None
 
     def __call__(
         self, reference: np.ndarray, estimate: np.ndarray, rate: int, cutoff_hz: float
     ) -> float:
-        difference = self._log_ratio(self._power(reference), self._power(estimate))
+        powers = (self._spectrogram(signal, rate) ** 2 for signal in (reference, estimate))
+        difference = self._log_ratio(*powers)
         square = difference[:, self._bins(rate, cutoff_hz)] ** 2
         inner = {"paper": 1, "swapped": 0}[self.axes]
         distance = np.mean(np.sqrt(np.mean(square, axis=inner) + self.offset))
         return min(float(distance), self.cap)
 
-    def _power(self, signal: np.ndarray) -> np.ndarray:
-        """Power spectrogram [frames, bins]."""
-        window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(self.n_fft) / self.n_fft)
-        framed = frames(_float64(signal), self.n_fft, self.hop_length, self.padding)
-        return np.abs(np.fft.rfft(framed * window)) ** 2
+    @property
+    def _spectrogram(self) -> Spectrogram:
+        return Spectrogram(self.n_fft, self.hop_length, self.padding, self.sizes_at, self.mel_bands)
 
     def _log_ratio(self, reference: np.ndarray, estimate: np.ndarray) -> np.ndarray:
+        if self.ratio_offset:
+            ratio = reference / (np.sqrt(estimate) + self.ratio_offset) ** 2
+            return np.log(ratio + self.ratio_offset) / math.log(self.base)
         if not self.floor + self.offset:
             skipped = (reference == 0) | (estimate == 0)
             reference, estimate = np.where(skipped, 1, reference), np.where(skipped, 1, estimate)
@@ -127,7 +176,7 @@ class Lsd:
         return np.log(np.maximum(power, self.floor) + self.offset) / math.log(self.base)
 
     def _bins(self, rate: int, cutoff_hz: float) -> slice:
-        first_high = math.ceil(cutoff_hz * self.n_fft / rate)
+        first_high = math.ceil(cutoff_hz * self._spectrogram.sizes(rate)[0] / rate)
         slices = {"full": slice(None), "low": slice(first_high), "high": slice(first_high, None)}
         return slices[self.band]
 

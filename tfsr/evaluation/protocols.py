@@ -5,18 +5,24 @@ signal was made, which interpolations stand beside it and what the columns mean.
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from tfsr.degradation.band_limit import BandLimit
 from tfsr.degradation.base import Degradation
 from tfsr.degradation.decimation import Decimate
+from tfsr.degradation.effects import CutOff
 from tfsr.degradation.lowpass import BrickWall, Butterworth, Chebyshev
 from tfsr.errors import UserError
 from tfsr.evaluation.metrics import Lsd, Metric, SegmentalSnr, Snr
+from tfsr.evaluation.packages import available
+from tfsr.evaluation.perceptual import PesqWideband, Stoi
+from tfsr.evaluation.restoration_metrics import Aligned, SiSdr, SiSpec, Ssim
 from tfsr.signal.framing import trim
-from tfsr.signal.interpolation import Linear, Spline
+from tfsr.signal.interpolation import Flat, Linear, Spline
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +66,7 @@ class Protocol:
         preparation: of the references.
         output_rate: the only one it is made for, in Hz; None: any.
         draws: how often an upsampler that draws noise is asked; its scores are averaged.
+        by_speaker: whether means are first over the files of a speaker, then over speakers.
     """
 
     name: str
@@ -70,6 +77,7 @@ class Protocol:
     preparation: Preparation = Preparation()
     output_rate: int | None = None
     draws: int = 1
+    by_speaker: bool = False
 
     def check_rate(self, output_rate: int) -> None:
         """Raise UserError unless this protocol is made for an output rate in Hz."""
@@ -82,11 +90,18 @@ class Protocol:
     def scores(
         self, high: np.ndarray, estimate: np.ndarray, input_rate: int, output_rate: int
     ) -> dict[str, float]:
-        """Every column for an estimate of `high`, both [time] at `output_rate`."""
+        """Every column for an estimate of `high`, both [time] at `output_rate`.
+
+        Columns that need a package which is not installed are left out.
+        """
         return {
             column: metric(high, estimate, output_rate, input_rate / 2)
-            for column, metric in self.metrics.items()
+            for column, metric in self._available.items()
         }
+
+    @functools.cached_property
+    def _available(self) -> Mapping[str, Metric]:
+        return available(self.metrics)
 
 
 def named(name: str) -> Protocol:
@@ -150,4 +165,50 @@ _TFSR = Protocol(
     {"spline": Spline(), "linear": Linear()},
 )
 
-PROTOCOLS = {protocol.name: protocol for protocol in (_KULESHOV, _NUWAVE, _KING, _TFSR)}
+_RESTORATION = {
+    "PESQ": PesqWideband(),
+    "STOI": Stoi(),
+    "SI-SNR": SiSdr(),
+    "SSIM": Ssim(),
+    "LSD": Lsd(2048, 441, ratio_offset=1e-12, sizes_at=44100),
+}
+
+_VOICEFIXER = Protocol(
+    "voicefixer",
+    "Liu et al. 2022, VoiceFixer: restoration at 44.1 kHz, with the degradation that the system "
+    "was trained for. The paper's figures are not aligned; beside them are those after a shift of "
+    "at most 50 ms, for a vocoder's delay changes most of them.",
+    {
+        **_RESTORATION,
+        "SiSpec": SiSpec(),
+        "log-SiSpec": SiSpec(log=True),
+        **{f"{column}-aligned": Aligned(metric) for column, metric in _RESTORATION.items()},
+    },
+    {"unprocessed": Flat()},
+    output_rate=44100,
+)
+
+_SSR_EVAL = tuple(
+    Protocol(
+        f"ssr_eval_{2 * khz}k",
+        f"Liu et al. 2022, NVSR, and their program ssr_eval: 44.1 kHz without what {2 * khz} kHz "
+        "cannot carry, for systems whose input is at the output rate. They averaged the means of "
+        "speakers.",
+        {
+            "LSD": _RESTORATION["LSD"],
+            "log-SiSpec": SiSpec(log=True, floor=0.0, offset=1e-12),
+            "SiSpec": SiSpec(),
+            "SSIM": _RESTORATION["SSIM"],
+        },
+        {"unprocessed": Flat()},
+        by_speaker=True,
+        degradation=BandLimit(CutOff(1000 * khz, (BrickWall(2048, 441, append=False),))),
+        output_rate=44100,
+    )
+    for khz in (1, 2, 4, 6, 8, 12, 16)
+)
+
+PROTOCOLS = {
+    protocol.name: protocol
+    for protocol in (_KULESHOV, _NUWAVE, _KING, _TFSR, _VOICEFIXER, *_SSR_EVAL)
+}

@@ -1,5 +1,6 @@
 """What an evaluation found out, as numbers, text and JSON."""
 
+import collections
 import dataclasses
 import json
 import math
@@ -20,6 +21,7 @@ class FileScores:
     name: str
     seconds: float
     scores: Scores
+    speaker: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Results:
         files_hash: SHA-256 over names and samples of the reference audio: two evaluations with the
             same hash and protocol can be compared.
         files: one entry per recording.
+        by_speaker: whether means are first over the files of a speaker, then over speakers.
         spread: column -> standard deviation of the estimate's mean between draws of its noise;
             empty where it was drawn once.
         examples: signals of the first recordings; they are no part of the JSON form.
@@ -54,6 +57,7 @@ class Results:
     output_rate: int
     files_hash: str
     files: tuple[FileScores, ...]
+    by_speaker: bool = False
     spread: Mapping[str, float] = dataclasses.field(default_factory=dict)
     examples: tuple[Example, ...] = dataclasses.field(default=(), compare=False, repr=False)
 
@@ -77,10 +81,7 @@ class Results:
     def means(self) -> Scores:
         """Means over the files; infinite values (silence, exact equality) are left out."""
         return {
-            system: {
-                column: finite_mean(file.scores[system][column] for file in self.files)
-                for column in self.columns
-            }
+            system: {column: self._mean(system, column) for column in self.columns}
             for system in self.systems
         }
 
@@ -110,7 +111,10 @@ class Results:
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         del fields["examples"]
         fields["files"] = [
-            {"name": file.name, "seconds": file.seconds, "scores": _encoded(file.scores)}
+            {
+                **{"name": file.name, "speaker": file.speaker, "seconds": file.seconds},
+                "scores": _encoded(file.scores),
+            }
             for file in self.files
         ]
         means = {"count": self.count, "seconds": self.seconds, "means": _encoded(self.means)}
@@ -123,10 +127,16 @@ class Results:
         for derived in ("count", "seconds", "means"):
             del fields[derived]
         fields["files"] = tuple(
-            FileScores(file["name"], file["seconds"], _decoded(file["scores"]))
+            FileScores(file["name"], file["seconds"], _decoded(file["scores"]), file["speaker"])
             for file in fields["files"]
         )
         return cls(**fields)
+
+    def _mean(self, system: str, column: str) -> float:
+        groups = collections.defaultdict(list)
+        for file in self.files:
+            groups[file.speaker if self.by_speaker else ""].append(file.scores[system][column])
+        return finite_mean(finite_mean(group) for group in groups.values())
 
 
 def _encoded(scores: Scores) -> dict[str, dict[str, Any]]:

@@ -13,6 +13,9 @@ which has then come far enough for its halo:
     stage 3   ..|=======|
 
 Every stage makes each sample once, and so is the condition that all of them need.
+
+Upsamplers whose receptive field is too large for that say how much of it chunks see; what these
+disagree on is cross-faded (`tfsr.inference.cross_fade`).
 """
 
 import dataclasses
@@ -25,6 +28,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsr.inference import noise
+from tfsr.inference.cross_fade import cross_faded
 from tfsr.upsamplers.base import Nest, Stage, Upsampler
 
 STAGES_TOGETHER = 8
@@ -38,26 +42,27 @@ def upsample_blocks(
     seed: int = 0,
     gain: float = 1.0,
 ) -> Iterator[np.ndarray]:
-    """Upsample a stream; chunked equals whole.
+    """Upsample a stream; chunked equals whole, unless the upsampler sets a `halo`.
 
     Args:
         blocks: float32 [time, channels], of any lengths, at `input_rate`.
         chunk: input samples that are upsampled together, rounded up to a multiple of the
-            upsampler's `hop`. Not used if its receptive field is unbounded: the signal is then
-            collected and upsampled as a whole.
+            upsampler's `hop`. Not used if its receptive field is unbounded and no `halo` set: the
+            signal is then collected and upsampled as a whole.
         seed: of the noise, for those that draw any.
         gain: of the stream while it is upsampled, such as `upsampler.gain` gives.
 
     Yields:
         float32 [ratio * time, channels], together as long as `ratio` times the input.
     """
-    stages = _numbered(upsampler.stages)
-    pieces = ((np.float32(gain) * block.T, ()) for block in blocks)
-    for first in range(0, len(stages), STAGES_TOGETHER):
-        together = stages[first : first + STAGES_TOGETHER]
-        pieces = _Pass(upsampler, together, chunk, seed).of(pieces)
-    for _, high in pieces:
-        yield high.T / np.float32(gain)
+    gain = np.float32(gain)
+    pieces = (gain * block.T for block in blocks)
+    if upsampler.halo is None:
+        made = _exact(upsampler, pieces, chunk, seed)
+    else:
+        made = cross_faded(upsampler, pieces, chunk)
+    for high in made:
+        yield high.T / gain
 
 
 def upsample_array(
@@ -79,6 +84,18 @@ def upsample_array(
     parts += upsample_blocks(upsampler, [columns], chunk or len(low), seed, gain)
     high = np.concatenate(parts)
     return high[:, 0] if low.ndim == 1 else high
+
+
+def _exact(
+    upsampler: Upsampler, blocks: Iterable[np.ndarray], chunk: int, seed: int
+) -> Iterator[np.ndarray]:
+    """All stages, on float32 [channels, time]."""
+    stages = _numbered(upsampler.stages)
+    pieces = ((block, ()) for block in blocks)
+    for first in range(0, len(stages), STAGES_TOGETHER):
+        together = stages[first : first + STAGES_TOGETHER]
+        pieces = _Pass(upsampler, together, chunk, seed).of(pieces)
+    return (high for _, high in pieces)
 
 
 def _numbered(stages: Sequence[Stage]) -> list[tuple[Stage, range]]:

@@ -4,10 +4,10 @@ An objective is a frozen value with two functions: `for_critic(critic, real, fak
 each loss and figure of `critic_names` for each example, shape [batch], the first being the one that
 the critic minimises; `for_network(scores)` gives what the network minimises, from the critic's
 scores of its output. `critic` maps [batch, time, 1] to scores [batch]; all that is random is drawn
-from `seed`, int32 [2].
+from `seed`, int32 [2], not needed where nothing is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -70,6 +70,41 @@ class CrossEntropy:
 
     def for_network(self, scores: tf.Tensor) -> tf.Tensor:
         return tf.nn.softplus(-scores)
+
+
+@dataclass(frozen=True)
+class LeastSquares:
+    """Real is to be scored 1, made 0; the network wants 1 (Mao et al. 2017, LSGAN).
+
+    A critic may give any number of scores, [batch, ...], or a list of such tensors: each of them
+    counts alike, and within one every score. "real_score" and "fake_score" are means of scores.
+    """
+
+    critic_names = ("critic", "real_score", "fake_score")
+
+    def for_critic(
+        self, critic: Critic, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor | None = None
+    ) -> dict[str, tf.Tensor]:
+        for_real, for_fake = critic(real), critic(fake)
+        return {
+            "critic": _mean(for_real, lambda scores: tf.square(1.0 - scores))
+            + _mean(for_fake, tf.square),
+            "real_score": _mean(for_real, tf.identity),
+            "fake_score": _mean(for_fake, tf.identity),
+        }
+
+    def for_network(self, scores: tf.Tensor | Sequence[tf.Tensor]) -> tf.Tensor:
+        return _mean(scores, lambda scores: tf.square(1.0 - scores))
+
+
+def _mean(scores: tf.Tensor | Sequence[tf.Tensor], function: Callable) -> tf.Tensor:
+    """Of the function of the scores, over all but the examples: float32 [batch]."""
+    maps = scores if isinstance(scores, list | tuple) else [scores]
+    means = []
+    for one in maps:
+        values = function(tf.cast(one, tf.float32))
+        means.append(tf.reduce_mean(values, axis=list(range(1, len(values.shape)))))
+    return tf.add_n(means) / len(means)
 
 
 def gradient_norms(critic: Critic, signals: tf.Tensor) -> tf.Tensor:

@@ -2,7 +2,8 @@
 
 The models here take a linear mel spectrogram, float32 [batch, frames, bands] as `MelSpectrogram`
 gives it, and estimate the restored one in the domain where it is compared with the target:
-`features` goes there, and `mel` comes back, to what the vocoder takes.
+`features` goes there, and `mel` comes back, to what the vocoder takes. What training compares, by
+name, are `estimates` and their `targets`.
 """
 
 import tensorflow as tf
@@ -41,6 +42,14 @@ class MelMask(keras.Model):
         """An estimate as a linear mel spectrogram."""
         return from_log_mel(estimate)
 
+    def estimates(self, mel: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
+        """All that is estimated, by name; "mel" is the result of `call`."""
+        return {"mel": self(mel, training=training)}
+
+    def targets(self, mel: tf.Tensor) -> dict[str, tf.Tensor]:
+        """What `estimates` should be where the restored mel spectrogram is this."""
+        return {"mel": self.features(mel)}
+
     def call(self, mel: tf.Tensor, training: bool = False) -> tf.Tensor:
         features = self.features(mel)
         return features + self._estimate([features], training)
@@ -72,7 +81,9 @@ class DenoisedMelMask(MelMask):
     """The released analysis, an earlier one than the paper's: 70,377,009 parameters by default.
 
     A denoiser masks the linear mel. The network sees log10 of both, and adds to the denoised one;
-    it does not train the denoiser, which is compared with the speech before noise was added.
+    it does not train the denoiser. The authors compared what that gives with the speech before
+    noise was added, of the band that was left to it; here it is compared with the target, which
+    training knows in its place.
 
     Args:
         network: [batch, frames, bands, 2] -> [batch, frames, bands, 1].
@@ -88,6 +99,12 @@ class DenoisedMelMask(MelMask):
         super().__init__(network or ResUNet(inputs=2, momentum=0.99), name=name)
         self.denoiser = denoiser or MelDenoiser()
         self.receptive_field = None
+
+    def estimates(self, mel: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
+        return dict(zip(("mel", "denoised"), self.with_denoised(mel, training), strict=True))
+
+    def targets(self, mel: tf.Tensor) -> dict[str, tf.Tensor]:
+        return super().targets(mel) | {"denoised": mel}
 
     def call(self, mel: tf.Tensor, training: bool = False) -> tf.Tensor:
         return self.with_denoised(mel, training)[0]

@@ -15,15 +15,15 @@ class Experiment:
     Args:
         upsampler: what is trained.
         data: where its batches and its test recordings come from.
-        steps: training steps in all.
+        steps: training steps in all; 0 makes a run of what is `pretrained`.
         log_every: steps whose mean losses make one line of the log.
         checkpoint_every: steps between checkpoints; a multiple of `log_every`, so that a resumed
             run writes the same log.
         validate_every: steps between validations, at which pictures and sounds are logged too.
         keep: how many checkpoints are kept.
-        pretrained: attribute of the upsampler that is a network -> directory of the run whose
-            `network` gives it the weights to begin with. Later on they are in this run's own
-            checkpoints.
+        pretrained: attribute of the upsampler that is a network ("vocoder.network" for one of a
+            part) -> directory of the run whose `network` gives it the weights to begin with. Later
+            on they are in this run's own checkpoints.
     """
 
     upsampler: Upsampler
@@ -36,7 +36,9 @@ class Experiment:
     pretrained: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
-        for name in ("steps", "log_every", "checkpoint_every", "validate_every", "keep"):
+        if self.steps < 0:
+            raise UserError(f"Experiment.steps is {self.steps}: it must not be negative")
+        for name in ("log_every", "checkpoint_every", "validate_every", "keep"):
             if getattr(self, name) < 1:
                 raise UserError(f"Experiment.{name} is {getattr(self, name)}: it must be positive")
         if self.checkpoint_every % self.log_every or self.validate_every % self.log_every:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import operator
 import platform
 import tempfile
 from collections.abc import Callable, Iterator
@@ -59,14 +60,14 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
 def _begin(
     experiment: Experiment, checkpoints: Checkpoints, strategy: tf.distribute.Strategy
 ) -> int:
-    """What comes before the first step; where there is nothing to train, the run is complete."""
+    """What comes before the first step; where there is none, the run is complete."""
     upsampler = experiment.upsampler
     with strategy.scope():
         for part, run_dir in experiment.pretrained.items():
-            take_network(getattr(upsampler, part), run_dir)
+            take_network(operator.attrgetter(part)(upsampler), run_dir)
         if upsampler.adapt_batches:
             upsampler.adapt(experiment.data.batches(0, upsampler.adapt_batches))
-    if not upsampler.updates:
+    if not upsampler.updates or not experiment.steps:
         checkpoints.save(0)
     return 0
 

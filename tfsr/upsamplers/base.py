@@ -61,6 +61,11 @@ class Upsampler(Trainable):
             None where it is unbounded.
         condition_field: input samples on each side that the condition of the stages depends on.
         hop: chunks of a long signal start at multiples of so many input samples.
+        halo: None lets a chunk of a long signal see all of its receptive field, so that chunked
+            equals whole. Where that would cost too much, as many input samples on each side as do;
+            neighbours then share `fade` samples, over which one goes over into the other (for
+            those without noise).
+        fade: see `halo`.
         peaks: a recording whose largest absolute sample lies outside of this range is brought to
             the nearer end for `upsample`, and back after it; None leaves every level.
     """
@@ -69,6 +74,8 @@ class Upsampler(Trainable):
     receptive_field: int | None = None
     condition_field: int = 0
     hop: int = 1
+    halo: int | None = None
+    fade: int = 0
     peaks: tuple[float, float] | None = None
 
     def __init__(

@@ -50,7 +50,8 @@ class Trainable(keras.Model):
     def __init__(
         self, optimizer: keras.optimizers.Optimizer | None = None, name: str | None = None
     ):
-        super().__init__(name=name)
+        # Signals stay float32 in mixed precision too; networks cast them.
+        super().__init__(name=name, autocast=False)
         self._training_optimizer = optimizer or keras.optimizers.Adam(1e-4)
 
     def losses_for(self, batch: Batch, training: bool) -> Losses:

@@ -1,0 +1,53 @@
+import json
+import logging
+import sys
+
+import numpy as np
+import pytest
+
+from tfsr.errors import UserError
+from tfsr.evaluation.metrics import Snr
+from tfsr.evaluation.packages import available, load
+from tfsr.evaluation.perceptual import PesqWideband, Stoi
+from tfsr.evaluation.restoration_metrics import Aligned, Ssim
+
+COLUMNS = {"SNR": Snr(), "STOI": Stoi(), "PESQ": PesqWideband(), "late": Aligned(PesqWideband())}
+
+
+def test_what_is_there_is_imported():
+    assert load("json") is json
+    assert load("skimage.metrics").structural_similarity
+
+
+@pytest.mark.parametrize(
+    ("metric", "package"),
+    [
+        (PesqWideband(), "pesq"),
+        (Stoi(), "pystoi"),
+        (Ssim(), "skimage"),
+        (Aligned(Stoi()), "pystoi"),
+    ],
+)
+def test_a_metric_without_its_package_names_the_way_out(monkeypatch, metric, package):
+    for module in [name for name in sys.modules if name.partition(".")[0] == package]:
+        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setitem(sys.modules, package, None)
+    tone = np.sin(np.arange(20000))
+    with pytest.raises(UserError, match=rf"{package} .* pip install 'tfsr\[eval\]'"):
+        metric(tone, tone, 16000, 8000)
+
+
+def test_all_columns_are_kept_where_all_is_installed(caplog):
+    assert available(COLUMNS) == COLUMNS
+    assert not caplog.records
+
+
+def test_columns_of_missing_packages_are_left_out_and_named(monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "pesq", None)
+    with caplog.at_level(logging.WARNING, "tfsr"):
+        assert list(available(COLUMNS)) == ["SNR", "STOI"]
+    told = [record.message for record in caplog.records]
+    assert told == [
+        f"no {column}: pesq is not installed: pip install 'tfsr[eval]'"
+        for column in ("PESQ", "late")
+    ]

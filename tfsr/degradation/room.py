@@ -1,0 +1,86 @@
+"""Reverberation by room responses from files; `tools/make_rooms.py` simulates such."""
+
+import functools
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tfsr import audio_file
+from tfsr.degradation.base import Degradation
+from tfsr.degradation.effects import reverberate
+from tfsr.errors import UserError
+from tfsr.signal.resample import resample
+
+# About 100 MB of responses of half a second at 44.1 kHz.
+_KEPT = 1024
+
+
+@dataclass(frozen=True)
+class Room(Degradation):
+    """The sound of a room, one response of a folder drawn evenly for each signal.
+
+    Before the signal there is silence, as in the authors' code. Nothing is read before the first
+    signal comes.
+
+    Args:
+        folder: with responses in audio files of any rates, also in folders below; of several
+            channels the first counts.
+        part: "train" or "test" uses that part of the responses alone, so that a system can be
+            tested in rooms that it has not heard; None uses all.
+        test_share: of the responses, about (5,000 of 43,239, Liu et al. 2022). A file's part
+            depends on its name without the extension, and so stays when others come.
+
+    Raises:
+        UserError: when called, where there is no such folder or no response in it.
+    """
+
+    folder: str | os.PathLike | None = None
+    part: str | None = None
+    test_share: float = 5000 / 43239
+    changes_rate = False
+
+    def __post_init__(self):
+        if self.part not in ("train", "test", None):
+            raise UserError(f"Room.part is {self.part!r}; choose 'train', 'test' or None")
+
+    def __call__(
+        self, high: np.ndarray, output_rate: int, input_rate: int, rng: np.random.Generator
+    ) -> np.ndarray:
+        path = self._paths[rng.integers(len(self._paths))]
+        return reverberate(high, _response(path, output_rate))
+
+    def check(self) -> None:
+        """UserError where there is no response."""
+        len(self._paths)
+
+    @functools.cached_property
+    def _paths(self) -> list[Path]:
+        make = "python tools/make_rooms.py FOLDER makes room responses"
+        if self.folder is None:
+            raise UserError(f"Room.folder is not set; {make}")
+        if not Path(self.folder).is_dir():
+            raise UserError(f"Room.folder: {self.folder}: no such folder; {make}")
+        found = [path for path in audio_file.find(self.folder) if self._in_part(path)]
+        if not found:
+            part = f" for part {self.part!r}" if self.part else ""
+            raise UserError(f"Room.folder: {self.folder}: holds no audio file{part}; {make}")
+        return found
+
+    def _in_part(self, path: Path) -> bool:
+        if self.part is None:
+            return True
+        place = int.from_bytes(hashlib.sha256(path.stem.encode()).digest()[:6], "big") / 2**48
+        return (self.part == "test") == (place < self.test_share)
+
+
+@functools.lru_cache(_KEPT)
+def _response(path: Path, rate: int) -> np.ndarray:
+    """float32 [time] at `rate` Hz, not to be written to."""
+    audio, stored_rate = audio_file.read(path)
+    # A response of more samples has a larger sum, which is its gain.
+    response = resample(audio[:, 0], stored_rate, rate) * np.float32(stored_rate / rate)
+    response.flags.writeable = False
+    return response

@@ -1,0 +1,63 @@
+"""Signals of any length in chunks that go over into one another, in constant memory."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from tfsr.upsamplers.base import Upsampler
+
+
+class _Segment(NamedTuple):
+    """A chunk with what is around it: `low` is [channels, time], the rest in input samples."""
+
+    low: np.ndarray
+    first: int
+    begin: int
+    is_last: bool
+
+
+def cross_faded(
+    upsampler: Upsampler, pieces: Iterable[np.ndarray], chunk: int
+) -> Iterator[np.ndarray]:
+    """Upsample a stream in chunks that see `upsampler.halo` samples on each side.
+
+    In the first `upsampler.fade` samples of a chunk the one before goes over into it, in a
+    straight line.
+
+    Args:
+        upsampler: one that draws no noise.
+        pieces: float32 [channels, time], of any lengths.
+        chunk: input samples, rounded up to a multiple of the upsampler's `hop`.
+
+    Yields:
+        float32 [channels, ratio * time].
+    """
+    chunk, halo = (-(-x // upsampler.hop) * upsampler.hop for x in (max(chunk, 1), upsampler.halo))
+    ratio, fade = upsampler.ratio, upsampler.ratio * upsampler.fade
+    share = np.linspace(0, 1, fade + 2, dtype=np.float32)[1:-1]
+    before = None
+    for segment in _segments(pieces, chunk, halo, upsampler.fade + halo):
+        high = upsampler.run(upsampler.upsample, segment.low).numpy()
+        high = high[:, ratio * (segment.begin - segment.first) :]
+        if before is not None:
+            high[:, :fade] = share * high[:, :fade] + (1 - share) * before
+        end = high.shape[1] if segment.is_last else ratio * chunk
+        before = high[:, end : end + fade]
+        yield high[:, :end]
+
+
+def _segments(
+    pieces: Iterable[np.ndarray], chunk: int, before: int, after: int
+) -> Iterator[_Segment]:
+    """Each chunk with so much before it and after it; the last takes in all that there is."""
+    held, first, begin = None, 0, 0
+    for piece in pieces:
+        held = piece if held is None else np.concatenate([held, piece], axis=1)
+        while first + held.shape[1] > begin + chunk + after:
+            yield _Segment(held[:, : begin + chunk + after - first], first, begin, is_last=False)
+            begin += chunk
+            forgotten = max(begin - before, 0) - first
+            held, first = held[:, forgotten:], first + forgotten
+    if held is not None and held.shape[1]:
+        yield _Segment(held, first, begin, is_last=True)

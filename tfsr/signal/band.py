@@ -1,0 +1,35 @@
+"""Where the band of a recording ends."""
+
+import math
+
+import tensorflow as tf
+
+from tfsr.signal.stft import Spectrum, istft, stft
+
+_N_FFT = 2048
+_HOP = 512
+_LEAST = 1e-8
+
+
+def without_empty_band(x: tf.Tensor, share: float = 0.95) -> tf.Tensor:
+    """Take away what lies above the band in use: mode 1 of VoiceFixer's release.
+
+    The band ends at the first bin up to which lies so much of the sum, over the whole signal, of
+    the positive parts of log10 magnitudes.
+
+    Args:
+        x: float32 [batch, time], any time >= 1; each signal has its own band.
+        share: from 0 to 1.
+
+    Returns:
+        float32 [batch, time].
+    """
+    # Zeros around the signal, not its mirror image, as librosa has them.
+    margins = [[0, 0], [_N_FFT // 2, _N_FFT // 2]]
+    spectrum = stft(tf.pad(x, margins), _N_FFT, _HOP, center=False)
+    real, imag = tf.math.real(spectrum), tf.math.imag(spectrum)
+    magnitude = tf.sqrt(tf.square(real) + tf.square(imag))
+    level = tf.nn.relu(tf.math.log(magnitude + _LEAST) / math.log(10))
+    total = tf.cumsum(tf.reduce_sum(level, axis=1, keepdims=True), axis=-1)
+    kept = tf.cast(total < share * total[..., -1:], x.dtype)
+    return istft(Spectrum(real * kept, imag * kept), _HOP, tf.shape(x)[1])

@@ -1,0 +1,30 @@
+"""Learning rates that change with the step."""
+
+import tensorflow as tf
+import tf_keras as keras
+
+
+class WarmUpDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """Rises in a straight line from 0, then falls by a factor every so many steps.
+
+    The steps of the fall are counted from the beginning of training, as in VoiceFixer's code.
+
+    Args:
+        peak: what it rises to.
+        warm_up: steps of the rise.
+        factor: of each fall.
+        every: steps between two falls.
+    """
+
+    def __init__(self, peak: float, warm_up: int = 1000, factor: float = 0.9, every: int = 20_000):
+        super().__init__()
+        self._settings = {"peak": peak, "warm_up": warm_up, "factor": factor, "every": every}
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        peak, warm_up, factor, every = self._settings.values()
+        step = tf.cast(step, tf.float32)
+        falls = tf.floor(step / every)
+        return peak * tf.where(step < warm_up, step / max(warm_up, 1), factor**falls)
+
+    def get_config(self) -> dict[str, float]:
+        return self._settings
