@@ -29,7 +29,7 @@ VARIANTS = sorted(
 )
 COMMON = [
     *("BATCH = 2", "experiment.Experiment.log_every = 1"),
-    *("experiment.Experiment.checkpoint_every = 1", "experiment.Experiment.validate_every = 2"),
+    *("experiment.Experiment.checkpoint_every = 1", "experiment.Experiment.validate_every = 4"),
 ]
 
 

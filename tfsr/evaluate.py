@@ -21,13 +21,14 @@ from tfsr.errors import UserError
 if TYPE_CHECKING:
     from tfsr.evaluation.artifacts import Artifacts
     from tfsr.evaluation.results import Results
+    from tfsr.training.experiment import Experiment
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "The run: a folder that tfsr.train wrote.")
 _PROTOCOL = flags.DEFINE_string(
     "protocol",
     "tfsr",
-    "Metrics and degradation: tfsr, kuleshov2017, nuwave, king2021, voicefixer, or ssr_eval_2k, "
-    "..._4k, 8k, 12k, 16k, 24k, 32k.",
+    "Metrics and degradation: tfsr, kuleshov2017, nuwave, king2021, voicefixer, decli_10 (25, 50), "
+    "or ssr_eval_2k (4k, 8k, 12k, 16k, 24k, 32k).",
 )
 _SPLIT = flags.DEFINE_enum(
     "split", "test", ["train", "validation", "test"], "Which recordings of the run's corpus."
@@ -39,6 +40,9 @@ _PAGE = flags.DEFINE_string(
     None,
     "Folder for the page. Default: evaluation/PROTOCOL in the run directory, or "
     "evaluation/artifacts.",
+)
+_GIN = flags.DEFINE_multi_string(
+    "gin", [], "A configuration to test with, such as configs/data/hifi_res.gin; may repeat."
 )
 _PARAM = flags.DEFINE_multi_string(
     "gin_param", [], "A setting that differs from the run's, such as its degradation; may repeat."
@@ -76,11 +80,10 @@ def _refuse_flags_about_recordings() -> None:
 
 
 def _scores(page: Path | None) -> "Results":
-    from tfsr import gin_config
     from tfsr.evaluation.evaluate import evaluate_run
 
     return evaluate_run(
-        gin_config.load_run(_RUN_DIR.value, _PARAM.value),
+        _run(),
         Path(_RUN_DIR.value),
         protocol=_PROTOCOL.value,
         split=_SPLIT.value,
@@ -90,12 +93,15 @@ def _scores(page: Path | None) -> "Results":
 
 
 def _artifacts(folder: Path | None) -> "Artifacts":
-    from tfsr import gin_config
     from tfsr.evaluation.artifacts import measure_run
 
-    return measure_run(
-        gin_config.load_run(_RUN_DIR.value, _PARAM.value), Path(_RUN_DIR.value), folder
-    )
+    return measure_run(_run(), Path(_RUN_DIR.value), folder)
+
+
+def _run() -> "Experiment":
+    from tfsr import gin_config
+
+    return gin_config.load_run(_RUN_DIR.value, _PARAM.value, _GIN.value)
 
 
 if __name__ == "__main__":

@@ -55,13 +55,16 @@ def experiment(gin_files: Sequence[str], bindings: Sequence[str]) -> Experiment:
     return built
 
 
-def load_run(run_dir: str | Path, bindings: Sequence[str] = ()) -> Experiment:
+def load_run(
+    run_dir: str | Path, bindings: Sequence[str] = (), gin_files: Sequence[str] = ()
+) -> Experiment:
     """The experiment of a run directory, with the weights of its newest good checkpoint.
 
     Args:
         bindings: settings in which it is to differ, such as another degradation.
+        gin_files: configurations with such, read before the bindings.
     """
-    built = experiment([operative_config(run_dir)], bindings)
+    built = experiment([operative_config(run_dir), *gin_files], bindings)
     restore(built.upsampler, Path(run_dir))
     return built
 

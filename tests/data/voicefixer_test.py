@@ -28,9 +28,9 @@ def build(tmp_path):
     audio_file.write(tmp_path / "noise" / "a.wav", hiss, RATE)
     audio_file.write(tmp_path / "rooms" / "a.wav", hiss[:500], RATE)
 
-    def build(preset: str):
+    def build(preset: str, *more: str):
         folders = {"NOISE": tmp_path / "noise", "ROOMS": tmp_path / "rooms"}
-        files = ["configs/linear.gin", f"configs/data/voicefixer_{preset}.gin"]
+        files = ["configs/linear.gin", f"configs/data/voicefixer_{preset}.gin", *more]
         named = (tmp_path / "folders.gin").write_text
         named("".join(f"{name} = {str(folder)!r}\n" for name, folder in folders.items()))
         return gin_config.experiment([*files, str(tmp_path / "folders.gin")], []).data
@@ -56,6 +56,14 @@ def test_presets_are_what_their_names_say(build, preset):
         low, high = damage.pair(speech, RATE, RATE, np.random.default_rng(seed))
         assert low.shape == high.shape == (4000,)
         assert np.abs(low - high).max() > 1e-3
+
+
+def test_what_tests_are_made_of_has_the_order_of_the_paper(build):
+    damage = build("general", "configs/data/hifi_res.gin").degradation
+    (room,), (clip,) = damage.before, damage.after
+    assert (type(room.degradation), type(clip.degradation)) == (Room, Clip)
+    assert (room.degradation.part, damage.noise.split) == ("test", "test")
+    assert damage.low_pass == AnyLowPass() and not damage.noise_last
 
 
 def test_batches_come_of_it(build):

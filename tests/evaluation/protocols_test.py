@@ -20,12 +20,13 @@ from tfsr.upsamplers.interpolation import Interpolation
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 SUPER_RESOLUTION = ("kuleshov2017", "nuwave", "king2021", "tfsr")
+DECLI = ("decli_10", "decli_25", "decli_50")
 SSR_EVAL = {f"ssr_eval_{2 * khz}k": khz for khz in (1, 2, 4, 6, 8, 12, 16)}
 
 
 class TestContents:
     def test_names_and_sources(self):
-        assert list(PROTOCOLS) == [*SUPER_RESOLUTION, "voicefixer", *SSR_EVAL]
+        assert list(PROTOCOLS) == [*SUPER_RESOLUTION, "voicefixer", *DECLI, *SSR_EVAL]
         for name, protocol in PROTOCOLS.items():
             assert protocol.name == name
             assert protocol.source

@@ -12,6 +12,7 @@ from tfsr.inference import chunks
 from tfsr.inference.chunks import upsample_array, upsample_blocks
 from tfsr.inference.noise import standard_normal
 from tfsr.networks.audiounet import AudioUNet
+from tfsr.signal.resample import resample
 from tfsr.upsamplers.base import Stage, Upsampler
 from tfsr.upsamplers.interpolation import Interpolation
 from tfsr.upsamplers.regression import Regression
@@ -159,6 +160,13 @@ def test_channels_are_upsampled_one_by_one(upsamplers, channels):
         alone = upsample_array(upsamplers["unet"], low[:, channel], 256)
         assert alone.shape == (1400,)
         np.testing.assert_allclose(together[:, channel], alone, rtol=0, atol=1e-5)
+
+
+def test_a_signal_at_another_rate_is_resampled_first():
+    upsampler = Interpolation(8000, 16000)
+    audio = np.random.default_rng(0).normal(0, 0.1, [1000, 2]).astype(np.float32)
+    expected = upsample_array(upsampler, resample(audio, 11025, 8000))
+    np.testing.assert_array_equal(upsample_array(upsampler, audio, rate=11025), expected)
 
 
 def test_noise_depends_on_seed_and_channel(upsamplers):

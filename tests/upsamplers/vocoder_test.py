@@ -260,6 +260,12 @@ def test_moving_averages_are_the_generators():
     assert not changed(critics, upsampler.critics["time"].weights)
 
 
+def test_an_oracle_is_given_the_original(vocoder):
+    low, high = noise(1, 3000), noise(1, 3000)[:, ::-1]
+    oracle = vocoder.with_reference(high[0])
+    np.testing.assert_array_equal(oracle.upsample(low), vocoder.upsample(high))
+
+
 def test_converts_to_tflite_builtins(vocoder, as_tflite):
     run = as_tflite(vocoder.upsample)
     for samples in (1, 40, 333):

@@ -14,7 +14,7 @@ import numpy as np
 from tfsr.degradation.band_limit import BandLimit
 from tfsr.degradation.base import Degradation
 from tfsr.degradation.decimation import Decimate
-from tfsr.degradation.effects import CutOff
+from tfsr.degradation.effects import ClipAbsolute, CutOff
 from tfsr.degradation.lowpass import BrickWall, Butterworth, Chebyshev
 from tfsr.errors import UserError
 from tfsr.evaluation.metrics import Lsd, Metric, SegmentalSnr, Snr
@@ -188,6 +188,18 @@ _VOICEFIXER = Protocol(
     output_rate=44100,
 )
 
+_DECLI = tuple(
+    dataclasses.replace(
+        _VOICEFIXER,
+        name=f"decli_{percent}",
+        source=f"Liu et al. 2022, VoiceFixer: speech with a peak of 1, clipped at {percent} % "
+        "of that.",
+        degradation=ClipAbsolute((percent / 100, percent / 100)),
+        preparation=Preparation(peak=True),
+    )
+    for percent in (10, 25, 50)
+)
+
 _SSR_EVAL = tuple(
     Protocol(
         f"ssr_eval_{2 * khz}k",
@@ -210,5 +222,5 @@ _SSR_EVAL = tuple(
 
 PROTOCOLS = {
     protocol.name: protocol
-    for protocol in (_KULESHOV, _NUWAVE, _KING, _TFSR, _VOICEFIXER, *_SSR_EVAL)
+    for protocol in (_KULESHOV, _NUWAVE, _KING, _TFSR, _VOICEFIXER, *_DECLI, *_SSR_EVAL)
 }

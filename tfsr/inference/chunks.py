@@ -29,6 +29,7 @@ import tensorflow as tf
 
 from tfsr.inference import noise
 from tfsr.inference.cross_fade import cross_faded
+from tfsr.signal.resample import resample
 from tfsr.upsamplers.base import Nest, Stage, Upsampler
 
 STAGES_TOGETHER = 8
@@ -66,18 +67,24 @@ def upsample_blocks(
 
 
 def upsample_array(
-    upsampler: Upsampler, low: np.ndarray, chunk: int | None = None, seed: int = 0
+    upsampler: Upsampler,
+    low: np.ndarray,
+    chunk: int | None = None,
+    seed: int = 0,
+    rate: int | None = None,
 ) -> np.ndarray:
     """Upsample a signal that is in memory, at a level that the upsampler knows.
 
     Args:
-        low: float32 [time] or [time, channels] at `input_rate`, any time >= 0.
+        low: float32 [time] or [time, channels], any time >= 0.
         chunk: as in `upsample_blocks`; None: the whole at once.
         seed: of the noise.
+        rate: Hz, of `low`, which is resampled first; None: it is at `input_rate`.
 
     Returns:
-        float32 [ratio * time] or [ratio * time, channels].
+        float32 [ratio * time] or [ratio * time, channels], of the time at `input_rate`.
     """
+    low = resample(low, rate or upsampler.input_rate, upsampler.input_rate)
     columns = low[:, np.newaxis] if low.ndim == 1 else low
     parts = [np.zeros([0, columns.shape[1]], np.float32)]
     gain = float(upsampler.gain(np.max(np.abs(low), initial=np.float32(0))))

@@ -8,6 +8,7 @@ critics in `tfsr.networks.tfgan_critics`.
 import functools
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
@@ -144,6 +145,10 @@ class Vocoder(Upsampler):
         first = (time_of(x) - samples) // 2 if self._compat else 0
         return x[:, first : first + samples, 0]
 
+    def with_reference(self, high: np.ndarray) -> Upsampler:
+        """Oracle-Mel: what restoration can come to, made of the original's mel spectrogram."""
+        return _OfReference(self, high)
+
     def initialize(self) -> None:
         super().initialize()
         for critic in self.critics.values():
@@ -207,6 +212,18 @@ class Vocoder(Upsampler):
             return learn()
         nothing = tf.zeros_like(batch["high"][:, 0]), [tf.zeros_like(v) for v in update.variables]
         return tf.cond(self._started, learn, lambda: ({"critics": nothing[0]}, nothing[1]))
+
+
+class _OfReference(Upsampler):
+    """A `Vocoder` that is given one recording whatever it is asked for."""
+
+    def __init__(self, vocoder: Vocoder, high: np.ndarray):
+        super().__init__(vocoder.input_rate, vocoder.output_rate)
+        self._vocoder = vocoder
+        self._high = np.float32(high[np.newaxis])
+
+    def upsample(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
+        return self._vocoder.upsample(self._high)
 
 
 def tfgan_adam(
