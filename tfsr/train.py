@@ -45,7 +45,7 @@ def main(positional: list[str]) -> None:
     print(f"run directory {run_dir}; {described}", flush=True)
     print(cost.announcement(experiment), flush=True)
     start = loop.train(experiment, run_dir, strategy)
-    if start == experiment.steps:
+    if start and start == experiment.steps:
         print(f"{run_dir} already stands at step {start}; give --gin_param STEPS=... to go on")
     if not experiment.data.recordings("test"):
         print(f"{experiment.data.corpus.name} holds nothing out for a test: nothing to evaluate")

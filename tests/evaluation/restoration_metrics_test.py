@@ -172,6 +172,11 @@ class TestAligned:
         assert value(Aligned(SiSdr()), reference, estimate) > 100
         assert value(Aligned(SiSdr(), 999 / RATE), reference, estimate) < 0
 
+    def test_leaves_what_resembles_the_reference_nowhere(self):
+        one, other = np.random.default_rng(0).standard_normal([2, 6000])
+        assert delay(one, other, 400) == 0
+        assert delay(one[400:], 0.4 * one[:-400] + other[:-400], 400) == 400
+
     def test_leaves_what_has_no_better_place(self):
         assert delay(np.zeros(100), np.zeros(100), 50) == 0
         assert delay(np.zeros(1), np.ones(1), 0) == 0
