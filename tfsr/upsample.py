@@ -41,7 +41,9 @@ def main(positional: list[str]) -> None:
     jobs = plan(positional, _OUT.value)
     from tfsr.gin_config import load_run
 
-    failed = _upsample(load_run(_RUN_DIR.value, _PARAM.value).upsampler, jobs)
+    upsampler = load_run(_RUN_DIR.value, _PARAM.value).upsampler
+    command.return_free_memory()
+    failed = _upsample(upsampler, jobs)
     if failed:
         raise UserError(f"{failed} of {len(jobs)} files could not be upsampled")
 

@@ -27,7 +27,7 @@ from tfsr.upsamplers.vocoder import Vocoder
 
 _HALO_SECONDS = 1.0
 _FADE_SECONDS = 0.1
-_CHUNK_SECONDS = 10
+_CHUNK_SECONDS = 6
 
 
 def voicefixer_adam(
