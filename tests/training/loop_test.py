@@ -21,7 +21,7 @@ from tfsr.upsamplers.base import Upsampler
 
 STEPS = 24
 LONGER = (
-    *("STEPS = 300", "experiment.Experiment.checkpoint_every = 5"),
+    *("STEPS = 150", "experiment.Experiment.checkpoint_every = 5"),
     "experiment.Experiment.validate_every = 1000",  # which takes longer than all steps
 )
 TINY = [
@@ -93,7 +93,7 @@ def test_killed_at_ten_instants_it_yields_the_same_losses(start, succeed, record
         process.kill()
     assert killed >= 8, "the run was over too early for this test to mean anything"
     succeed(*flags)
-    assert len(lines(tmp_path / "whole")) == 301
+    assert len(lines(tmp_path / "whole")) == 151
     assert lines(tmp_path / "killed") == lines(tmp_path / "whole")
 
 
