@@ -143,9 +143,9 @@ class _Pass:
         if upsampler.receptive_field is None:
             self._chunk, self._reach, self._condition_reach = math.inf, 0, 0
         else:
-            self._chunk = _round_up(max(chunk, 1), upsampler.hop)
-            self._reach = _round_up(upsampler.receptive_field, upsampler.hop)
-            self._condition_reach = _round_up(upsampler.condition_field, upsampler.hop)
+            self._chunk = upsampler.whole_hops(max(chunk, 1))
+            self._reach = upsampler.whole_hops(upsampler.receptive_field)
+            self._condition_reach = upsampler.whole_hops(upsampler.condition_field)
 
     def of(self, pieces: Iterator[tuple[np.ndarray, Nest]]) -> Iterator[tuple[np.ndarray, Nest]]:
         """The stream, each piece with what the last stage makes of it."""
@@ -291,7 +291,3 @@ def _read(
         for window, nest in zip((low, signal), more, strict=True):
             window.append(nest, (0, samples, samples))
     return missing <= 0
-
-
-def _round_up(samples: int, hop: int) -> int:
-    return -(-samples // hop) * hop

@@ -33,7 +33,7 @@ def cross_faded(
     Yields:
         float32 [channels, ratio * time].
     """
-    chunk, halo = (-(-x // upsampler.hop) * upsampler.hop for x in (max(chunk, 1), upsampler.halo))
+    chunk, halo = map(upsampler.whole_hops, (max(chunk, 1), upsampler.halo))
     ratio, fade = upsampler.ratio, upsampler.ratio * upsampler.fade
     share = np.linspace(0, 1, fade + 2, dtype=np.float32)[1:-1]
     before = None

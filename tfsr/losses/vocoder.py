@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from tfsr.signal.mel import MelSpectrogram, log_mel, mel_areas
-from tfsr.signal.stft import stft
+from tfsr.signal.stft import Spectrum, stft
 
 _LEAST_POWER = 1e-7
 _ADDED_POWER = 1e-9
@@ -97,8 +97,7 @@ class MultiResolutionStft:
     def _spectrum(self, x: tf.Tensor, window: int, hop: int, n_fft: int) -> tf.Tensor:
         margin = (n_fft - hop) // 2
         x = tf.pad(x, [[0, 0], [margin, margin]], "REFLECT")
-        spectrum = stft(x, n_fft, hop, window, center=False)
-        power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
+        power = Spectrum.of(stft(x, n_fft, hop, window, center=False)).power
         return power if self.power else tf.sqrt(tf.maximum(power, _LEAST_POWER))
 
 

@@ -15,7 +15,7 @@ from tfsr.errors import UserError
 from tfsr.layers.convolution import Conv1D
 from tfsr.layers.weight_norm import WeightNormConv1D
 from tfsr.signal.filter_bank import BANDS, sub_bands
-from tfsr.signal.stft import stft
+from tfsr.signal.stft import Spectrum, stft
 
 _FIRST_KERNEL = 15
 _KERNEL = 41
@@ -138,8 +138,8 @@ class FrequencyCritic(keras.Model):
         self.units = [ImageUnit(*unit) for unit in units]
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        spectrum = stft(x[..., 0], self.n_fft, self.hop_length)
-        x = self.first(tf.stack([tf.math.real(spectrum), tf.math.imag(spectrum)], axis=3))
+        spectrum = Spectrum.of(stft(x[..., 0], self.n_fft, self.hop_length))
+        x = self.first(tf.stack(spectrum, axis=3))
         for unit in self.units:
             x = unit(x, training=training)
         return x

@@ -26,10 +26,8 @@ def without_empty_band(x: tf.Tensor, share: float = 0.95) -> tf.Tensor:
     """
     # Zeros around the signal, not its mirror image, as librosa has them.
     margins = [[0, 0], [_N_FFT // 2, _N_FFT // 2]]
-    spectrum = stft(tf.pad(x, margins), _N_FFT, _HOP, center=False)
-    real, imag = tf.math.real(spectrum), tf.math.imag(spectrum)
-    magnitude = tf.sqrt(tf.square(real) + tf.square(imag))
-    level = tf.nn.relu(tf.math.log(magnitude + _LEAST) / math.log(10))
+    spectrum = Spectrum.of(stft(tf.pad(x, margins), _N_FFT, _HOP, center=False))
+    level = tf.nn.relu(tf.math.log(tf.sqrt(spectrum.power) + _LEAST) / math.log(10))
     total = tf.cumsum(tf.reduce_sum(level, axis=1, keepdims=True), axis=-1)
     kept = tf.cast(total < share * total[..., -1:], x.dtype)
-    return istft(Spectrum(real * kept, imag * kept), _HOP, tf.shape(x)[1])
+    return istft(Spectrum(spectrum.real * kept, spectrum.imag * kept), _HOP, tf.shape(x)[1])

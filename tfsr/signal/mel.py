@@ -49,8 +49,7 @@ class MelSpectrogram:
 
     def spectrum(self, x: tf.Tensor) -> Spectrum:
         """[batch, time] -> [batch, frames, n_fft / 2 + 1]; `stft.istft` is the inverse."""
-        spectrum = stft(x, self.n_fft, self.hop_length)
-        return Spectrum(tf.math.real(spectrum), tf.math.imag(spectrum))
+        return Spectrum.of(stft(x, self.n_fft, self.hop_length))
 
     def of_magnitude(self, magnitude: tf.Tensor) -> tf.Tensor:
         """[batch, frames, n_fft / 2 + 1] -> [batch, frames, bands]."""
@@ -59,8 +58,7 @@ class MelSpectrogram:
 
 def magnitude(spectrum: Spectrum) -> tf.Tensor:
     """Absolute values, 1e-4 at least, so that silence too has a gradient and a logarithm."""
-    power = tf.square(spectrum.real) + tf.square(spectrum.imag)
-    return tf.sqrt(tf.maximum(power, _LEAST_POWER))
+    return tf.sqrt(tf.maximum(spectrum.power, _LEAST_POWER))
 
 
 def with_magnitude(spectrum: Spectrum, new: tf.Tensor) -> Spectrum:

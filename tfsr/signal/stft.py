@@ -64,6 +64,16 @@ class Spectrum(NamedTuple):
     real: tf.Tensor
     imag: tf.Tensor
 
+    @classmethod
+    def of(cls, spectrum: tf.Tensor) -> "Spectrum":
+        """The parts of a complex tensor."""
+        return cls(tf.math.real(spectrum), tf.math.imag(spectrum))
+
+    @property
+    def power(self) -> tf.Tensor:
+        """Squares of the absolute values."""
+        return tf.square(self.real) + tf.square(self.imag)
+
 
 @dataclasses.dataclass(frozen=True)
 class HammingStft:
@@ -86,7 +96,7 @@ class HammingStft:
         frames = self._frames(x)
         coarse, fine = _hamming(self.n_fft, self.hop_length)
         spectrum = tf.signal.rfft(frames * coarse + frames * fine / FINE)
-        return Spectrum(tf.math.real(spectrum), tf.math.imag(spectrum))
+        return Spectrum.of(spectrum)
 
     def inverse(self, spectrum: Spectrum) -> tf.Tensor:
         """The signal, lengthened by zeros at its end: [batch, ceil(time / hop) * hop].

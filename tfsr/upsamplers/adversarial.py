@@ -9,7 +9,7 @@ from tfsr.layers.random import next_seed
 from tfsr.losses.adversarial import CrossEntropy, Wasserstein
 from tfsr.signal.interpolation import Spline
 from tfsr.upsamplers.regression import Loss, Regression
-from tfsr.upsamplers.trainable import Batch, Losses, Update
+from tfsr.upsamplers.trainable import Batch, Losses, Update, with_total
 
 
 class Adversarial(Regression):
@@ -96,7 +96,7 @@ class Adversarial(Regression):
         minded = tf.cast(self._training_optimizer.iterations >= self._adversarial_start, tf.float32)
         distances = self._distances(batch["high"], estimate)
         adversarial = minded * self._objective.for_network(scores)
-        return self._with_total(distances | {"adversarial": adversarial})
+        return with_total(distances | {"adversarial": adversarial}, self._weights)
 
     def _critic_losses(self, batch: Batch, training: bool) -> Losses:
         fake = tf.expand_dims(self._estimate(batch["low"], training), -1)

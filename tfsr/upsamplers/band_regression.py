@@ -252,7 +252,7 @@ _FEATURES = {"magnitude": _log_power, "phase": _angle}
 
 
 def _modulus(spectrum: Spectrum) -> tf.Tensor:
-    return tf.sqrt(tf.square(spectrum.real) + tf.square(spectrum.imag))
+    return tf.sqrt(spectrum.power)
 
 
 def _phasors(spectrum: Spectrum) -> Spectrum:

@@ -128,6 +128,10 @@ class Upsampler(Trainable):
         """Input samples of a long signal that are upsampled together unless somebody chooses."""
         return _CHUNK_SECONDS * self.input_rate
 
+    def whole_hops(self, samples: int) -> int:
+        """Input samples, rounded up to a multiple of `hop`."""
+        return -(-samples // self.hop) * self.hop
+
     def gain(self, peak: tf.Tensor | float) -> tf.Tensor:
         """The factor for recordings with these largest absolute samples, see `peaks`."""
         if self.peaks is None:

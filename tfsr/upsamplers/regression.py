@@ -9,7 +9,7 @@ import tf_keras as keras
 from tfsr.losses.regression import l2, rmse
 from tfsr.signal.interpolation import Spline
 from tfsr.upsamplers.base import Upsampler, check_ratio
-from tfsr.upsamplers.trainable import Batch, Losses
+from tfsr.upsamplers.trainable import Batch, Losses, with_total
 
 Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -67,7 +67,7 @@ class Regression(Upsampler):
 
     def losses_for(self, batch: Batch, training: bool) -> Losses:
         estimate = self._estimate(batch["low"], training)
-        return self._with_total(self._distances(batch["high"], estimate))
+        return with_total(self._distances(batch["high"], estimate), self._weights)
 
     def upsample(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
         return self._estimate(low, training=False)
@@ -83,10 +83,6 @@ class Regression(Upsampler):
 
     def _distances(self, high: tf.Tensor, estimate: tf.Tensor) -> Losses:
         return {name: loss(high, estimate) for name, loss in self._losses.items()}
-
-    def _with_total(self, losses: Losses) -> Losses:
-        weighted = [self._weights.get(name, 1.0) * loss for name, loss in losses.items()]
-        return {"loss": tf.add_n(weighted), **losses}
 
     def _feature_distance(self, high: tf.Tensor, estimate: tf.Tensor) -> tf.Tensor:
         codes = [self.features.encode(tf.expand_dims(x, -1)) for x in (high, estimate)]

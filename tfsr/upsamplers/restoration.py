@@ -22,7 +22,7 @@ from tfsr.signal.mel import MelSpectrogram, magnitude, with_magnitude
 from tfsr.signal.stft import istft
 from tfsr.upsamplers.base import Signature, Upsampler
 from tfsr.upsamplers.learning_rate import WarmUpDecay
-from tfsr.upsamplers.trainable import Batch, Losses
+from tfsr.upsamplers.trainable import Batch, Losses, with_total
 from tfsr.upsamplers.vocoder import Vocoder
 
 _HALO_SECONDS = 1.0
@@ -109,8 +109,7 @@ class VoiceFixer(Restoration):
         """Mean absolute differences over frames and bands, in the domain of the estimates."""
         estimates = self.network.estimates(self.vocoder.spectrogram(batch["low"]), training)
         targets = self.network.targets(self.vocoder.spectrogram(batch["high"]))
-        parts = {name: _mean_difference(estimates[name], targets[name]) for name in targets}
-        return {"loss": tf.add_n(list(parts.values())), **parts}
+        return with_total({n: _mean_difference(estimates[n], targets[n]) for n in targets})
 
     def upsample(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
         return self.vocoder.resynthesize(self.restored_mel(low), time_of(low))

@@ -1,6 +1,6 @@
 """What trains: losses, the updates of a step, and the step."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -158,6 +158,12 @@ class Trainable(keras.Model):
         if scales_loss:
             gradients = optimizer.get_unscaled_gradients(gradients)
         return losses, gradients
+
+
+def with_total(losses: Losses, weights: Mapping[str, float] | None = None) -> Losses:
+    """The losses and, as "loss", their sum; those without a weight count once."""
+    weighted = [(weights or {}).get(name, 1.0) * loss for name, loss in losses.items()]
+    return {"loss": tf.add_n(weighted), **losses}
 
 
 def _seeded(losses_for: Callable[[Batch, bool], Losses], batch: Batch, training: bool) -> Losses:

@@ -19,7 +19,7 @@ from tfsr.losses.vocoder import MelDistance, MultiResolutionStft, TimeDomain
 from tfsr.networks.tfgan import TFGAN
 from tfsr.signal.mel import MelSpectrogram, vocoder_condition
 from tfsr.upsamplers.base import Upsampler
-from tfsr.upsamplers.trainable import Batch, Losses, Update
+from tfsr.upsamplers.trainable import Batch, Losses, Update, with_total
 
 Distances = Callable[[tf.Tensor, tf.Tensor], Losses]
 
@@ -169,8 +169,7 @@ class Vocoder(Upsampler):
             losses |= distances(high, estimate)
         if self.critics:
             losses["adversarial"] = self._adversarial(estimate, training)
-        weighted = [self._weights.get(name, 1.0) * loss for name, loss in losses.items()]
-        return {"loss": tf.add_n(weighted), **losses}
+        return with_total(losses, self._weights)
 
     def _adversarial(self, estimate: tf.Tensor, training: bool) -> tf.Tensor:
         """What the critics say of it, [batch]; 0 before they have started.
