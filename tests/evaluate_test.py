@@ -3,7 +3,10 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+
+from tfsr import audio_file
 
 ON_NOISE = """
 import sys, types
@@ -52,6 +55,20 @@ def test_scores_json_and_page(evaluate_on_noise, tmp_path):
     assert not (tmp_path / "mine").exists()
 
 
+def test_files_in_place_of_the_corpus(evaluate_on_noise, tmp_path):
+    for folder, rate in (("low", 8000), ("high", 16000)):
+        sine = 0.5 * np.sin(2 * np.pi * 440 * np.arange(rate // 4) / rate)
+        audio_file.write(tmp_path / folder / "a.wav", np.float32(sine)[:, np.newaxis], rate)
+    folders = [f"--{folder}={tmp_path / folder}" for folder in ("low", "high")]
+    scores, page = tmp_path / "scores.json", tmp_path / "page"
+    done = evaluate_on_noise("--run_dir", "mine", *folders, f"--json={scores}", f"--page={page}")
+    assert done.returncode == 0, done.stderr
+    fields = json.loads(scores.read_text())
+    assert [file["name"] for file in fields["files"]] == ["a.wav"]
+    assert fields["means"]["estimate"]["SNR"] > 30
+    assert "degradation files of low, compared with those of high" in done.stdout
+
+
 def test_artifacts_table_json_and_picture(evaluate_on_noise, tmp_path):
     tones, page = tmp_path / "new" / "tones.json", tmp_path / "page"
     done = evaluate_on_noise(
@@ -73,6 +90,9 @@ def test_artifacts_table_json_and_picture(evaluate_on_noise, tmp_path):
         (["--artifacts", "--protocol=tfsr"], "leave out --protocol"),
         (["--artifacts", "--split", "test"], "leave out --split"),
         (["--artifacts", "--files", "3"], "leave out --files"),
+        (["--low", "noisy"], "--low and --high go together"),
+        (["--low", "noisy", "--high", "clean", "--files", "3"], "leave out --files"),
+        (["--low", "noisy", "--high", "clean"], "clean: no such folder"),
         (["--protocol", "pesq"], "unknown protocol pesq: choose one of kuleshov2017, nuwave"),
         (["--json", "/dev/null/scores.json"], "/dev/null"),
         (["--split", "tests"], "split"),
@@ -108,6 +128,6 @@ def test_help_names_the_flags_without_tensorflow():
     assert done.returncode == 0
     assert "tensorflow" not in done.stderr
     assert "numpy" not in done.stderr
-    flags = ("--run_dir", "--protocol", "--json", "--split", "--files", "--page")
+    flags = ("--run_dir", "--protocol", "--json", "--split", "--files", "--low", "--high", "--page")
     for flag in (*flags, "--[no]artifacts"):
         assert flag in done.stdout

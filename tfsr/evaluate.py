@@ -4,6 +4,8 @@ r"""Evaluate a trained run on held-out recordings, beside what it is compared wi
     python -m tfsr.evaluate --run_dir runs/quickstart --protocol kuleshov2017 --json scores.json
     python -m tfsr.evaluate --run_dir runs/quickstart --page mismatch \
         --gin_param 'lowpass.Chebyshev.zero_phase = False'
+    python -m tfsr.evaluate --run_dir runs/voicefixer --protocol voicefixer \
+        --low noisy_testset_wav --high clean_testset_wav
     python -m tfsr.evaluate --run_dir runs/quickstart --artifacts
 
 Prints the scores per file and their means and writes a page that shows and plays the signals. With
@@ -34,6 +36,10 @@ _SPLIT = flags.DEFINE_enum(
     "split", "test", ["train", "validation", "test"], "Which recordings of the run's corpus."
 )
 _FILES = flags.DEFINE_integer("files", None, "Only the first so many recordings.", lower_bound=1)
+_LOW = flags.DEFINE_string(
+    "low", None, "Folder of damaged files to evaluate on in place of the run's corpus."
+)
+_HIGH = flags.DEFINE_string("high", None, "Folder of what the files of --low were, same names.")
 _JSON = flags.DEFINE_string("json", None, "File for the scores or the tones as JSON.")
 _PAGE = flags.DEFINE_string(
     "page",
@@ -58,7 +64,11 @@ def main(positional: list[str]) -> None:
     if not _RUN_DIR.value:
         raise UserError("evaluate: give --run_dir DIR, a folder that tfsr.train wrote")
     if _ARTIFACTS.value:
-        _refuse_flags_about_recordings()
+        _refuse("--artifacts listens to no recordings", _PROTOCOL, _SPLIT, _FILES, _LOW, _HIGH)
+    if bool(_LOW.value) != bool(_HIGH.value):
+        raise UserError("evaluate: --low and --high go together, a folder each")
+    if _LOW.value:
+        _refuse("--low brings recordings of its own", _SPLIT, _FILES)
     from tfsr.complete import write_text
     from tfsr.evaluation import protocols, report
 
@@ -71,17 +81,17 @@ def main(positional: list[str]) -> None:
         write_text(_JSON.value, measured.to_json())
 
 
-def _refuse_flags_about_recordings() -> None:
-    for flag in (_PROTOCOL, _SPLIT, _FILES):
+def _refuse(why: str, *unwanted: flags.FlagHolder) -> None:
+    for flag in unwanted:
         if flag.present:
-            raise UserError(
-                f"evaluate: --artifacts listens to no recordings: leave out --{flag.name}"
-            )
+            raise UserError(f"evaluate: {why}: leave out --{flag.name}")
 
 
 def _scores(page: Path | None) -> "Results":
     from tfsr.evaluation.evaluate import evaluate_run
+    from tfsr.evaluation.test_set import Pairs
 
+    pairs = Pairs(Path(_LOW.value), Path(_HIGH.value)) if _LOW.value else None
     return evaluate_run(
         _run(),
         Path(_RUN_DIR.value),
@@ -89,6 +99,7 @@ def _scores(page: Path | None) -> "Results":
         split=_SPLIT.value,
         files=_FILES.value,
         page=page,
+        pairs=pairs,
     )
 
 

@@ -9,7 +9,7 @@ from tfsr.degradation.base import Degradation
 from tfsr.degradation.decimation import Decimate
 from tfsr.errors import UserError
 from tfsr.evaluation import evaluate as module
-from tfsr.evaluation.evaluate import evaluate, evaluate_run
+from tfsr.evaluation.evaluate import evaluate_run
 from tfsr.evaluation.protocols import PROTOCOLS
 from tfsr.signal.interpolation import Linear, Spline
 from tfsr.upsamplers.base import Upsampler
@@ -36,6 +36,12 @@ class Noisy(Upsampler):
 
 
 TFSR = PROTOCOLS["tfsr"]
+
+
+def evaluate(upsampler, recordings, protocol, degradation, seed=0, **options):
+    """On recordings as the protocol wants them."""
+    test_set = protocol.test_set(recordings, degradation, seed)
+    return module.evaluate(upsampler, test_set, protocol, seed, **options)
 
 
 class TestEvaluate:

@@ -103,7 +103,8 @@ class TestRestoration:
         upsampler = Interpolation(44100, 44100, Flat())
         recordings = sounds(30000, rate=44100)
         for name in ("ssr_eval_8k", "voicefixer"):
-            results = evaluate(upsampler, recordings, PROTOCOLS[name], Decimate())
+            protocol = PROTOCOLS[name]
+            results = evaluate(upsampler, protocol.test_set(recordings, Decimate()), protocol)
             assert results.systems == ("estimate", "unprocessed")
             assert results.means["estimate"] == results.means["unprocessed"]
 
@@ -132,12 +133,9 @@ class TestRestoration:
 
     def test_ssr_eval_is_for_systems_at_one_rate(self, sounds):
         with pytest.raises(UserError, match="22050 Hz are wanted"):
-            evaluate(
-                Interpolation(22050, 44100),
-                sounds(5000, rate=44100),
-                PROTOCOLS["ssr_eval_8k"],
-                Decimate(),
-            )
+            protocol = PROTOCOLS["ssr_eval_8k"]
+            recordings = protocol.test_set(sounds(5000, rate=44100), Decimate())
+            evaluate(Interpolation(22050, 44100), recordings, protocol)
 
 
 class TestRates:

@@ -53,7 +53,8 @@ def results(sounds):
     recordings = [
         dataclasses.replace(sound, name=f"<{sound.name}> & co") for sound in sounds(9000, 5001)
     ]
-    return evaluate(upsampler, recordings, PROTOCOLS["tfsr"], Decimate(), system="my <system>")
+    tfsr = PROTOCOLS["tfsr"]
+    return evaluate(upsampler, tfsr.test_set(recordings, Decimate()), tfsr, system="my <system>")
 
 
 @pytest.fixture(scope="module")

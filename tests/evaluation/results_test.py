@@ -28,6 +28,7 @@ def results(**changes) -> Results:
         "input_rate": 8000,
         "output_rate": 16000,
         "files_hash": "ab" * 32,
+        "inputs_hash": "cd" * 32,
         "files": files,
     }
     return Results(**(fields | changes))

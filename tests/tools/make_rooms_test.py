@@ -1,5 +1,4 @@
 import csv
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -15,13 +14,8 @@ RATE = 16000
 
 
 @pytest.fixture(scope="module")
-def tool():
-    spec = importlib.util.spec_from_file_location(TOOL.stem, TOOL)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[TOOL.stem] = module  # where dataclasses look for it
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[TOOL.stem]
+def tool(tool_named):
+    return tool_named(TOOL.stem)
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,11 @@ signal was made, which interpolations stand beside it and what the columns mean.
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from tfsr.data.recordings import Recording
 from tfsr.degradation.band_limit import BandLimit
 from tfsr.degradation.base import Degradation
 from tfsr.degradation.decimation import Decimate
@@ -21,36 +22,8 @@ from tfsr.evaluation.metrics import Lsd, Metric, SegmentalSnr, Snr
 from tfsr.evaluation.packages import available
 from tfsr.evaluation.perceptual import PesqWideband, Stoi
 from tfsr.evaluation.restoration_metrics import Aligned, SiSdr, SiSpec, Ssim
-from tfsr.signal.framing import trim
+from tfsr.evaluation.test_set import Degraded, Preparation
 from tfsr.signal.interpolation import Flat, Linear, Spline
-
-
-@dataclasses.dataclass(frozen=True)
-class Preparation:
-    """What is done to a reference before it is degraded.
-
-    Args:
-        trim_db: cut off both ends where the RMS of frames (2048 samples, one every 512) lies so
-            much below the loudest one; None leaves them.
-        peak: divide by the largest absolute value.
-        shortest: a signal of fewer samples is padded with zeros on both sides to so many; longer
-            ones are cut to a whole multiple of the ratio.
-    """
-
-    trim_db: float | None = None
-    peak: bool = False
-    shortest: int = 256
-
-    def __call__(self, reference: np.ndarray, ratio: int) -> np.ndarray:
-        """[time] at the output rate to float32 [a multiple of `ratio`]."""
-        if self.trim_db is not None:
-            reference = trim(reference, self.trim_db)
-        if self.peak and np.any(reference):
-            reference = reference / np.max(np.abs(reference))
-        missing = max(self.shortest // ratio, 1) * ratio - reference.size
-        if missing > 0:
-            reference = np.pad(reference, (missing // 2, missing - missing // 2))
-        return reference[: reference.size - reference.size % ratio].astype(np.float32)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +59,17 @@ class Protocol:
                 f"protocol {self.name} is made for {self.output_rate} Hz, "
                 f"the upsampler gives {output_rate} Hz: choose another protocol, such as tfsr"
             )
+
+    def test_set(
+        self, recordings: Sequence[Recording], degradation: Degradation, seed: int = 0
+    ) -> Degraded:
+        """Recordings as this protocol wants them, at least one.
+
+        Args:
+            degradation: makes the low-rate signals where the protocol leaves that open.
+            seed: see `Degraded`.
+        """
+        return Degraded(recordings, self.degradation or degradation, self.preparation, seed)
 
     def scores(
         self, high: np.ndarray, estimate: np.ndarray, input_rate: int, output_rate: int

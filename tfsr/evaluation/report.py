@@ -83,6 +83,7 @@ def _facts(results: Results) -> str:
         "Degradation": results.degradation,
         "Files": f"{results.count}, together {results.seconds:.1f} s",
         "File-list hash": f"SHA-256 {results.files_hash}",
+        "Inputs' hash": f"SHA-256 {results.inputs_hash}",
         "Date": datetime.date.today().isoformat(),
     }
     rows = (f"<dt>{name}</dt><dd>{html.escape(fact)}</dd>\n" for name, fact in facts.items())

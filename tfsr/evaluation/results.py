@@ -41,8 +41,9 @@ class Results:
         protocol: name of the protocol.
         degradation: what made the low-rate signals.
         input_rate, output_rate: Hz.
-        files_hash: SHA-256 over names and samples of the reference audio: two evaluations with the
-            same hash and protocol can be compared.
+        files_hash: SHA-256 over names and samples of the reference audio.
+        inputs_hash: likewise of what was made better: two evaluations with the same two hashes and
+            protocol can be compared.
         files: one entry per recording.
         by_speaker: whether means are first over the files of a speaker, then over speakers.
         spread: column -> standard deviation of the estimate's mean between draws of its noise;
@@ -56,6 +57,7 @@ class Results:
     input_rate: int
     output_rate: int
     files_hash: str
+    inputs_hash: str
     files: tuple[FileScores, ...]
     by_speaker: bool = False
     spread: Mapping[str, float] = dataclasses.field(default_factory=dict)
@@ -91,6 +93,7 @@ class Results:
             f"{self.system}, protocol {self.protocol}: {self.input_rate} -> {self.output_rate} Hz",
             f"degradation {self.degradation}",
             f"{self.count} files, {self.seconds:.1f} s, SHA-256 {self.files_hash}",
+            f"inputs SHA-256 {self.inputs_hash}",
         ]
         rows = [[system, *_cells(means)] for system, means in self.means.items()]
         if self.spread:

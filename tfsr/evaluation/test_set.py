@@ -1,0 +1,152 @@
+"""What systems are tested with: damaged signals and what they were.
+
+A test set is either made on the spot, of references and a degradation, or read from two folders of
+files. It has a `description` for reports, a length, and `items(input_rate, output_rate)`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from tfsr import audio_file
+from tfsr.data.recordings import FileRecording, Recording, file_recordings, usable
+from tfsr.degradation.base import Degradation
+from tfsr.errors import UserError
+from tfsr.signal.framing import trim
+from tfsr.signal.resample import whole_ratio
+
+
+class Item(NamedTuple):
+    """One signal.
+
+    Attributes:
+        name: unique in the set.
+        speaker: whose.
+        low: damaged, float32 [time] at the input rate.
+        high: what it was, float32 [ratio * time] at the output rate.
+    """
+
+    name: str
+    speaker: str
+    low: np.ndarray
+    high: np.ndarray
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What is done to a reference before it is degraded.
+
+    Args:
+        trim_db: cut off both ends where the RMS of frames (2048 samples, one every 512) lies so
+            much below the loudest one; None leaves them.
+        peak: divide by the largest absolute value.
+        shortest: a signal of fewer samples is padded with zeros on both sides to so many; longer
+            ones are cut to a whole multiple of the ratio.
+    """
+
+    trim_db: float | None = None
+    peak: bool = False
+    shortest: int = 256
+
+    def __call__(self, reference: np.ndarray, ratio: int) -> np.ndarray:
+        """[time] at the output rate to float32 [a multiple of `ratio`]."""
+        if self.trim_db is not None:
+            reference = trim(reference, self.trim_db)
+        if self.peak and np.any(reference):
+            reference = reference / np.max(np.abs(reference))
+        missing = max(self.shortest // ratio, 1) * ratio - reference.size
+        if missing > 0:
+            reference = np.pad(reference, (missing // 2, missing - missing // 2))
+        return reference[: reference.size - reference.size % ratio].astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Degraded:
+    """References, each damaged by chance of its own.
+
+    Args:
+        recordings: the references, at least one.
+        degradation: makes low from high.
+        preparation: of the references.
+        seed: of the chance, together with a reference's place in the list.
+    """
+
+    recordings: Sequence[Recording]
+    degradation: Degradation
+    preparation: Preparation = Preparation()
+    seed: int = 0
+
+    @property
+    def description(self) -> str:
+        return repr(self.degradation)
+
+    def __len__(self) -> int:
+        return len(self.recordings)
+
+    def items(self, input_rate: int, output_rate: int) -> Iterator[Item]:
+        """In the order of the recordings.
+
+        Raises:
+            UserError: a recording cannot be decoded.
+        """
+        ratio = whole_ratio(output_rate, input_rate)
+        for index, recording in enumerate(self.recordings):
+            high = self.preparation(recording.read(output_rate), ratio)
+            rng = np.random.default_rng([self.seed, index])
+            pair = self.degradation.pair(high, output_rate, input_rate, rng)
+            yield Item(recording.name, recording.speaker, *(np.float32(x) for x in pair))
+
+
+class Pairs:
+    """Files of a folder, damaged, and those of the same names in another one, as they were.
+
+    Such are the noisy and clean folders of the Voicebank-DEMAND test set, or one's own recordings
+    by two microphones. Signals are brought to the rates of the system; where one of two is longer
+    its end is left out.
+
+    Args:
+        low: folder of the damaged files; sub-folders are searched too.
+        high: folder of the others; may have more files. The format may be another.
+
+    Raises:
+        UserError: a folder has no usable audio, or a damaged file has no counterpart.
+    """
+
+    def __init__(self, low: Path, high: Path):
+        self.description = f"files of {Path(low).name}, compared with those of {Path(high).name}"
+        by_stem = _by_stem(Path(high))
+        self._pairs = []
+        for stem, recording in _by_stem(Path(low)).items():
+            if stem not in by_stem:
+                raise UserError(f"{recording.path}: {high} has no recording {stem} to compare with")
+            self._pairs.append((recording, by_stem[stem]))
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def items(self, input_rate: int, output_rate: int) -> Iterator[Item]:
+        """In the order of their names; see `Degraded.items`."""
+        ratio = whole_ratio(output_rate, input_rate)
+        for damaged, good in self._pairs:
+            low, high = damaged.read(input_rate), good.read(output_rate)
+            time = min(low.size, high.size // ratio)
+            if not time:
+                raise UserError(f"{good.path}: shorter than a sample at {input_rate} Hz")
+            yield Item(damaged.name, damaged.speaker, low[:time], high[: ratio * time])
+
+
+def _by_stem(folder: Path) -> dict[str, FileRecording]:
+    """The recordings by their paths below the folder, without the ends of the names, in order."""
+    headers, _ = usable(folder, audio_file.find(folder))
+    found = {}
+    for recording in file_recordings(
+        folder, headers, ((path, folder.name, "test") for path in headers)
+    ):
+        stem = Path(recording.name).with_suffix("").as_posix()
+        if stem in found:
+            raise UserError(f"{recording.path}: there is {found[stem].path.name} too; leave one")
+        found[stem] = recording
+    return found
