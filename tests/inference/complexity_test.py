@@ -3,6 +3,7 @@ from tfsr.networks.audiounet import AudioUNet
 from tfsr.networks.critics import SrganCritic
 from tfsr.upsamplers.adversarial import Adversarial
 from tfsr.upsamplers.interpolation import Interpolation
+from tfsr.upsamplers.regression import Regression
 
 
 def test_what_only_training_has_is_counted_apart():
@@ -14,6 +15,17 @@ def test_what_only_training_has_is_counted_apart():
     assert counts.weight_bytes == 4 * network.count_params()
     trained = counts.parameters + counts.training_parameters
     assert counts.training_bytes == 4 * (4 * trained + counts.fixed_parameters)
+
+
+def test_a_part_that_was_trained_by_itself_is_no_part_of_training():
+    network = AudioUNet((4,))
+    upsampler = Regression(network, 8000, 16000)
+    alone = complexity(upsampler)
+    network.trainable = False
+    frozen = complexity(upsampler)
+    assert frozen.parameters == alone.parameters == network.count_params()
+    assert frozen.training_parameters == alone.training_parameters == 0
+    assert frozen.training_bytes == alone.training_bytes / 4
 
 
 def test_interpolation_costs_its_kernel_and_has_no_parameters():

@@ -15,8 +15,8 @@ class Complexity:
     """Counts of one upsampler.
 
     Attributes:
-        parameters: trainable weights that upsampling reads; `fixed_parameters`: the others that
-            it reads (running statistics).
+        parameters: trainable weights that upsampling reads, those of a part that was trained by
+            itself too; `fixed_parameters`: the others that it reads (running statistics).
         training_parameters: trainable weights that only training has, such as a critic's.
         multiply_adds: of convolutions and matrix products, per second of audio, one channel.
         receptive_field, hop: input samples, see `Upsampler`.
@@ -42,13 +42,14 @@ def complexity(upsampler: Upsampler) -> Complexity:
     samples = math.ceil(upsampler.input_rate / upsampler.hop) * upsampler.hop
     share = upsampler.input_rate / samples
     graph = _graph(upsampler, samples)
+    read = {weight.ref() for weight in graph.variables}
     trainable = _size(weight for weight in graph.variables if weight.trainable)
     fixed = _size(weight for weight in graph.variables if not weight.trainable)
     products = list(_products(graph))
     return Complexity(
         parameters=trainable,
         fixed_parameters=fixed,
-        training_parameters=_size(upsampler.trainable_weights) - trainable,
+        training_parameters=_size(w for w in upsampler.trainable_weights if w.ref() not in read),
         multiply_adds=round(share * sum(multiply_adds for multiply_adds, _ in products)),
         receptive_field=upsampler.receptive_field,
         hop=upsampler.hop,
