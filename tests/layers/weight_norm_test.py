@@ -1,8 +1,9 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsr.layers.weight_norm import WeightNormConv1D
+from tfsr.layers.weight_norm import WeightNormConv1D, WeightNormConv2D
 
 
 def noise(*shape: int, seed: int = 1) -> tf.Tensor:
@@ -62,3 +63,15 @@ def test_the_norm_of_many_small_weights_in_mixed_precision(mixed_precision):
     expected = tf.reduce_sum(x, axis=-1, keepdims=True) * [1.0, 2.0] / np.sqrt(4000)
     assert layer(x).dtype == tf.float16
     np.testing.assert_allclose(layer(x), expected, atol=0.02)
+
+
+@pytest.mark.parametrize("strides", [(1, 1), (2, 3)])
+def test_in_two_dimensions_it_is_gain_times_direction_too(strides):
+    """With half a kernel of zeros on all sides."""
+    layer, x = WeightNormConv2D(4, (5, 3), strides=strides, padding="symmetric"), noise(2, 9, 8, 3)
+    layer(x)
+    layer.gain.assign(noise(4, seed=3))
+    norm = np.sqrt(np.sum(np.square(layer.kernel), axis=(0, 1, 2)))
+    padded = np.pad(x, [(0, 0), (2, 2), (1, 1), (0, 0)])
+    expected = tf.nn.conv2d(padded, layer.gain * layer.kernel / norm, strides, "VALID")
+    np.testing.assert_allclose(layer(x), expected, atol=1e-5)

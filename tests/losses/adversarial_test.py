@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfsr.losses.adversarial import CrossEntropy, LeastSquares, Wasserstein, gradient_norms
+from tfsr.losses.adversarial import (
+    CrossEntropy,
+    Hinge,
+    LeastSquares,
+    Wasserstein,
+    feature_matching,
+    gradient_norms,
+)
 
 SEED = tf.constant([1, 2])
 
@@ -101,3 +108,23 @@ def test_least_squares_wants_one_for_real_and_zero_for_fake(scores):
 def test_least_squares_takes_the_mean_of_each_map_first():
     scores = [tf.constant([[1.0]]), tf.constant([[0.0, 2.0, 0.0, 2.0, 3.0]])]
     np.testing.assert_allclose(LeastSquares().for_network(scores), [(0.0 + 8.0 / 5) / 2])
+
+
+def test_hinge_counts_what_is_short_of_one():
+    """Of a list of scores each tensor's mean, all of them summed."""
+    scores = [tf.constant([[0.5, 3.0], [1.0, -1.0]]), tf.constant([[[2.0]], [[-2.0]]])]
+    losses = Hinge().for_critic(lambda x: scores, None, None)
+    short = np.array([0.25 + 0.0, 1.0 + 3.0])
+    excess = np.array([(1.5 + 4.0) / 2 + 3.0, (2.0 + 0.0) / 2 + 0.0])
+    np.testing.assert_allclose(losses["critic"], short + excess)
+    np.testing.assert_allclose(losses["real_score"], [(1.75 + 2.0) / 2, (0.0 - 2.0) / 2])
+    np.testing.assert_allclose(Hinge().for_network(scores), short)
+    np.testing.assert_allclose(Hinge().for_network(scores[0]), [0.25, 1.0])
+    assert tuple(losses) == Hinge.critic_names
+
+
+def test_features_match_as_far_as_the_means_of_their_maps():
+    real = [[tf.constant([[1.0, 2.0]]), tf.constant([[[3.0]]])], [tf.constant([[0.0, 0.0, 6.0]])]]
+    fake = [[tf.constant([[1.0, 4.0]]), tf.constant([[[0.0]]])], [tf.constant([[0.0, 0.0, 0.0]])]]
+    np.testing.assert_allclose(feature_matching(real, fake), [1.0 + 3.0 + 2.0])
+    np.testing.assert_array_equal(feature_matching(real, real), [0.0])

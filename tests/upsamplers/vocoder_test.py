@@ -11,6 +11,7 @@ from tfsr.losses.vocoder import MelDistance, MultiResolutionStft, TimeDomain
 from tfsr.networks.tfgan import TFGAN
 from tfsr.networks.tfgan_critics import FrequencyCritic, TimeCritics
 from tfsr.signal.mel import MelSpectrogram
+from tfsr.upsamplers.judged import Jury
 from tfsr.upsamplers.vocoder import Vocoder, tfgan_adam
 
 _TINY = [
@@ -23,7 +24,7 @@ _TINY_CRITICS = [
 ]
 TINY = {
     "configs/voicefixer/vocoder.gin": _TINY + _TINY_CRITICS,
-    "configs/small/voicefixer_vocoder.gin": [*_TINY, "vocoder.Vocoder.critics = {}"],
+    "configs/small/voicefixer_vocoder.gin": [*_TINY, "vocoder.Vocoder.jury = None"],
 }
 
 # A frame every 6 samples, with windows of 32.
@@ -32,17 +33,16 @@ LOSSES = (TimeDomain(((8, 4),)), MultiResolutionStft(((32, 16, 64),)), MelDistan
 SAMPLES = 200
 
 
-def make(critics: bool = False, **options) -> Vocoder:
+def make(critics: bool = False, start_step: int = 0, **options) -> Vocoder:
     keras.utils.set_random_seed(0)
     network = TFGAN(bands=5, condition=4, channels=(4, 3, 2), strides=(3, 2), units=(1, 1))
-    families = {}
-    if critics:
-        families = {
-            "time": TimeCritics(2, 2, (1,)),
-            "frequency": FrequencyCritic(32, 8, ((2, 1), (2, 2))),
-        }
+    families = {
+        "time": TimeCritics(2, 2, (1,)),
+        "frequency": FrequencyCritic(32, 8, ((2, 1), (2, 2))),
+    }
+    jury = Jury(families, weights={"frequency": 2.0}, averaged=True, start_step=start_step)
     options = {"losses": LOSSES, "spectrogram": MEL} | options
-    upsampler = Vocoder(network, families, **options)
+    upsampler = Vocoder(network, jury if critics else None, **options)
     upsampler.initialize()
     return upsampler
 
@@ -220,7 +220,7 @@ def test_before_its_step_a_critic_has_no_part_in_the_gradient():
 
 
 def test_families_are_weighted_and_averaged():
-    upsampler = make(critics=True, start_step=0)
+    upsampler = make(critics=True)
     losses = upsampler.losses_for(batch(), training=False)
     assert tuple(losses) == upsampler.loss_names
     high = batch()["high"]
@@ -247,7 +247,7 @@ def test_families_are_weighted_and_averaged():
 
 
 def test_moving_averages_are_the_generators():
-    upsampler = make(critics=True, start_step=0, optimizer=tfgan_adam(0.1, average=0.5))
+    upsampler = make(critics=True, optimizer=tfgan_adam(0.1, average=0.5))
     assert upsampler.averages_weights
     upsampler.compile()
     for update in upsampler.updates:
@@ -274,7 +274,7 @@ def test_converts_to_tflite_builtins(vocoder, as_tflite):
 
 
 def test_mixed_precision_keeps_spectra_in_float32(mixed_precision):
-    upsampler = make(critics=True, start_step=0)
+    upsampler = make(critics=True)
     losses = upsampler.losses_for(batch(), training=False)
     for name, loss in losses.items():
         assert loss.dtype == tf.float32

@@ -1,4 +1,4 @@
-"""Convolution in time with the two paddings that published systems use, and their initialisers."""
+"""Convolutions with the two paddings that published systems use, and their initialisers."""
 
 import math
 
@@ -6,8 +6,8 @@ import tensorflow as tf
 import tf_keras as keras
 
 
-class Conv1D(keras.layers.Conv1D):
-    """Keras' Conv1D, with `padding="symmetric"` besides: kernel_size // 2 zeros on both sides.
+class _Symmetric(keras.layers.Layer):
+    """Of a convolution: `padding="symmetric"`, kernel_size // 2 zeros on both sides of each axis.
 
     With stride 2 and even lengths TensorFlow's "same" pads (k - 3) / 2 on the left and
     (k - 1) / 2 on the right, PyTorch's usual k // 2 on both: networks made with one are shifted by
@@ -21,14 +21,21 @@ class Conv1D(keras.layers.Conv1D):
         )
 
     def build(self, input_shape: tf.TensorShape) -> None:
-        batch, _, channels = input_shape
-        super().build((batch, None, channels))
+        batch, *lengths, channels = input_shape
+        super().build((batch, *(None for _ in lengths), channels))
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         if self.symmetric:
-            margin = self.kernel_size[0] // 2
-            x = tf.pad(x, [[0, 0], [margin, margin], [0, 0]])
+            x = tf.pad(x, [(0, 0), *((taps // 2, taps // 2) for taps in self.kernel_size), (0, 0)])
         return super().call(x)
+
+
+class Conv1D(_Symmetric, keras.layers.Conv1D):
+    """Keras' Conv1D, with `padding="symmetric"` besides."""
+
+
+class Conv2D(_Symmetric, keras.layers.Conv2D):
+    """Keras' Conv2D, with `padding="symmetric"` besides."""
 
 
 def pad_to_multiple(x: tf.Tensor, multiple: int) -> tf.Tensor:

@@ -3,7 +3,7 @@
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsr.layers.convolution import Conv1D, time_of
+from tfsr.layers.convolution import Conv1D, Conv2D, time_of
 
 
 class _GainAndDirection(keras.layers.Layer):
@@ -26,7 +26,14 @@ class _GainAndDirection(keras.layers.Layer):
         return direction * tf.cast(scale, direction.dtype)
 
 
-class WeightNormConv1D(_GainAndDirection, Conv1D):
+class _OfEachFilter(_GainAndDirection):
+    """Of a convolution whose kernel's last index is that of filters."""
+
+    def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        return super().convolution_op(inputs, self._normalized(kernel))
+
+
+class WeightNormConv1D(_OfEachFilter, Conv1D):
     """A convolution whose kernel is gain * direction / |direction|, for each filter.
 
     The norm goes over taps and input channels. `gain` [filters] begins as the norm of the
@@ -34,8 +41,9 @@ class WeightNormConv1D(_GainAndDirection, Conv1D):
     is the direction, [taps, inputs, filters]; the length of that has no effect.
     """
 
-    def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        return super().convolution_op(inputs, self._normalized(kernel))
+
+class WeightNormConv2D(_OfEachFilter, Conv2D):
+    """`WeightNormConv1D` in two dimensions; `kernel` is [rows, columns, inputs, filters]."""
 
 
 class WeightNormConv1DTranspose(_GainAndDirection, keras.layers.Conv1DTranspose):
@@ -58,4 +66,5 @@ class WeightNormConv1DTranspose(_GainAndDirection, keras.layers.Conv1DTranspose)
 
 def _norm(direction: tf.Tensor) -> tf.Tensor:
     """Over all axes but the last, in float32, whose range half precision lacks."""
-    return tf.sqrt(tf.reduce_sum(tf.square(tf.cast(direction, tf.float32)), axis=[0, 1]))
+    axes = list(range(len(direction.shape) - 1))
+    return tf.sqrt(tf.reduce_sum(tf.square(tf.cast(direction, tf.float32)), axis=axes))

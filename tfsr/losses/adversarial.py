@@ -97,14 +97,62 @@ class LeastSquares:
         return _mean(scores, lambda scores: tf.square(1.0 - scores))
 
 
+@dataclass(frozen=True)
+class Hinge:
+    """Real is to be scored 1 or more, made -1 or less; the network wants 1 (Lim & Ye 2017).
+
+    What the network wants ends at 1 too, as in AP-BWE's program; as they are usually written, its
+    scores count without end. Of a list of scores each tensor's mean counts, and they are summed.
+    """
+
+    critic_names = ("critic", "real_score", "fake_score")
+
+    def for_critic(
+        self, critic: Critic, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor | None = None
+    ) -> dict[str, tf.Tensor]:
+        for_real, for_fake = critic(real), critic(fake)
+        return {
+            "critic": tf.add_n(_means(for_real, _short_of_one))
+            + tf.add_n(_means(for_fake, lambda scores: _short_of_one(-scores))),
+            "real_score": _mean(for_real, tf.identity),
+            "fake_score": _mean(for_fake, tf.identity),
+        }
+
+    def for_network(self, scores: tf.Tensor | Sequence[tf.Tensor]) -> tf.Tensor:
+        return tf.add_n(_means(scores, _short_of_one))
+
+
+def feature_matching(
+    real: Sequence[Sequence[tf.Tensor]], fake: Sequence[Sequence[tf.Tensor]]
+) -> tf.Tensor:
+    """How far apart two signals are in the eyes of critics (Kumar et al. 2019, MelGAN): [batch].
+
+    Args:
+        real, fake: feature maps [batch, ...] of each critic; of all the mean absolute differences
+            are summed.
+    """
+    pairs = zip(tf.nest.flatten(real), tf.nest.flatten(fake), strict=True)
+    return tf.add_n([_mean(a - b, tf.abs) for a, b in pairs])
+
+
+def _short_of_one(scores: tf.Tensor) -> tf.Tensor:
+    return tf.nn.relu(1.0 - scores)
+
+
 def _mean(scores: tf.Tensor | Sequence[tf.Tensor], function: Callable) -> tf.Tensor:
     """Of the function of the scores, over all but the examples: float32 [batch]."""
+    means = _means(scores, function)
+    return tf.add_n(means) / len(means)
+
+
+def _means(scores: tf.Tensor | Sequence[tf.Tensor], function: Callable) -> list[tf.Tensor]:
+    """Of each tensor of scores, see `_mean`."""
     maps = scores if isinstance(scores, list | tuple) else [scores]
     means = []
     for one in maps:
         values = function(tf.cast(one, tf.float32))
         means.append(tf.reduce_mean(values, axis=list(range(1, len(values.shape)))))
-    return tf.add_n(means) / len(means)
+    return means
 
 
 def gradient_norms(critic: Critic, signals: tf.Tensor) -> tf.Tensor:

@@ -91,15 +91,15 @@ class Adversarial(Regression):
         self.critic(tf.zeros([1, self.critic.samples or 1, 2 if self.conditional else 1]))
 
     def _network_losses(self, batch: Batch, training: bool) -> Losses:
-        estimate = self._estimate(batch["low"], training)
+        estimate = self.estimate(batch, training)
         scores = self._critic_of(batch["low"], training)(tf.expand_dims(estimate, -1))
         minded = tf.cast(self._training_optimizer.iterations >= self._adversarial_start, tf.float32)
-        distances = self._distances(batch["high"], estimate)
+        distances = self.distances(batch, estimate)
         adversarial = minded * self._objective.for_network(scores)
         return with_total(distances | {"adversarial": adversarial}, self._weights)
 
     def _critic_losses(self, batch: Batch, training: bool) -> Losses:
-        fake = tf.expand_dims(self._estimate(batch["low"], training), -1)
+        fake = tf.expand_dims(self.estimate(batch, training), -1)
         real = tf.expand_dims(batch["high"], -1)
         critic = self._critic_of(batch["low"], training)
         return self._objective.for_critic(critic, real, fake, next_seed())

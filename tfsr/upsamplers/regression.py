@@ -8,13 +8,14 @@ import tf_keras as keras
 
 from tfsr.losses.regression import l2, rmse
 from tfsr.signal.interpolation import Spline
-from tfsr.upsamplers.base import Upsampler, check_ratio
-from tfsr.upsamplers.trainable import Batch, Losses, with_total
+from tfsr.upsamplers.base import check_ratio
+from tfsr.upsamplers.judged import Judged, Jury
+from tfsr.upsamplers.trainable import Batch, Losses
 
 Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
-class Regression(Upsampler):
+class Regression(Judged):
     """Interpolate, then let the network add what is missing.
 
     Args:
@@ -23,13 +24,15 @@ class Regression(Upsampler):
             that of the rates without one.
         input_rate, output_rate: Hz.
         losses: name -> function of (high, estimate), both [batch, time], that gives [batch].
-        weights: name -> weight of that loss in the sum that is minimised; 1 where not given.
+        weights: name -> weight of that loss, or of a judgement of the jury, in the sum that is
+            minimised; 1 where not given.
         features: a network with a function `encode`, [batch, time, 1] -> [batch, frames, channels],
             that is not trained here: the mean square distance of what it makes of high and
             estimate is one more loss, "features" (Kim & Sathe 2019).
         interpolation: brings the low-rate signal to the output rate; None for a network that
             does it itself.
         optimizer: the paper's Adam with 1e-4 unless given.
+        jury: what else judges the estimate; None for no critics.
 
     Raises:
         UserError: the network's ratio is not what the rates ask for.
@@ -45,18 +48,17 @@ class Regression(Upsampler):
         features: keras.Model | None = None,
         interpolation: Callable | None = Spline(),
         optimizer: keras.optimizers.Optimizer | None = None,
+        jury: Jury | None = None,
     ):
-        super().__init__(input_rate, output_rate, optimizer)
+        losses = {"rmse": rmse} if losses is None else dict(losses)
+        if features is not None:
+            features.trainable = False
+            losses["features"] = self._feature_distance
+        super().__init__(input_rate, output_rate, list(losses), weights, jury, optimizer)
         self.network = network
         self.interpolation = interpolation
         self.features = features
-        own = {}
-        if features is not None:
-            features.trainable = False
-            own["features"] = self._feature_distance
-        self._losses = ({"rmse": rmse} if losses is None else dict(losses)) | own
-        self._weights = dict(weights or {})
-        self.loss_names = ("loss", *self._losses)
+        self._losses = losses
         rate_inside = self.ratio if interpolation else 1
         advice = ", and interpolation=None if it starts from the low rate"
         check_ratio(network, self.ratio // rate_inside, advice)
@@ -65,9 +67,11 @@ class Regression(Upsampler):
             interpolation.reach if interpolation else 0
         )
 
-    def losses_for(self, batch: Batch, training: bool) -> Losses:
-        estimate = self._estimate(batch["low"], training)
-        return with_total(self._distances(batch["high"], estimate), self._weights)
+    def estimate(self, batch: Batch, training: bool) -> tf.Tensor:
+        return self._estimate(batch["low"], training)
+
+    def distances(self, batch: Batch, estimate: tf.Tensor) -> Losses:
+        return {name: loss(batch["high"], estimate) for name, loss in self._losses.items()}
 
     def upsample(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
         return self._estimate(low, training=False)
@@ -80,9 +84,6 @@ class Regression(Upsampler):
     def _estimate(self, low: tf.Tensor, training: bool) -> tf.Tensor:
         x = self.interpolation(low, self.ratio) if self.interpolation else low
         return tf.squeeze(self.network(tf.expand_dims(x, -1), training=training), axis=-1)
-
-    def _distances(self, high: tf.Tensor, estimate: tf.Tensor) -> Losses:
-        return {name: loss(high, estimate) for name, loss in self._losses.items()}
 
     def _feature_distance(self, high: tf.Tensor, estimate: tf.Tensor) -> tf.Tensor:
         codes = [self.features.encode(tf.expand_dims(x, -1)) for x in (high, estimate)]

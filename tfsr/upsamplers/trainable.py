@@ -132,8 +132,11 @@ class Trainable(keras.Model):
 
     def _minimize(self, update: Update, batch: Batch) -> Losses:
         losses, gradients = self._gradient_function(update)(batch)
-        update.optimizer.apply_gradients(zip(gradients, update.variables, strict=True))
+        self._apply(update, gradients)
         return losses
+
+    def _apply(self, update: Update, gradients: Sequence[tf.Tensor]) -> None:
+        update.optimizer.apply_gradients(zip(gradients, update.variables, strict=True))
 
     def _gradient_function(self, update: Update) -> Callable:
         """`_losses_and_gradients` as a graph, so that a repeated update is traced once.
@@ -147,17 +150,22 @@ class Trainable(keras.Model):
         return self._gradient_functions[update.loss]
 
     def _losses_and_gradients(self, update: Update, batch: Batch) -> tuple[Losses, list[tf.Tensor]]:
-        optimizer, variables = update.optimizer, update.variables
-        scales_loss = isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer)
+        scaled, unscaled = loss_scaling(update.optimizer)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(variables)
+            tape.watch(update.variables)
             losses = _seeded(update.losses_for, batch, training=True)
-            objective = self.global_mean(losses[update.loss])
-            scaled = optimizer.get_scaled_loss(objective) if scales_loss else objective
-        gradients = tape.gradient(scaled, variables)
-        if scales_loss:
-            gradients = optimizer.get_unscaled_gradients(gradients)
-        return losses, gradients
+            objective = scaled(self.global_mean(losses[update.loss]))
+        return losses, unscaled(tape.gradient(objective, update.variables))
+
+
+def loss_scaling(optimizer: keras.optimizers.Optimizer) -> tuple[Callable, Callable]:
+    """What is done with a loss before it is differentiated, and then with the list of gradients.
+
+    In half precision small gradients would be lost; elsewhere nothing is done.
+    """
+    if isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer):
+        return optimizer.get_scaled_loss, optimizer.get_unscaled_gradients
+    return tf.identity, list
 
 
 def with_total(losses: Losses, weights: Mapping[str, float] | None = None) -> Losses:

@@ -1,0 +1,234 @@
+"""A network judged by critics: what counts how much, from which step on, and on two devices."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from tfsr.errors import UserError
+from tfsr.losses.adversarial import Hinge, feature_matching
+from tfsr.losses.regression import l1
+from tfsr.networks.apbwe_critics import PeriodCritics
+from tfsr.networks.audiounet import AudioUNet
+from tfsr.upsamplers.judged import Judged, Jury
+from tfsr.upsamplers.regression import Regression
+from tfsr.upsamplers.trainable import Batch, Losses
+
+
+@pytest.fixture(autouse=True)
+def eagerly():
+    """A graph, which two devices have below, takes much longer to make than a step."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+class Filtered(Judged):
+    """The least that can be judged: a filter, whose distance is `l1`."""
+
+    def __init__(self, jury: Jury, **options):
+        super().__init__(8000, 8000, ["l1"], jury=jury, **options)
+        self.network = keras.layers.Conv1D(1, 3, padding="same")
+
+    def estimate(self, batch: Batch, training: bool) -> tf.Tensor:
+        return self.upsample(batch["low"])
+
+    def distances(self, batch: Batch, estimate: tf.Tensor) -> Losses:
+        return {"l1": l1(batch["high"], estimate)}
+
+    def upsample(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
+        return self.network(low[..., tf.newaxis])[..., 0]
+
+
+def jury(**options) -> Jury:
+    critics = {"even": PeriodCritics((2,), (2,)), "odd": PeriodCritics((3,), (2,))}
+    return Jury(critics, Hinge(), **options)
+
+
+def make(judges: Jury | None = None, **options) -> Filtered:
+    keras.utils.set_random_seed(0)
+    upsampler = Filtered(judges or jury(), **options)
+    upsampler.initialize()
+    return upsampler
+
+
+def batch(examples: int = 2, ratio: int = 1) -> dict[str, tf.Tensor]:
+    low = tf.random.stateless_normal([examples, 64], seed=[0, 1])
+    high = tf.random.stateless_normal([examples, ratio * 64], seed=[0, 2])
+    return {"low": low, "high": high, "seed": tf.zeros([examples, 2], tf.int32)}
+
+
+def waveforms(upsampler: Judged) -> tuple[tf.Tensor, tf.Tensor]:
+    return batch()["high"][..., tf.newaxis], upsampler.upsample(batch()["low"])[..., tf.newaxis]
+
+
+def values(variables) -> list[np.ndarray]:
+    return [variable.numpy() for variable in variables]
+
+
+def moved(before: list[np.ndarray], variables) -> list[bool]:
+    return [bool(np.any(a != b)) for a, b in zip(before, values(variables), strict=True)]
+
+
+def test_critics_stay_as_they_are_until_their_step():
+    """Even where weights decay by themselves."""
+    decaying = keras.optimizers.AdamW(1e-3, weight_decay=0.1)
+    judges = jury(start_step=1, feature_weights={"even": 1.0}, optimizer=decaying)
+    network = AudioUNet((4,), dropout=0.0)
+    upsampler = Regression(network, 8000, 16000, {"l1": l1}, jury=judges)
+    upsampler.initialize()
+    upsampler.compile()
+    critics, network = (update.variables for update in upsampler.updates)
+    before, own = values(critics), values(network)
+    losses = upsampler.train_step(batch(4, ratio=2))
+    assert tuple(losses) == ("loss", "l1", "adversarial", "feature_matching", "critics")
+    assert losses["adversarial"] == losses["feature_matching"] == losses["critics"] == 0
+    assert not any(moved(before, critics)) and any(moved(own, network))
+    own = values(network)
+    losses = upsampler.train_step(batch(4, ratio=2))
+    assert min(losses["adversarial"], losses["feature_matching"], losses["critics"]) > 0
+    assert all(moved(before, critics)) and all(moved(own, network))
+
+
+def test_families_count_as_much_as_they_are_weighted():
+    weights, features = {"even": 0.5, "odd": 0.1}, {"odd": 2.0}
+    judges = jury(weights=weights, critic_weights={"even": 3.0}, feature_weights=features)
+    upsampler = make(judges, weights={"adversarial": 4.0})
+    losses = upsampler.losses_for(batch(), training=False)
+    assert tuple(losses) == upsampler.loss_names
+    assert all(loss.shape == (2,) for loss in losses.values())
+    real, fake = waveforms(upsampler)
+    even, odd = upsampler.critics["even"], upsampler.critics["odd"]
+    adversarial = 0.5 * Hinge().for_network(even(fake)) + 0.1 * Hinge().for_network(odd(fake))
+    np.testing.assert_allclose(losses["adversarial"], adversarial, rtol=1e-5)
+    matching = 2 * feature_matching(odd.maps(real), odd.maps(fake))
+    np.testing.assert_allclose(losses["feature_matching"], matching, rtol=1e-5)
+    total = losses["l1"] + 4 * adversarial + matching
+    np.testing.assert_allclose(losses["loss"], total, rtol=1e-5)
+    of_even, of_odd = (Hinge().for_critic(each, real, fake)["critic"] for each in (even, odd))
+    np.testing.assert_allclose(losses["critics"], 3 * of_even + of_odd, rtol=1e-5)
+
+    averaged = Jury({"even": even, "odd": odd}, Hinge(), weights, averaged=True)
+    judged = averaged.judge(real[..., 0], fake[..., 0], training=False)
+    assert tuple(judged) == averaged.judgements == ("adversarial",)
+    np.testing.assert_allclose(judged["adversarial"], adversarial / 2, rtol=1e-5)
+
+
+def test_the_network_learns_from_the_gradient_of_all_that_counts():
+    """As if it were differentiated at once."""
+    weights = {"adversarial": 4.0, "feature_matching": 0.5}
+    judges = jury(weights={"even": 0.5}, feature_weights={"odd": 2.0})
+    upsampler = make(judges, weights=weights)
+    upsampler.compile()
+    network = upsampler.network.trainable_variables
+    with tf.GradientTape() as tape:
+        real, fake = waveforms(upsampler)
+        opinions = judges.judge(real[..., 0], fake[..., 0], training=False)
+        judged = sum(weights[name] * opinions[name] for name in weights)
+        loss = tf.reduce_mean(l1(real[..., 0], fake[..., 0]) + judged)
+    _, gradients = upsampler._losses_and_gradients(upsampler.updates[-1], batch())
+    for ours, expected in zip(gradients, tape.gradient(loss, network), strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_the_gradient_of_each_family_is_clipped_by_itself():
+    families = make().critics
+    large, small = (
+        [scale * tf.ones_like(v) for v in critic.trainable_variables]
+        for scale, critic in zip((10.0, 1e-3), families.values(), strict=True)
+    )
+    judges = Jury(families, clip_norm=1.0)
+    assert [v.shape for v in judges.variables] == [gradient.shape for gradient in large + small]
+    clipped = judges.clipped(large + small)
+    shortened = np.concatenate([np.ravel(each) for each in clipped[: len(large)]])
+    np.testing.assert_allclose(shortened, 1 / np.sqrt(shortened.size), rtol=1e-5)
+    for ours, given in zip(clipped[len(large) :], small, strict=True):
+        np.testing.assert_array_equal(ours, given)
+    assert Jury(families).clipped(large)[0] is large[0]
+
+
+def test_scaled_losses_make_the_same_step():
+    ended = []
+    for wrapped in (lambda optimizer: optimizer, keras.mixed_precision.LossScaleOptimizer):
+        judges = jury(clip_norm=0.1, optimizer=wrapped(keras.optimizers.SGD(1.0)))
+        upsampler = make(judges, optimizer=wrapped(keras.optimizers.SGD(0.1)))
+        upsampler.compile()
+        upsampler.train_step(batch(4))
+        ended.append(values(upsampler.trainable_variables))
+    for a, b in zip(*ended, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_a_gradient_that_is_not_finite_leaves_the_loss_and_the_weights():
+    """While a loss scale is still looked for."""
+    optimizer = keras.mixed_precision.LossScaleOptimizer(
+        keras.optimizers.SGD(0.1), initial_scale=2.0**126
+    )
+    upsampler = make(optimizer=optimizer, weights={"adversarial": 100.0})
+    upsampler.compile()
+    before = values(upsampler.network.trainable_variables)
+    assert np.isfinite(upsampler.train_step(batch(4))["loss"])
+    assert not any(moved(before, upsampler.network.trainable_variables))
+    assert optimizer.loss_scale < 2.0**126
+
+
+def test_without_critics_it_has_distances_alone():
+    for none in (None, Jury(feature_weights={"even": 1.0})):
+        upsampler = Regression(AudioUNet((4,)), 8000, 16000, {"l1": l1}, jury=none)
+        assert upsampler.loss_names == ("loss", "l1")
+        assert upsampler.batches_per_step == 1
+
+
+@pytest.mark.parametrize("setting", ["weights", "critic_weights", "feature_weights"])
+def test_weights_of_unknown_families_are_refused(setting):
+    with pytest.raises(UserError, match=f'Jury.{setting} names "uneven", .*even, odd'):
+        jury(**{setting: {"uneven": 1.0}})
+
+
+def test_features_are_matched_of_critics_that_show_them():
+    with pytest.raises(UserError, match='Jury.feature_weights names "plain"'):
+        Jury({"plain": keras.layers.Flatten()}, feature_weights={"plain": 1.0})
+
+
+def test_two_devices_train_like_one(succeed):
+    program = (
+        "import tensorflow as tf\n"
+        "cpu = tf.config.list_physical_devices('CPU')[0]\n"
+        "tf.config.set_logical_device_configuration(\n"
+        "    cpu, [tf.config.LogicalDeviceConfiguration()] * 2)\n"
+        f"import runpy; runpy.run_path({__file__!r})['check_two_devices']()\n"
+    )
+    succeed("-c", program)
+
+
+def check_two_devices() -> None:
+    """Before and after the critics have begun, their gradients being clipped."""
+    ended = []
+    for count in (1, 2):
+        strategy = tf.distribute.MirroredStrategy(
+            [f"CPU:{number}" for number in range(count)],
+            cross_device_ops=tf.distribute.ReductionToOneDevice(),
+        )
+        with strategy.scope():
+            ended.append(two_steps())
+    for name, weights in ended[0].items():
+        for a, b in zip(weights, ended[1][name], strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+def two_steps() -> dict[str, list[np.ndarray]]:
+    judges = jury(
+        **{"start_step": 1, "clip_norm": 0.1, "feature_weights": {"even": 1.0}},
+        optimizer=keras.optimizers.SGD(1.0, weight_decay=0.1),
+    )
+    upsampler = make(judges, optimizer=keras.optimizers.SGD(0.1, global_clipnorm=1.0))
+    upsampler.compile()
+    variables = {update.loss: update.variables for update in upsampler.updates}
+    dataset = tf.data.Dataset.from_tensors(batch(8))
+    before = {name: values(each) for name, each in variables.items()}
+    upsampler.fit(dataset, verbose=0)
+    assert not any(moved(before["critics"], variables["critics"]))
+    assert any(moved(before["loss"], variables["loss"]))
+    upsampler.fit(dataset, verbose=0)
+    assert all(moved(before["critics"], variables["critics"]))
+    return {name: values(each) for name, each in variables.items()}
