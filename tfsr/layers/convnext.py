@@ -1,0 +1,151 @@
+"""ConvNeXt blocks over frames (Liu et al. 2022, "A ConvNet for the 2020s"; Siuzdak 2023, Vocos)."""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+import tf_keras as keras
+
+from tfsr.layers.streaming import DepthwiseConv1D, StreamingConv1D, check_causal
+
+_EPSILON = 1e-6
+_STDDEV = 0.02
+
+
+class ConvNeXtBlock(keras.layers.Layer):
+    """[batch, frames, channels] -> the same shape: a residual, wide only within a frame.
+
+    A depthwise convolution over frames, layer normalisation of each frame, a dense layer to
+    `expansion` times the channels, exact GELU, a dense layer back, a factor for each channel.
+
+    Args:
+        expansion: see above.
+        kernel: frames that the depthwise convolution sees.
+        scale: what the factors `gamma` start from.
+        causal: whether no later frame is seen. If so, `initial_state` and `step` run the block
+            frame by frame, as in `tfsr.layers.streaming`.
+
+    Attributes:
+        depthwise: its `kernel` is [kernel, channels].
+        norm, expand, project, gamma: as they follow each other.
+
+    Raises:
+        UserError: an even kernel that is not causal.
+    """
+
+    def __init__(
+        self, expansion: int = 3, kernel: int = 7, scale: float = 1.0, causal: bool = False
+    ):
+        super().__init__()
+        self.causal = causal
+        self._expansion = expansion
+        self._scale = scale
+        self.depthwise = DepthwiseConv1D(kernel, causal, normal())
+        self.norm = keras.layers.LayerNormalization(epsilon=_EPSILON)
+
+    def build(self, input_shape: tf.TensorShape) -> None:
+        channels = input_shape[-1]
+        self.expand = keras.layers.Dense(self._expansion * channels, kernel_initializer=normal())
+        self.project = keras.layers.Dense(channels, kernel_initializer=normal())
+        initializer = keras.initializers.Constant(self._scale)
+        self.gamma = self.add_weight("gamma", [channels], initializer=initializer)
+        super().build(input_shape)
+
+    @property
+    def latency(self) -> int:
+        """Later frames that a frame waits for."""
+        return self.depthwise.latency
+
+    @property
+    def receptive_field(self) -> tuple[int, int]:
+        """Frames before and after that a frame depends on."""
+        return self.depthwise.receptive_field
+
+    def call(self, x: tf.Tensor, past: tf.Tensor | None = None) -> tf.Tensor:
+        y = self.norm(self.depthwise(x, past))
+        y = self.project(tf.nn.gelu(self.expand(y), approximate=False))
+        return x + tf.convert_to_tensor(self.gamma) * y
+
+    def initial_state(self, batch: int | tf.Tensor = 1) -> tf.Tensor:
+        """The frames before the first, once the block is built."""
+        check_causal(self)
+        return self.depthwise.initial_state(batch)
+
+    def step(self, x: tf.Tensor, state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """What the block makes of the next frames, and the next state."""
+        check_causal(self)
+        return self(x, state), self.depthwise.next_state(x, state)
+
+
+class ConvNeXt(keras.layers.Layer):
+    """[batch, frames, inputs] -> [batch, frames, channels]: an input convolution, then blocks.
+
+    Layer normalisation follows the convolution and the last block. The blocks begin with factors
+    of 1 / blocks.
+
+    Args:
+        channels: of every block.
+        blocks: how many.
+        kernel: frames that a block's depthwise convolution sees.
+        input_kernel: frames that the input convolution sees.
+        expansion: how many times as wide a block is within.
+        causal: see `ConvNeXtBlock`.
+
+    Raises:
+        UserError: an even kernel that is not causal.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        blocks: int,
+        kernel: int = 7,
+        input_kernel: int = 3,
+        expansion: int = 3,
+        causal: bool = False,
+    ):
+        super().__init__()
+        self.causal = causal
+        self.start = StreamingConv1D(channels, input_kernel, causal, kernel_initializer=normal())
+        self.first_norm = keras.layers.LayerNormalization(epsilon=_EPSILON)
+        self.blocks = [ConvNeXtBlock(expansion, kernel, 1 / blocks, causal) for _ in range(blocks)]
+        self.last_norm = keras.layers.LayerNormalization(epsilon=_EPSILON)
+
+    @property
+    def latency(self) -> int:
+        """Later frames that a frame waits for."""
+        return self.receptive_field[1]
+
+    @property
+    def receptive_field(self) -> tuple[int, int]:
+        """Frames before and after that a frame depends on."""
+        fields = [layer.receptive_field for layer in (self.start, *self.blocks)]
+        return tuple(map(sum, zip(*fields, strict=True)))
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        x = self.first_norm(self.start(x))
+        for block in self.blocks:
+            x = block(x)
+        return self.last_norm(x)
+
+    def initial_state(self, batch: int | tf.Tensor = 1) -> tuple[tf.Tensor, ...]:
+        """The frames before the first, of the input and of each block, once they are built."""
+        check_causal(self)
+        return tuple(layer.initial_state(batch) for layer in (self.start, *self.blocks))
+
+    def step(
+        self, x: tf.Tensor, state: Sequence[tf.Tensor]
+    ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
+        """What the layers make of the next frames, and the next state."""
+        check_causal(self)
+        first, *others = state
+        x, new = self.start.step(x, first)
+        x, states = self.first_norm(x), [new]
+        for block, past in zip(self.blocks, others, strict=True):
+            x, new = block.step(x, past)
+            states.append(new)
+        return self.last_norm(x), tuple(states)
+
+
+def normal() -> keras.initializers.Initializer:
+    """What kernels of ConvNeXt start from."""
+    return keras.initializers.RandomNormal(stddev=_STDDEV)

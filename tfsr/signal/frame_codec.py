@@ -1,0 +1,151 @@
+"""A signal in frames of bins and back, as causal systems need it.
+
+Frame t ends with hop t of the signal. What it becomes is added to the signal's last `support`
+samples only, so that a sample is ready once so many samples, at most, have come in from its hop
+on, however long the window before them.
+
+Both transforms are products with constant matrices, the windows within: TensorFlow Lite has no
+inverse transform, and a forward one of powers of two only. Made for the bins that are needed, they
+cost no more than the layers of a small network.
+"""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from tfsr.errors import UserError
+from tfsr.signal.stft import Spectrum, overlap_add
+
+
+@dataclass(frozen=True)
+class FrameCodec:
+    """Analysis and synthesis windows that give a signal back exactly, without a division.
+
+    Symmetric: the square root of a Hann window, twice. Asymmetric: the analysis window rises over
+    the frame's first n_fft - hop samples and falls over its last hop; the synthesis window is a
+    Hann window on the last two hops, divided by it. So resolution is that of a long frame, and
+    the delay that of a short one (Mauler & Martin 2007, "A low delay, variable resolution, perfect
+    reconstruction spectral analysis-synthesis system").
+
+    Args:
+        n_fft: samples of a frame, even.
+        hop_length: samples from one frame to the next; symmetric, it divides `n_fft`; in any case
+            it is at most half of it.
+        asymmetric: see above.
+
+    Raises:
+        UserError: another hop.
+    """
+
+    n_fft: int
+    hop_length: int
+    asymmetric: bool = False
+
+    def __post_init__(self):
+        whole = self.asymmetric or self.n_fft % self.hop_length == 0
+        if self.n_fft % 2 or self.n_fft < 2 * self.hop_length or not whole:
+            raise UserError(
+                f"FrameCodec.hop_length is {self.hop_length} and n_fft {self.n_fft}: n_fft must be "
+                "even and at least two hops, and a multiple of the hop unless asymmetric=True"
+            )
+
+    @property
+    def support(self) -> int:
+        """Samples of the synthesis window, those of a frame that the signal depends on."""
+        return 2 * self.hop_length if self.asymmetric else self.n_fft
+
+    @property
+    def latency(self) -> int:
+        """Samples from when one comes in to when it is ready; its hop has to fill, too."""
+        return self.support
+
+    @property
+    def bins(self) -> int:
+        """Of a frame."""
+        return self.n_fft // 2 + 1
+
+    def low(self, ratio: int) -> tuple[int, int]:
+        """Samples of a frame and of a hop for a signal at so many times lower a rate.
+
+        Raises:
+            UserError: they are no whole numbers.
+        """
+        if self.hop_length % ratio or self.n_fft % (2 * ratio):
+            raise UserError(
+                f"FrameCodec: n_fft {self.n_fft} and hop_length {self.hop_length} cannot be had at "
+                f"a {ratio} times lower rate: choose multiples of {2 * ratio} and {ratio}"
+            )
+        return self.n_fft // ratio, self.hop_length // ratio
+
+    def analyze(self, x: tf.Tensor, ratio: int = 1) -> Spectrum:
+        """The frames that lie in a signal, which may be at a lower rate than the codec's.
+
+        Args:
+            x: float32 [batch, time], at a `ratio` times lower rate. The signal's first frame
+                begins n_fft - hop_length zeros before it.
+            ratio: its n_fft / (2 * ratio) + 1 bins are the lowest of the signal at the codec's
+                rate, as far as this has nothing above them.
+
+        Returns:
+            [batch, frames, n_fft / (2 * ratio) + 1].
+        """
+        hop = self.low(ratio)[1]
+        kernel = _analysis(self, ratio)[:, np.newaxis]
+        return Spectrum(*tf.split(tf.nn.conv1d(tf.expand_dims(x, -1), kernel, hop, "VALID"), 2, -1))
+
+    def synthesize(self, spectrum: Spectrum) -> tf.Tensor:
+        """The sum of frames, each windowed once more.
+
+        Args:
+            spectrum: [batch, frames, up to `bins`], the highest ones; below them is nothing.
+
+        Returns:
+            float32 [batch, (frames - 1) * hop_length + support]. The first hop of the signal
+            begins after support - hop_length samples.
+        """
+        parts = tf.concat(spectrum, axis=-1)
+        frames = tf.matmul(parts, _synthesis(self, spectrum.real.shape[-1]))
+        return overlap_add(frames, self.hop_length)
+
+
+@functools.lru_cache
+def _windows(codec: FrameCodec) -> tuple[np.ndarray, np.ndarray]:
+    """Of analysis [n_fft] and of synthesis [support]."""
+    n_fft, hop = codec.n_fft, codec.hop_length
+    if not codec.asymmetric:
+        window = _rise(n_fft // 2)
+        window = np.concatenate([window, window[::-1]])
+        return window, window * 2 * hop / n_fft
+    rise, fall = _rise(n_fft - hop), _rise(hop)[::-1]
+    analysis = np.concatenate([rise, fall])
+    hann = np.square(np.concatenate([fall[::-1], fall]))
+    return analysis, hann / analysis[-2 * hop :]
+
+
+def _rise(samples: int) -> np.ndarray:
+    """A quarter of a sine, the square root of half a Hann window, between the samples."""
+    return np.sin(np.pi / 2 * (np.arange(samples) + 0.5) / samples)
+
+
+@functools.lru_cache
+def _analysis(codec: FrameCodec, ratio: int) -> np.ndarray:
+    """[n_fft / ratio, real and imaginary parts]."""
+    samples, _ = codec.low(ratio)
+    window = ratio * _windows(codec)[0][::ratio]
+    phases = np.outer(np.arange(samples), np.arange(samples // 2 + 1)) / samples
+    waves = np.exp(-2j * np.pi * phases)
+    return np.float32(window[:, np.newaxis] * np.concatenate([waves.real, waves.imag], axis=1))
+
+
+@functools.lru_cache
+def _synthesis(codec: FrameCodec, bins: int) -> np.ndarray:
+    """[real and imaginary parts of the highest bins, support]."""
+    n_fft, support = codec.n_fft, codec.support
+    numbers = np.arange(codec.bins - bins, codec.bins)
+    phases = np.outer(numbers, np.arange(n_fft - support, n_fft)) / n_fft
+    # Those between the two ends of the spectrum stand for their mirror images too.
+    share = np.where(numbers % (n_fft // 2), 2, 1)[:, np.newaxis] / n_fft
+    waves = share * np.exp(2j * np.pi * phases) * _windows(codec)[1]
+    return np.float32(np.concatenate([waves.real, -waves.imag]))
