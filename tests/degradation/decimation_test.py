@@ -6,12 +6,12 @@ import scipy.signal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfsr.degradation.decimation import Decimate, KaiserBest, Polyphase
+from tfsr.degradation.decimation import Decimate, KaiserBest, Polyphase, SincHann
 from tfsr.degradation.lowpass import BrickWall, Butterworth, Chebyshev, NoFilter
 from tfsr.errors import UserError
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-WITHOUT_DELAY = [Decimate(), Decimate(BrickWall()), KaiserBest(), Polyphase()]
+WITHOUT_DELAY = [Decimate(), Decimate(BrickWall()), KaiserBest(), Polyphase(), SincHann()]
 FILTERED = [
     *WITHOUT_DELAY,
     Decimate(Chebyshev(zero_phase=False)),
@@ -67,6 +67,13 @@ def test_default_equals_scipy_decimate(time, ratio):
 def test_polyphase_equals_scipy(time, ratio):
     expected = scipy.signal.resample_poly(noise(time).astype(np.float64), 1, ratio)
     np.testing.assert_allclose(degrade(Polyphase(), noise(time), ratio), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(("high", "low"), [(48000, 8000), (16000, 8000)])
+def test_windowed_sinc_equals_torchaudio(high, low):
+    recorded = np.load(FIXTURES / "sinc_hann.npz")
+    made = SincHann()(recorded[f"x{high // 1000}"], high, low, np.random.default_rng(0))
+    np.testing.assert_allclose(made, recorded[f"down_{high}_{low}"], atol=5e-7)
 
 
 @pytest.mark.parametrize("degradation", ALL)

@@ -20,13 +20,15 @@ from tfsr.upsamplers.interpolation import Interpolation
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 SUPER_RESOLUTION = ("kuleshov2017", "nuwave", "king2021", "tfsr")
+APBWE = tuple(f"apbwe_{khz}k" for khz in (2, 4, 8, 12, 16, 24))
 DECLI = ("decli_10", "decli_25", "decli_50")
 SSR_EVAL = {f"ssr_eval_{2 * khz}k": khz for khz in (1, 2, 4, 6, 8, 12, 16)}
 
 
 class TestContents:
     def test_names_and_sources(self):
-        assert list(PROTOCOLS) == [*SUPER_RESOLUTION, "voicefixer", *DECLI, *SSR_EVAL]
+        restoration = ["voicefixer", *DECLI, *SSR_EVAL]
+        assert list(PROTOCOLS) == [*SUPER_RESOLUTION, "apbwe", *APBWE, *restoration]
         for name, protocol in PROTOCOLS.items():
             assert protocol.name == name
             assert protocol.source
@@ -67,6 +69,49 @@ class TestContents:
         high = np.random.default_rng(0).standard_normal(4000)
         scores = PROTOCOLS["kuleshov2017"].scores(high, np.zeros(4000), 8000, 16000)
         assert scores["LSD-high"] == scores["LSD-low"] == 10
+
+
+class TestApbwe:
+    @pytest.mark.parametrize("pcm16", [False, True])
+    def test_scores_equal_the_recorded_ones(self, pcm16):
+        fixture = np.load(FIXTURES / "apbwe_pair.npz")
+        protocol = dataclasses.replace(PROTOCOLS["apbwe"], pcm16=pcm16)
+        pairs = zip(fixture["wav_target"], fixture["wav_pred"], strict=True)
+        scores = [protocol.scores(*pair, 8000, 16000) for pair in pairs]
+        prefix = "metric_pred_pcm16" if pcm16 else "metric_pred"
+        names = {"LSD": "lsd", "SNR": "snr", "IP": "apd_ip", "GD": "apd_gd", "IAF": "apd_iaf"}
+        for column, name in names.items():
+            expected = float(fixture[f"{prefix}/{name}"])
+            assert np.mean([s[column] for s in scores]) == pytest.approx(expected, abs=1e-5)
+        lsd = [s["LSD"] for s in scores]
+        np.testing.assert_allclose(lsd, fixture[f"{prefix}/lsd_per_row"], atol=1e-5)
+
+    def test_equal_signals(self):
+        fixture = np.load(FIXTURES / "apbwe_pair.npz")
+        protocol = dataclasses.replace(PROTOCOLS["apbwe"], pcm16=False)
+        scores = [protocol.scores(x, x, 8000, 16000) for x in fixture["wav_target"]]
+        assert all(s[column] == 0 for s in scores for column in ("LSD", "IP", "GD", "IAF"))
+        snr = np.mean([s["SNR"] for s in scores])
+        assert snr == pytest.approx(float(fixture["metric_same/snr"]), abs=1e-5)
+
+    def test_a_quiet_estimate_is_lost_in_16_bits(self):
+        high = 0.5 * np.sin(np.arange(4000))
+        scores = PROTOCOLS["apbwe"].scores(high, 1e-5 * high, 8000, 16000)
+        assert scores["SNR"] == 0
+
+    def test_at_one_rate_what_is_given_was_at_a_lower_one(self, sounds):
+        recordings = sounds(4000, rate=16000)
+        (recording,) = recordings
+        high = recording.read(16000)
+        protocol = PROTOCOLS["apbwe_8k"]
+        low = protocol.degradation(high, 16000, 16000, np.random.default_rng(0))
+        two_rates = PROTOCOLS["apbwe"]
+        lower = two_rates.degradation(high, 16000, 8000, np.random.default_rng(0))
+        sinc = two_rates.baselines["sinc"](np.float32(lower[np.newaxis]), 2)
+        np.testing.assert_allclose(sinc[0], low, atol=1e-6)
+        upsampler = Interpolation(16000, 16000, Flat())
+        results = evaluate(upsampler, protocol.test_set(recordings, Decimate()), protocol)
+        assert results.means["estimate"] == results.means["sinc"]
 
 
 class TestRestoration:

@@ -9,6 +9,7 @@ import scipy.signal
 from tfsr.degradation.base import Degradation
 from tfsr.degradation.lowpass import Chebyshev, LowPass
 from tfsr.signal.resample import kaiser_best, whole_ratio
+from tfsr.signal.sinc_hann import sinc_hann
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,19 @@ class KaiserBest(Degradation):
         self, high: np.ndarray, output_rate: int, input_rate: int, rng: np.random.Generator
     ) -> np.ndarray:
         return kaiser_best(high, whole_ratio(output_rate, input_rate))
+
+
+@dataclass(frozen=True)
+class SincHann(Degradation):
+    """The windowed sinc of torchaudio, as in AP-BWE (Lu, Ai, Du & Ling 2024)."""
+
+    context = 240
+
+    def __call__(
+        self, high: np.ndarray, output_rate: int, input_rate: int, rng: np.random.Generator
+    ) -> np.ndarray:
+        whole_ratio(output_rate, input_rate)
+        return sinc_hann(high, output_rate, input_rate)
 
 
 @dataclass(frozen=True)

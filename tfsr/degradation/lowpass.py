@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.signal
 
+from tfsr.signal.sinc_hann import sinc_hann
+
 LowPass = Callable[[np.ndarray, int, int], np.ndarray]
 
 
@@ -141,6 +143,17 @@ class Resampling:
         window = _resampling_taps(down)
         low = scipy.signal.resample_poly(high, up, down, window=window)
         return scipy.signal.resample_poly(low, down, up, window=window)[: len(high)]
+
+
+@dataclass(frozen=True)
+class SincHannResampling:
+    """To the low rate and back by torchaudio's windowed sinc, as for AP-BWE (Lu et al. 2024)."""
+
+    context = 480
+
+    def __call__(self, high: np.ndarray, output_rate: int, input_rate: int) -> np.ndarray:
+        low = sinc_hann(high, output_rate, input_rate)
+        return sinc_hann(low, input_rate, output_rate)[: len(high)]
 
 
 @functools.lru_cache(64)

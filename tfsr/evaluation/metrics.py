@@ -96,16 +96,20 @@ class Spectrogram:
     mel_bands: int | None = None
 
     def __call__(self, signal: np.ndarray, rate: int) -> np.ndarray:
+        magnitudes = np.abs(self.complex(signal, rate))
+        if self.mel_bands:
+            return magnitudes @ mel_filters(rate, self.sizes(rate)[0], self.mel_bands)
+        return magnitudes
+
+    def complex(self, signal: np.ndarray, rate: int) -> np.ndarray:
+        """Complex numbers [frames, bins], of which the magnitudes are those of the bins."""
         n_fft, hop_length = self.sizes(rate)
         window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
         padding = "zeros" if self.padding == "librosa" else self.padding
         framed = frames(_float64(signal), n_fft, hop_length, padding)
         if self.padding == "librosa":
             framed = framed[: 1 + (signal.size - n_fft % 2) // hop_length]
-        magnitudes = np.abs(np.fft.rfft(framed * window))
-        if self.mel_bands:
-            return magnitudes @ mel_filters(rate, n_fft, self.mel_bands)
-        return magnitudes
+        return np.fft.rfft(framed * window)
 
     def sizes(self, rate: int) -> tuple[int, int]:
         """`n_fft` and `hop_length` for a signal of this rate in Hz."""

@@ -14,15 +14,17 @@ import numpy as np
 from tfsr.data.recordings import Recording
 from tfsr.degradation.band_limit import BandLimit
 from tfsr.degradation.base import Degradation
-from tfsr.degradation.decimation import Decimate
+from tfsr.degradation.decimation import Decimate, SincHann
 from tfsr.degradation.effects import ClipAbsolute, CutOff
-from tfsr.degradation.lowpass import BrickWall, Butterworth, Chebyshev
+from tfsr.degradation.lowpass import BrickWall, Butterworth, Chebyshev, SincHannResampling
 from tfsr.errors import UserError
 from tfsr.evaluation.metrics import Lsd, Metric, SegmentalSnr, Snr
 from tfsr.evaluation.packages import available
 from tfsr.evaluation.perceptual import PesqWideband, Stoi
+from tfsr.evaluation.phase_metrics import PhaseDistance
 from tfsr.evaluation.restoration_metrics import Aligned, SiSdr, SiSpec, Ssim
 from tfsr.evaluation.test_set import Degraded, Preparation
+from tfsr.signal import sinc_hann
 from tfsr.signal.interpolation import Flat, Linear, Spline
 
 
@@ -40,6 +42,7 @@ class Protocol:
         output_rate: the only one it is made for, in Hz; None: any.
         draws: how often an upsampler that draws noise is asked; its scores are averaged.
         by_speaker: whether means are first over the files of a speaker, then over speakers.
+        pcm16: whether what is compared has been written to files of 16 bits.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Protocol:
     output_rate: int | None = None
     draws: int = 1
     by_speaker: bool = False
+    pcm16: bool = False
 
     def check_rate(self, output_rate: int) -> None:
         """Raise UserError unless this protocol is made for an output rate in Hz."""
@@ -78,6 +82,8 @@ class Protocol:
 
         Columns that need a package which is not installed are left out.
         """
+        if self.pcm16:
+            high, estimate = _from_pcm16(high), _from_pcm16(estimate)
         return {
             column: metric(high, estimate, output_rate, input_rate / 2)
             for column, metric in self._available.items()
@@ -93,6 +99,11 @@ def named(name: str) -> Protocol:
     if name not in PROTOCOLS:
         raise UserError(f"unknown protocol {name}: choose one of {', '.join(PROTOCOLS)}")
     return PROTOCOLS[name]
+
+
+def _from_pcm16(signal: np.ndarray) -> np.ndarray:
+    """What a file of 16 bits gives back, by libsndfile's factors."""
+    return np.clip(np.round(np.float64(signal) * 32767), -32768, 32767) / 32768
 
 
 def _columns(snr: Snr, lsd: Lsd) -> dict[str, Metric]:
@@ -147,6 +158,36 @@ _TFSR = Protocol(
     "the degradation that the upsampler was trained for.",
     _columns(Snr(), Lsd()),
     {"spline": Spline(), "linear": Linear()},
+)
+
+_PHASE = {
+    "IP": PhaseDistance(),
+    "GD": PhaseDistance("group_delay"),
+    "IAF": PhaseDistance("angular_frequency"),
+}
+
+_APBWE = Protocol(
+    "apbwe",
+    "Lu, Ai, Du and Ling 2024, AP-BWE, and their program: torchaudio's windowed sinc, untrimmed "
+    "recordings, 16 bits. IP, GD and IAF are distances of phases. They report ViSQOL besides. "
+    "Their estimates end with the last whole 80 samples, and so did what they compared.",
+    _columns(Snr(smallest_error=1e-8), Lsd()) | _PHASE,
+    {"sinc": sinc_hann.SincHann(), "spline": Spline()},
+    degradation=SincHann(),
+    pcm16=True,
+)
+
+_APBWE_AT_ONE_RATE = tuple(
+    dataclasses.replace(
+        _APBWE,
+        name=f"apbwe_{khz}k",
+        source=f"{_APBWE.source} For systems whose input is at the output rate, after it was at "
+        f"{khz} kHz.",
+        metrics={"SNR": Snr(smallest_error=1e-8), "LSD": Lsd(), **_PHASE},
+        baselines={"sinc": Flat()},
+        degradation=BandLimit(CutOff(500 * khz, (SincHannResampling(),))),
+    )
+    for khz in (2, 4, 8, 12, 16, 24)
 )
 
 _RESTORATION = {
@@ -206,5 +247,8 @@ _SSR_EVAL = tuple(
 
 PROTOCOLS = {
     protocol.name: protocol
-    for protocol in (_KULESHOV, _NUWAVE, _KING, _TFSR, _VOICEFIXER, *_DECLI, *_SSR_EVAL)
+    for protocol in (
+        *(_KULESHOV, _NUWAVE, _KING, _TFSR, _APBWE, *_APBWE_AT_ONE_RATE),
+        *(_VOICEFIXER, *_DECLI, *_SSR_EVAL),
+    )
 }

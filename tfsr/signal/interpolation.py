@@ -55,7 +55,7 @@ class Spline:
         extended = tf.expand_dims(self._extend(low), -1)
         coarse, fine = (tf.nn.conv1d(extended, k, 1, "VALID") for k in _spline_kernel(ratio))
         between = coarse + fine / FINE
-        return _interleave(tf.concat([tf.expand_dims(low, -1), between], axis=-1))
+        return interleave(tf.concat([tf.expand_dims(low, -1), between], axis=-1))
 
     def _extend(self, low: tf.Tensor) -> tf.Tensor:
         """`low` with `reach` more samples on both sides."""
@@ -95,7 +95,7 @@ class Linear:
         if self.half_pixel:
             previous = tf.concat([low[:, :1], low[:, :-1]], axis=1)
             phases += tf.expand_dims(previous - low, -1) * np.float32(np.maximum(-offsets, 0))
-        return _interleave(phases)
+        return interleave(phases)
 
 
 @dataclass(frozen=True)
@@ -107,10 +107,10 @@ class Flat:
         return 0
 
     def __call__(self, low: tf.Tensor, ratio: int) -> tf.Tensor:
-        return _interleave(tf.tile(tf.expand_dims(low, -1), [1, 1, ratio]))
+        return interleave(tf.tile(tf.expand_dims(low, -1), [1, 1, ratio]))
 
 
-def _interleave(phases: tf.Tensor) -> tf.Tensor:
+def interleave(phases: tf.Tensor) -> tf.Tensor:
     """[batch, time, ratio] -> [batch, ratio * time], static where `phases` is."""
     time = phases.shape[1] or tf.shape(phases)[1]
     return tf.reshape(phases, [tf.shape(phases)[0], phases.shape[2] * time])

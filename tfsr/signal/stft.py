@@ -113,22 +113,28 @@ class HammingStft:
         return tf.signal.frame(x, self.n_fft, self.hop_length)
 
 
-def istft(spectrum: Spectrum, hop_length: int, time: int | tf.Tensor) -> tf.Tensor:
-    """Inverse of the centred `stft` whose window fills the frame.
+def istft(
+    spectrum: Spectrum,
+    hop_length: int,
+    time: int | tf.Tensor,
+    window_length: int | None = None,
+) -> tf.Tensor:
+    """Inverse of the centred `stft`.
 
     Windowed frames are summed and divided by the sum of the squared windows that are there, at the
     ends too, so that an unchanged spectrum gives the signal back, to about 1e-7 of its peak.
 
     Args:
         spectrum: [batch, frames, n_fft / 2 + 1].
-        hop_length: samples from one frame to the next, at most n_fft / 2.
+        hop_length: samples from one frame to the next, at most half of a window.
         time: less than frames * hop_length, as in the transform that gave the frames.
+        window_length: that of this transform.
 
     Returns:
         float32 [batch, time].
     """
     margin = spectrum.real.shape[-1] - 1
-    window = _window(2 * margin, 2 * margin)
+    window = _window(2 * margin, window_length or 2 * margin)
     frames = irfft(spectrum) * window
     squares = tf.ones_like(frames[:1, :, :1]) * np.square(window)
     signal, envelope = (

@@ -1,0 +1,45 @@
+"""Distances of spectra in amplitude and phase, as AP-BWE is trained with (Lu, Ai, Du & Ling 2024).
+
+Each takes what is wanted and what was estimated and gives float32 [batch], a mean over frames and
+bins of an example.
+"""
+
+import math
+
+import tensorflow as tf
+
+from tfsr.signal.polar import Polar
+from tfsr.signal.stft import Spectrum
+
+
+def amplitude_distance(target: Polar, estimate: Polar) -> tf.Tensor:
+    """Mean square difference of natural logarithms."""
+    return _mean(tf.square(target.log_amplitude - estimate.log_amplitude))
+
+
+def phase_distance(target: Polar, estimate: Polar) -> tf.Tensor:
+    """The sum of three mean absolute differences in radians, at most pi each.
+
+    Of the instantaneous phase, of the group delay (its change from one bin to the next) and of the
+    instantaneous angular frequency (its change from one frame to the next). At least two frames.
+    """
+    difference = target.phase - estimate.phase
+    group_delay = difference[:, :, 1:] - difference[:, :, :-1]
+    angular_frequency = difference[:, 1:] - difference[:, :-1]
+    differences = difference, group_delay, angular_frequency
+    return tf.add_n([_mean(anti_wrapped(x)) for x in differences])
+
+
+def complex_distance(target: Spectrum, estimate: Spectrum) -> tf.Tensor:
+    """Mean square difference of all real and imaginary parts."""
+    real, imag = (tf.square(a - b) for a, b in zip(target, estimate, strict=True))
+    return (_mean(real) + _mean(imag)) / 2
+
+
+def anti_wrapped(x: tf.Tensor) -> tf.Tensor:
+    """How far a difference of phases is from a multiple of 2 pi, [0, pi] (Ai & Ling 2023)."""
+    return tf.abs(x - 2 * math.pi * tf.round(x / (2 * math.pi)))
+
+
+def _mean(x: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(x, axis=[1, 2])

@@ -1,0 +1,82 @@
+"""Between sampling rates by a short windowed sinc, as torchaudio resamples by default.
+
+Low- and high-rate signals of AP-BWE (Lu, Ai, Du & Ling 2024) are made so: a sinc that falls to
+zero within six of its zero crossings under a Hann window (to be exact, the square of a cosine),
+cut off at 99 % of the lower Nyquist frequency. Signals have zeros before and after them.
+"""
+
+import functools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.signal
+import tensorflow as tf
+
+from tfsr.signal.halves import FINE, halves
+from tfsr.signal.interpolation import interleave
+
+_ZERO_CROSSINGS = 6
+_ROLLOFF = 0.99
+
+# Input samples on each side that an output sample at a higher rate depends on.
+_REACH = math.ceil(_ZERO_CROSSINGS / _ROLLOFF)
+
+
+def sinc_hann(x: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
+    """`x` at another rate, in numpy.
+
+    Args:
+        x: [time], any time >= 1.
+        from_rate, to_rate: Hz, any two.
+
+    Returns:
+        float64 [ceil(time * to_rate / from_rate)]; sample t lies where sample
+        t * from_rate / to_rate of `x` does.
+    """
+    divisor = math.gcd(from_rate, to_rate)
+    up, down = to_rate // divisor, from_rate // divisor
+    x = np.asarray(x, np.float64)
+    if up == down:
+        return x
+    return scipy.signal.resample_poly(x, up, down, window=_taps(up, down))
+
+
+@functools.lru_cache
+def _taps(up: int, down: int) -> np.ndarray:
+    """The filter at `up` times the first rate; `resample_poly` raises its gain by `up`."""
+    cutoff = _ROLLOFF * min(up, down) / (up * down)
+    half = math.ceil(_ZERO_CROSSINGS / cutoff)
+    return cutoff * _kernel(cutoff * np.arange(-half, half + 1))
+
+
+@dataclass(frozen=True)
+class SincHann:
+    """`sinc_hann` to a multiple of the rate, as an interpolation of `tfsr.signal.interpolation`.
+
+    Unlike most of these it does not keep the input's samples.
+    """
+
+    @property
+    def reach(self) -> int:
+        return _REACH
+
+    def __call__(self, low: tf.Tensor, ratio: int) -> tf.Tensor:
+        if ratio == 1:
+            return low
+        extended = tf.expand_dims(tf.pad(low, [[0, 0], [_REACH, _REACH]]), -1)
+        coarse, fine = (tf.nn.conv1d(extended, k, 1, "VALID") for k in _phases(ratio))
+        return interleave(coarse + fine / FINE)
+
+
+@functools.lru_cache
+def _phases(ratio: int) -> tuple[np.ndarray, np.ndarray]:
+    """Convolution kernel [taps, 1, ratio], a filter for each sample between two, in halves."""
+    samples = np.arange(-_REACH, _REACH + 1)[:, np.newaxis, np.newaxis]
+    return halves(_ROLLOFF * _kernel(_ROLLOFF * (samples - np.arange(ratio) / ratio)))
+
+
+def _kernel(t: np.ndarray) -> np.ndarray:
+    """At so many zero crossings from its middle."""
+    t = np.clip(t, -_ZERO_CROSSINGS, _ZERO_CROSSINGS)
+    return np.sinc(t) * np.cos(np.pi * t / (2 * _ZERO_CROSSINGS)) ** 2
