@@ -279,6 +279,30 @@ def tables(arguments: argparse.Namespace) -> dict:
     return results | {"real_time_factor": factors, "ratio": computed / tables}
 
 
+def folding(arguments: argparse.Namespace) -> dict:
+    """A graph as it is, and with its weights as constants, so that TensorFlow folds what it can.
+
+    That is the kernels of weight normalisation, and the scales of batch normalisation.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
+    upsampler = experiment(arguments).upsampler
+    upsampler.initialize()
+    low = tf.constant(signal(arguments, upsampler)[None])
+    specs = [tf.TensorSpec([None, None])]
+    as_is = tf.function(upsampler.serve, specs, autograph=False).get_concrete_function()
+    folded = convert_variables_to_constants_v2(as_is)
+    seconds = in_turns(lambda: as_is(low), lambda: folded(low))
+    factors = [value / arguments.seconds for value in seconds]
+    names = ("as it is", "folded")
+    return {
+        "real_time_factor": dict(zip(names, factors, strict=True)),
+        "ratio": factors[1] / factors[0],
+    }
+
+
 def phone(arguments: argparse.Namespace) -> dict:
     """A chain of steps as TensorFlow Lite: a loop in the graph, unrolled, or one step at a time."""
     import numpy as np
@@ -349,6 +373,7 @@ MEASURES = {
     "upsampling": upsampling,
     "sampling": sampling,
     "tables": tables,
+    "folding": folding,
     "phone": phone,
 }
 

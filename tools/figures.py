@@ -2,6 +2,8 @@
 
     python tools/figures.py spectrograms --run_dir runs/nuwave_x2 --run_dir runs/audiounet_48k \
         --protocol nuwave --output docs/nuwave_x2.png
+    python tools/figures.py spectrograms --run_dir runs/voicefixer --protocol voicefixer \
+        --low noise/low --high noise/high --output docs/voicefixer_noise.png
     python tools/figures.py curves docs/runs/nuwave_x2 docs/runs/audiounet_48k \
         --output docs/nuwave_x2_curves.png
 """
@@ -23,6 +25,8 @@ def main() -> None:
     kind.add_argument("--run_dir", action="append", required=True, help="may repeat")
     kind.add_argument("--protocol", default="tfsr", help="how it is prepared and degraded")
     kind.add_argument("--recording", type=int, default=0, help="number in the test split")
+    kind.add_argument("--low", type=Path, help="folder of files to take instead, the first one")
+    kind.add_argument("--high", type=Path, help="folder of what they were")
     kind.set_defaults(make=spectrograms)
     kind = kinds.add_parser("curves", help="losses over steps")
     kind.add_argument("folder", nargs="+", type=Path, help="with losses.csv and validation.csv")
@@ -39,14 +43,19 @@ def spectrograms(arguments: argparse.Namespace) -> None:
     from tfsr import gin_config
     from tfsr.evaluation.evaluate import evaluate
     from tfsr.evaluation.protocols import named
+    from tfsr.evaluation.test_set import Pairs
     from tfsr.plot import spectrogram_row
 
     panels = {}
     for run_dir in arguments.run_dir:
         run = gin_config.load_run(run_dir)
-        recordings = run.data.recordings("test")[arguments.recording :][:1]
         protocol = named(arguments.protocol)
-        results = evaluate(run.upsampler, recordings, protocol, run.data.degradation)
+        if arguments.low:
+            test_set = Pairs(arguments.low, arguments.high)
+        else:
+            recordings = run.data.recordings("test")[arguments.recording :][:1]
+            test_set = protocol.test_set(recordings, run.data.degradation)
+        results = evaluate(run.upsampler, test_set, protocol, shown=1)
         for panel in results.examples[0].panels:
             title = Path(run_dir).name if panel.title == "estimate" else panel.title
             panels[title] = panel

@@ -157,14 +157,6 @@ def test_gradients_equal_the_recorded_ones(small, recorded, names):
             np.testing.assert_allclose(gradients[id(weight)], expected, atol=atol, err_msg=name)
 
 
-def test_folded_computes_the_same_without_gains(small, recorded):
-    folded = small.folded()
-    assert size(folded.weights) == size(small.weights) - sum(
-        layer.gain.shape[0] for layer in small.submodules if hasattr(layer, "gain")
-    )
-    np.testing.assert_allclose(folded(recorded["odd_cond"]), small(recorded["odd_cond"]), atol=1e-6)
-
-
 def test_transposed_convolution_is_gain_times_direction_for_each_input():
     layer, x = WeightNormConv1DTranspose(5, 6, 3), noise(2, 4, 3)
     plain = keras.layers.Conv1DTranspose(5, 6, 3)

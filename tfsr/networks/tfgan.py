@@ -35,8 +35,7 @@ class TFGAN(keras.Model):
         channels: before the first stage, and after each.
         strides: samples that each stage makes of one.
         units: number of residual units of each stage, with dilations 1, 3, 9, ...
-        weight_norm: whether all convolutions are weight-normalised; `folded` gives the same
-            function without.
+        weight_norm: whether all convolutions are weight-normalised.
 
     Attributes:
         hop, ratio: samples for each frame, the product of the strides, 441.
@@ -55,7 +54,6 @@ class TFGAN(keras.Model):
         name: str | None = None,
     ):
         super().__init__(name=name)
-        self._sizes = (bands, condition, channels, strides, units)
         self.hop = self.ratio = math.prod(strides)
         self.receptive_field = _receptive_field(strides, units)
         self.condition_net = [
@@ -78,17 +76,6 @@ class TFGAN(keras.Model):
         for stage in self.stages:
             x = stage(tf.nn.leaky_relu(x, _STAGE_SLOPE))
         return tf.tanh(self.last(tf.nn.leaky_relu(x, _STAGE_SLOPE)))
-
-    def folded(self) -> "TFGAN":
-        """A copy of a built network whose kernels are what the normalised ones come to.
-
-        It computes the same with fewer weights, but is not for training.
-        """
-        network = TFGAN(*self._sizes, weight_norm=False, name=self.name)
-        network(keras.Input([None, self._sizes[0]]))
-        for own, plain in zip(_convolutions(self), _convolutions(network), strict=True):
-            plain.set_weights([getattr(own, "normalized_kernel", own.kernel), own.bias])
-        return network
 
 
 class Stage(keras.layers.Layer):
@@ -157,10 +144,6 @@ def _conv(inputs: int, filters: int, kernel: int, weight_norm: bool, **options) 
 def _initializers(fan_in: int) -> dict[str, keras.initializers.Initializer]:
     """PyTorch's defaults."""
     return {f"{name}_initializer": fan_in_uniform(fan_in) for name in ("kernel", "bias")}
-
-
-def _convolutions(network: TFGAN) -> list[keras.layers.Layer]:
-    return [layer for layer in network.submodules if hasattr(layer, "kernel_size")]
 
 
 def _cut_before(stride: int) -> int:
