@@ -8,7 +8,8 @@ import tf_keras as keras
 from tfsr.layers.random import next_seed
 from tfsr.losses.adversarial import CrossEntropy, Wasserstein
 from tfsr.signal.interpolation import Spline
-from tfsr.upsamplers.regression import Loss, Regression
+from tfsr.upsamplers.judged import Loss
+from tfsr.upsamplers.regression import Regression
 from tfsr.upsamplers.trainable import Batch, Losses, Update, with_total
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 import tf_keras as keras
@@ -11,6 +11,9 @@ from tfsr.errors import UserError
 from tfsr.losses.adversarial import Hinge, LeastSquares, feature_matching
 from tfsr.upsamplers.base import Nest, Upsampler
 from tfsr.upsamplers.trainable import Batch, Losses, Update, loss_scaling, with_total
+
+Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+"""(high, estimate), both [batch, time] -> [batch]"""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -272,6 +275,42 @@ class Judged(Upsampler):
     def _apply_to_critics(self, gradients: Sequence[tf.Tensor]) -> None:
         pairs = zip(self._jury.clipped(gradients), self._jury.variables, strict=True)
         self._critic_optimizer.apply_gradients(pairs, skip_gradients_aggregation=True)
+
+
+class WaveformJudged(Judged):
+    """Makes waveforms that are compared with the original as such.
+
+    A subclass gives `widened`.
+
+    Args:
+        input_rate, output_rate, weights, jury, optimizer: see `Judged`.
+        losses: name -> the distance of a waveform from the original.
+    """
+
+    def __init__(
+        self,
+        input_rate: int,
+        output_rate: int,
+        losses: Mapping[str, Loss],
+        weights: Mapping[str, float] | None = None,
+        jury: Jury | None = None,
+        optimizer: keras.optimizers.Optimizer | None = None,
+    ):
+        super().__init__(input_rate, output_rate, tuple(losses), weights, jury, optimizer)
+        self._losses = dict(losses)
+
+    def widened(self, low: tf.Tensor, training: bool) -> tf.Tensor:
+        """float32 [batch, time] -> [batch, ratio * time]."""
+        raise NotImplementedError
+
+    def upsample(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
+        return self.widened(low, training=False)
+
+    def estimate(self, batch: Batch, training: bool) -> tf.Tensor:
+        return self.widened(batch["low"], training)
+
+    def distances(self, batch: Batch, estimate: tf.Tensor) -> Losses:
+        return {name: loss(batch["high"], estimate) for name, loss in self._losses.items()}
 
 
 @tf.custom_gradient

@@ -9,13 +9,10 @@ import tf_keras as keras
 from tfsr.losses.regression import l2, rmse
 from tfsr.signal.interpolation import Spline
 from tfsr.upsamplers.base import check_ratio
-from tfsr.upsamplers.judged import Judged, Jury
-from tfsr.upsamplers.trainable import Batch, Losses
-
-Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+from tfsr.upsamplers.judged import Jury, Loss, WaveformJudged
 
 
-class Regression(Judged):
+class Regression(WaveformJudged):
     """Interpolate, then let the network add what is missing.
 
     Args:
@@ -54,11 +51,10 @@ class Regression(Judged):
         if features is not None:
             features.trainable = False
             losses["features"] = self._feature_distance
-        super().__init__(input_rate, output_rate, list(losses), weights, jury, optimizer)
+        super().__init__(input_rate, output_rate, losses, weights, jury, optimizer)
         self.network = network
         self.interpolation = interpolation
         self.features = features
-        self._losses = losses
         rate_inside = self.ratio if interpolation else 1
         advice = ", and interpolation=None if it starts from the low rate"
         check_ratio(network, self.ratio // rate_inside, advice)
@@ -67,21 +63,12 @@ class Regression(Judged):
             interpolation.reach if interpolation else 0
         )
 
-    def estimate(self, batch: Batch, training: bool) -> tf.Tensor:
-        return self._estimate(batch["low"], training)
-
-    def distances(self, batch: Batch, estimate: tf.Tensor) -> Losses:
-        return {name: loss(batch["high"], estimate) for name, loss in self._losses.items()}
-
-    def upsample(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
-        return self._estimate(low, training=False)
-
     def initialize(self) -> None:
         super().initialize()
         if self.features is not None:
             self.features(tf.zeros([1, self.features.hop, 1]))
 
-    def _estimate(self, low: tf.Tensor, training: bool) -> tf.Tensor:
+    def widened(self, low: tf.Tensor, training: bool) -> tf.Tensor:
         x = self.interpolation(low, self.ratio) if self.interpolation else low
         return tf.squeeze(self.network(tf.expand_dims(x, -1), training=training), axis=-1)
 

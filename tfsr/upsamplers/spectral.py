@@ -20,15 +20,12 @@ from tfsr.signal.frame_codec import FrameCodec
 from tfsr.signal.stft import Spectrum
 from tfsr.signal.windowed_sinc import WindowedSinc
 from tfsr.upsamplers.base import Signature
-from tfsr.upsamplers.judged import Judged, Jury
-from tfsr.upsamplers.trainable import Batch, Losses
+from tfsr.upsamplers.judged import Jury, Loss, WaveformJudged
 
 # From the band that is left alone to the first upper bin, in bins of a frame as long as the
 # synthesis window. What this spreads beyond them is 43 dB and more below the upper bins together;
 # with none between it would be 16.
 _BINS_APART = 2
-
-Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 State = dict[str, tf.Tensor]
 """What a stream has been, for what follows: name -> float32 [batch, ...], all sizes fixed.
@@ -38,7 +35,7 @@ State = dict[str, tf.Tensor]
 """
 
 
-class Spectral(Judged):
+class Spectral(WaveformJudged):
     """Tell the upper bins of each frame from the lower ones, and add them to the interpolation.
 
     With a causal network it runs on streams too, hop by hop: `initial_state`, `step`.
@@ -78,8 +75,7 @@ class Spectral(Judged):
         optimizer: keras.optimizers.Optimizer | None = None,
     ):
         optimizer = optimizer or keras.optimizers.Adam(1e-3)
-        super().__init__(input_rate, output_rate, tuple(losses), weights, jury, optimizer)
-        self._losses = dict(losses)
+        super().__init__(input_rate, output_rate, losses, weights, jury, optimizer)
         self.codec, self.interpolation = codec, interpolation
         samples, self.hop = codec.low(self.ratio)
         self.delay = codec.support - codec.hop_length
@@ -103,15 +99,6 @@ class Spectral(Judged):
     def latency_ms(self) -> float:
         """`latency` in milliseconds."""
         return 1000 * self.latency / self.output_rate
-
-    def estimate(self, batch: Batch, training: bool) -> tf.Tensor:
-        return self._estimate(batch["low"], training)
-
-    def distances(self, batch: Batch, estimate: tf.Tensor) -> Losses:
-        return {name: loss(batch["high"], estimate) for name, loss in self._losses.items()}
-
-    def upsample(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
-        return self._estimate(low, training=False)
 
     def initial_state(self, batch: int | tf.Tensor = 1) -> State:
         """The state before the first hop of a stream.
@@ -171,7 +158,7 @@ class Spectral(Judged):
         high, state = self.step(audio, state)
         return {"audio": high} | state
 
-    def _estimate(self, low: tf.Tensor, training: bool) -> tf.Tensor:
+    def widened(self, low: tf.Tensor, training: bool) -> tf.Tensor:
         time = time_of(low)
         x = tf.pad(low, [[0, 0], [self._past, -time % self.hop + self._late]])
         upper = self.codec.synthesize(self.network(self._known(x), training=training))
