@@ -151,6 +151,8 @@ class TestRestoration:
             protocol = PROTOCOLS[name]
             results = evaluate(upsampler, protocol.test_set(recordings, Decimate()), protocol)
             assert results.systems == ("estimate", "unprocessed")
+            titles = [panel.title for panel in results.examples[0].panels]
+            assert titles == ["unprocessed", "estimate", "original"]
             assert results.means["estimate"] == results.means["unprocessed"]
 
     @pytest.mark.parametrize("name", SSR_EVAL)

@@ -139,10 +139,14 @@ def _spread(drawn: Sequence[Sequence[Mapping[str, float]]]) -> dict[str, float]:
 def _example(
     item: Item, estimates: Mapping[str, np.ndarray], input_rate: int, output_rate: int
 ) -> Example:
-    """The beginning of low, of the protocol's first baseline, of estimate and of reference."""
+    """The beginning of low, of the protocol's first baseline, of estimate and of reference.
+
+    A baseline that leaves everything as it is stands for low too.
+    """
     baseline = list(estimates)[1]
+    unchanged = np.array_equal(estimates[baseline], item.low)
     panels = (
-        Panel("low", item.low, input_rate),
+        *([] if unchanged else [Panel("low", item.low, input_rate)]),
         Panel(baseline, estimates[baseline], output_rate),
         Panel("estimate", estimates["estimate"], output_rate),
         Panel("original", item.high, output_rate),
