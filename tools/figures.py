@@ -72,14 +72,18 @@ def curves(arguments: argparse.Namespace) -> None:
     figure = Figure(figsize=(4.6 * len(arguments.folder), 2.8), dpi=100, layout="constrained")
     all_axes = figure.subplots(1, len(arguments.folder), squeeze=False)[0]
     for axes, folder in zip(all_axes, arguments.folder, strict=True):
+        drawn = []
         for name, style in (("losses", {"linewidth": 0.7}), ("validation", {"marker": "o"})):
             with (folder / f"{name}.csv").open() as file:
                 rows = list(csv.DictReader(file))
             steps, losses = ([float(row[key]) for row in rows] for key in ("step", "loss"))
             axes.plot(steps, losses, label=name, **style)
+            drawn += losses
         axes.set_title(folder.name, fontsize=9)
         axes.set_xlabel("step")
-        axes.set_ylim(*np.quantile(losses, [0, 1]) + np.array([-0.2, 0.4]) * np.ptp(losses))
+        # Without the first steps, whose losses would press all others together.
+        least, most = np.quantile(drawn, [0, 0.95])
+        axes.set_ylim(least - 0.1 * (most - least), most + 0.2 * (most - least))
         axes.legend(fontsize=8)
     figure.savefig(arguments.output)
 
