@@ -21,7 +21,8 @@ from tfsr.signal.resample import resample
 from tfsr.signal.windowed_sinc import WindowedSinc
 from tfsr.upsamplers.spectral import Spectral
 
-TINY = {"configs/spectral*.gin": ["CHANNELS = 8", "BLOCKS = 1", "PATCH = 3072"]}
+_TINY = ["CHANNELS = 8", "BLOCKS = 1", "PATCH = 3072"]
+TINY = {"configs/spectral.gin": _TINY, "configs/spectral/*.gin": _TINY}
 
 # The rates and frames of the configurations, and of a shorter delay.
 SYMMETRIC, ASYMMETRIC = FrameCodec(512, 128), FrameCodec(512, 128, asymmetric=True)
