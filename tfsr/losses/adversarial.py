@@ -85,13 +85,13 @@ class LeastSquares:
     def for_critic(
         self, critic: Critic, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor | None = None
     ) -> dict[str, tf.Tensor]:
-        for_real, for_fake = critic(real), critic(fake)
-        return {
-            "critic": _mean(for_real, lambda scores: tf.square(1.0 - scores))
-            + _mean(for_fake, tf.square),
-            "real_score": _mean(for_real, tf.identity),
-            "fake_score": _mean(for_fake, tf.identity),
-        }
+        return _criticised(
+            critic(real),
+            critic(fake),
+            lambda for_real, for_fake: (
+                _mean(for_real, lambda scores: tf.square(1.0 - scores)) + _mean(for_fake, tf.square)
+            ),
+        )
 
     def for_network(self, scores: tf.Tensor | Sequence[tf.Tensor]) -> tf.Tensor:
         return _mean(scores, lambda scores: tf.square(1.0 - scores))
@@ -110,13 +110,14 @@ class Hinge:
     def for_critic(
         self, critic: Critic, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor | None = None
     ) -> dict[str, tf.Tensor]:
-        for_real, for_fake = critic(real), critic(fake)
-        return {
-            "critic": tf.add_n(_means(for_real, _short_of_one))
-            + tf.add_n(_means(for_fake, lambda scores: _short_of_one(-scores))),
-            "real_score": _mean(for_real, tf.identity),
-            "fake_score": _mean(for_fake, tf.identity),
-        }
+        return _criticised(
+            critic(real),
+            critic(fake),
+            lambda for_real, for_fake: (
+                tf.add_n(_means(for_real, _short_of_one))
+                + tf.add_n(_means(for_fake, lambda scores: _short_of_one(-scores)))
+            ),
+        )
 
     def for_network(self, scores: tf.Tensor | Sequence[tf.Tensor]) -> tf.Tensor:
         return tf.add_n(_means(scores, _short_of_one))
@@ -133,6 +134,19 @@ def feature_matching(
     """
     pairs = zip(tf.nest.flatten(real), tf.nest.flatten(fake), strict=True)
     return tf.add_n([_mean(a - b, tf.abs) for a, b in pairs])
+
+
+def _criticised(
+    for_real: tf.Tensor | Sequence[tf.Tensor],
+    for_fake: tf.Tensor | Sequence[tf.Tensor],
+    mistakes: Callable,
+) -> dict[str, tf.Tensor]:
+    """What a critic's scores of real and of made signals have of mistakes, and their means."""
+    return {
+        "critic": mistakes(for_real, for_fake),
+        "real_score": _mean(for_real, tf.identity),
+        "fake_score": _mean(for_fake, tf.identity),
+    }
 
 
 def _short_of_one(scores: tf.Tensor) -> tf.Tensor:
