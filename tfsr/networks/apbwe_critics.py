@@ -12,7 +12,7 @@ import tf_keras as keras
 
 from tfsr.layers.convolution import append_zeros, fan_in_uniform, time_of
 from tfsr.layers.weight_norm import WeightNormConv2D
-from tfsr.signal.stft import Spectrum
+from tfsr.signal.stft import Spectrum, stft
 
 _SLOPE = 0.1
 
@@ -92,7 +92,7 @@ class SpectralCritics(keras.Model):
         """For each resolution the outputs of all convolutions."""
         pairs = zip(self.resolutions, self.critics, strict=True)
         return [
-            critic(tf.expand_dims(self.image(_spectrum(x, *resolution)), -1))
+            critic(tf.expand_dims(self.image(_spectrum(x[..., 0], *resolution)), -1))
             for resolution, critic in pairs
         ]
 
@@ -167,21 +167,13 @@ def _conv(
     )
 
 
+def _spectrum(x: tf.Tensor, n_fft: int, hop_length: int) -> Spectrum:
+    return Spectrum.of(stft(x, n_fft, hop_length, window="boxcar"))
+
+
 def _folded(x: tf.Tensor, period: int) -> tf.Tensor:
     """[batch, time, 1] -> [batch, ceil(time / period), period, 1]."""
-    x = _of_at_least(x, period)
+    # With zeros at its end where it is shorter; what is mirrored must be there.
+    x = append_zeros(x, tf.maximum(period - time_of(x), 0))
     x = tf.pad(x, [[0, 0], [0, -time_of(x) % period], [0, 0]], "REFLECT")
     return tf.reshape(x, [tf.shape(x)[0], -1, period, 1])
-
-
-def _spectrum(x: tf.Tensor, n_fft: int, hop_length: int) -> Spectrum:
-    """Of [batch, time, 1]; the middle of frame t is at sample t * hop_length."""
-    margin = n_fft // 2
-    x = _of_at_least(x, margin + 1)[..., 0]
-    x = tf.pad(x, [[0, 0], [margin, margin]], "REFLECT")
-    return Spectrum.of(tf.signal.stft(x, n_fft, hop_length, n_fft, window_fn=None))
-
-
-def _of_at_least(x: tf.Tensor, samples: int) -> tf.Tensor:
-    """With zeros at its end where it is shorter; what is mirrored must be there."""
-    return append_zeros(x, tf.maximum(samples - time_of(x), 0))
