@@ -52,9 +52,7 @@ class Spline:
     def __call__(self, low: tf.Tensor, ratio: int) -> tf.Tensor:
         if ratio == 1:
             return low
-        extended = tf.expand_dims(self._extend(low), -1)
-        coarse, fine = (tf.nn.conv1d(extended, k, 1, "VALID") for k in _spline_kernel(ratio))
-        between = coarse + fine / FINE
+        between = convolved(self._extend(low), _spline_kernel(ratio))
         return interleave(tf.concat([tf.expand_dims(low, -1), between], axis=-1))
 
     def _extend(self, low: tf.Tensor) -> tf.Tensor:
@@ -108,6 +106,12 @@ class Flat:
 
     def __call__(self, low: tf.Tensor, ratio: int) -> tf.Tensor:
         return interleave(tf.tile(tf.expand_dims(low, -1), [1, 1, ratio]))
+
+
+def convolved(x: tf.Tensor, kernel: tuple[np.ndarray, np.ndarray]) -> tf.Tensor:
+    """[batch, time] by [taps, 1, filters] in `halves` -> [batch, time - taps + 1, filters]."""
+    coarse, fine = (tf.nn.conv1d(tf.expand_dims(x, -1), half, 1, "VALID") for half in kernel)
+    return coarse + fine / FINE
 
 
 def interleave(phases: tf.Tensor) -> tf.Tensor:

@@ -13,8 +13,8 @@ import numpy as np
 import scipy.signal
 import tensorflow as tf
 
-from tfsr.signal.halves import FINE, halves
-from tfsr.signal.interpolation import interleave
+from tfsr.signal.halves import halves
+from tfsr.signal.interpolation import convolved, interleave
 
 _ZERO_CROSSINGS = 6
 _ROLLOFF = 0.99
@@ -64,9 +64,8 @@ class SincHann:
     def __call__(self, low: tf.Tensor, ratio: int) -> tf.Tensor:
         if ratio == 1:
             return low
-        extended = tf.expand_dims(tf.pad(low, [[0, 0], [_REACH, _REACH]]), -1)
-        coarse, fine = (tf.nn.conv1d(extended, k, 1, "VALID") for k in _phases(ratio))
-        return interleave(coarse + fine / FINE)
+        extended = tf.pad(low, [[0, 0], [_REACH, _REACH]])
+        return interleave(convolved(extended, _phases(ratio)))
 
 
 @functools.lru_cache

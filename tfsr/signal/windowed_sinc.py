@@ -7,8 +7,8 @@ import numpy as np
 import scipy.signal
 import tensorflow as tf
 
-from tfsr.signal.halves import FINE, halves
-from tfsr.signal.interpolation import interleave
+from tfsr.signal.halves import halves
+from tfsr.signal.interpolation import convolved, interleave
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,7 @@ class WindowedSinc:
 
     def inside(self, low: tf.Tensor, ratio: int) -> tf.Tensor:
         """[batch, time + 2 * reach] -> [batch, ratio * time], without the samples at both ends."""
-        samples = tf.expand_dims(low, -1)
-        kernels = _kernel(self.reach, self.kaiser_beta, ratio)
-        coarse, fine = (tf.nn.conv1d(samples, kernel, 1, "VALID") for kernel in kernels)
-        return interleave(coarse + fine / FINE)
+        return interleave(convolved(low, _kernel(self.reach, self.kaiser_beta, ratio)))
 
 
 @functools.lru_cache
