@@ -17,7 +17,7 @@ from tfsr import gin_config
 from tfsr.export.saved_model import export_saved_model
 from tfsr.export.tflite import Interpreter, export_tflite
 from tfsr.inference.chunks import upsample_array
-from tfsr.training import loop
+from tfsr.training import distribution, loop
 from tfsr.training.checkpoints import Checkpoints, restore
 
 ROOT = Path(__file__).parents[1]
@@ -78,6 +78,7 @@ def by_reference(upsampler) -> dict:
 
 @pytest.mark.parametrize("build", SYSTEMS, indirect=True)
 def test_the_contract(build, tmp_path):
+    distribution.keep_sums_of_two()
     strategy = tf.distribute.get_strategy()
     trained = build(4)
     before = by_reference(trained.upsampler)

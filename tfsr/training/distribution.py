@@ -28,6 +28,16 @@ def make_cpu_deterministic() -> None:
     """
     if not _gpus():
         tf.config.experimental.enable_op_determinism()
+        keep_sums_of_two()
+
+
+def keep_sums_of_two() -> None:
+    """Keep TensorFlow from making one sum of several.
+
+    What sums three or more begins with one that nothing else needs any more, and which that is
+    depends on how fast the other threads are.
+    """
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
