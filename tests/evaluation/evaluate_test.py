@@ -113,7 +113,9 @@ class TestEvaluate:
     def test_recordings_of_any_length(self, sounds, protocol):
         upsampler = Interpolation(4000, 16000)
         results = evaluate(upsampler, sounds(1, 2, 77, 255, 1023), PROTOCOLS[protocol], Decimate())
-        assert all(np.isfinite(list(row.values())).all() for row in results.means.values())
+        for row in results.means.values():
+            # There is no utterance in so little.
+            assert all(np.isfinite(x) for column, x in row.items() if column != "PESQ")
 
     def test_hash_depends_on_names_and_audio_alone(self, sounds):
         def hashed(recordings, protocol="tfsr", how=Spline()):

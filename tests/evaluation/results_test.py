@@ -44,6 +44,18 @@ def test_means_of_speakers_count_alike():
     assert Results.from_json(apart.to_json()) == apart
 
 
+def test_several_speakers_have_means_of_their_own():
+    files = [("b", 10.0), ("a", 1.0), ("a", 3.0)]
+    scored = tuple(FileScores(s, 1.0, {"estimate": {"LSD": x}}, s) for s, x in files)
+    several = dataclasses.replace(results(), files=scored)
+    assert several.speakers == {("a", "estimate"): {"LSD": 2.0}, ("b", "estimate"): {"LSD": 10.0}}
+    assert several.summary().splitlines()[-2].split() == ["a", "estimate", "2.000"]
+    one = dataclasses.replace(results(), files=scored[1:])
+    many = tuple(dataclasses.replace(scored[0], speaker=str(n)) for n in range(100))
+    assert one.speakers == dataclasses.replace(results(), files=many).speakers == {}
+    assert "speaker" not in one.summary()
+
+
 def test_means_leave_out_infinities_but_show_nan():
     means = results().means
     assert means["estimate"] == {"SNR": 20.0, "LSD": 0.875}

@@ -74,6 +74,24 @@ class SegmentalSnr:
 
 
 @dataclasses.dataclass(frozen=True)
+class LowBandSnr:
+    """Signal-to-noise ratio in dB of what lies below a share of the cut-off: `Snr` of these bins.
+
+    Args:
+        share: of the cut-off; filters take something of the band above it.
+    """
+
+    share: float = 0.9
+
+    def __call__(
+        self, reference: np.ndarray, estimate: np.ndarray, rate: int, cutoff_hz: float
+    ) -> float:
+        bins = 1 + int(self.share * cutoff_hz * reference.size / rate)
+        low = [np.fft.rfft(_float64(x))[:bins].view(np.float64) for x in (reference, estimate)]
+        return Snr()(*low, rate, cutoff_hz)
+
+
+@dataclasses.dataclass(frozen=True)
 class Spectrogram:
     """Magnitudes [frames, bins] of a signal [time], with a periodic Hann window.
 
@@ -138,6 +156,8 @@ class Lsd:
         ratio_offset: in place of floor and offset, added to the estimate's magnitudes and to the
             ratio of the powers (Liu et al. 2022: 1e-12). Bins that are zero in the reference then
             count 12 whatever the estimate is, with base 10.
+        long_term: whether powers are averaged over frames first, so that long-term average spectra
+            are compared: how loud a band is at every frequency, and nothing of when.
     """
 
     n_fft: int = 2048
@@ -152,11 +172,14 @@ class Lsd:
     ratio_offset: float = 0.0
     sizes_at: int | None = None
     mel_bands: int | None = None
+    long_term: bool = False
 
     def __call__(
         self, reference: np.ndarray, estimate: np.ndarray, rate: int, cutoff_hz: float
     ) -> float:
         powers = (self._spectrogram(signal, rate) ** 2 for signal in (reference, estimate))
+        if self.long_term:
+            powers = (np.mean(power, axis=0, keepdims=True) for power in powers)
         difference = self._log_ratio(*powers)
         square = difference[:, self._bins(rate, cutoff_hz)] ** 2
         inner = {"paper": 1, "swapped": 0}[self.axes]

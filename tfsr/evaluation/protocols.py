@@ -18,7 +18,7 @@ from tfsr.degradation.decimation import Decimate, SincHann
 from tfsr.degradation.effects import ClipAbsolute, CutOff
 from tfsr.degradation.lowpass import BrickWall, Butterworth, Chebyshev, SincHannResampling
 from tfsr.errors import UserError
-from tfsr.evaluation.metrics import Lsd, Metric, SegmentalSnr, Snr
+from tfsr.evaluation.metrics import LowBandSnr, Lsd, Metric, SegmentalSnr, Snr
 from tfsr.evaluation.packages import available
 from tfsr.evaluation.perceptual import PesqWideband, Stoi
 from tfsr.evaluation.phase_metrics import PhaseDistance
@@ -155,8 +155,14 @@ _KING = Protocol(
 _TFSR = Protocol(
     "tfsr",
     "The formulas of the papers: decadic logarithm, root over frequency and mean over time, with "
-    "the degradation that the upsampler was trained for.",
-    _columns(Snr(), Lsd()),
+    "the degradation that the upsampler was trained for. SNR-low: below 0.9 of the cut-off. "
+    "LTAS-high: the log-spectral distance of long-term average spectra.",
+    _columns(Snr(), Lsd())
+    | {
+        "SNR-low": LowBandSnr(),
+        "LTAS-high": Lsd(band="high", long_term=True),
+        "PESQ": PesqWideband(),
+    },
     {"spline": Spline(), "linear": Linear()},
 )
 

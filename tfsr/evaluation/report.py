@@ -93,7 +93,10 @@ def _facts(results: Results) -> str:
 def _means(results: Results) -> str:
     rows = [((system,), means.values()) for system, means in results.means.items()]
     spread = [(("spread between draws",), results.spread.values())] if results.spread else []
-    return _table(["system"], results.columns, rows + spread)
+    speakers = [(names, means.values()) for names, means in results.speakers.items()]
+    return _table(["system"], results.columns, rows + spread) + (
+        _table(["speaker", "system"], results.columns, speakers) if speakers else ""
+    )
 
 
 def _files(results: Results) -> str:

@@ -13,6 +13,8 @@ from tfsr.plot import Panel
 Scores = Mapping[str, Mapping[str, float]]
 """{system: {column: value}}, the first system being "estimate"."""
 
+_MOST_SPEAKERS = 12
+
 
 @dataclasses.dataclass(frozen=True)
 class FileScores:
@@ -87,8 +89,22 @@ class Results:
             for system in self.systems
         }
 
+    @property
+    def speakers(self) -> Mapping[tuple[str, str], Mapping[str, float]]:
+        """{(speaker, system): means}, where there are several speakers, but few enough to read."""
+        groups = collections.defaultdict(list)
+        for file in self.files:
+            groups[file.speaker].append(file)
+        if not 1 < len(groups) <= _MOST_SPEAKERS:
+            return {}
+        return {
+            (speaker, system): means
+            for speaker, files in sorted(groups.items())
+            for system, means in dataclasses.replace(self, files=tuple(files)).means.items()
+        }
+
     def summary(self) -> str:
-        """The head of a report and the table of means."""
+        """The head of a report and the tables of means."""
         head = [
             f"{self.system}, protocol {self.protocol}: {self.input_rate} -> {self.output_rate} Hz",
             f"degradation {self.degradation}",
@@ -98,7 +114,11 @@ class Results:
         rows = [[system, *_cells(means)] for system, means in self.means.items()]
         if self.spread:
             rows.append(["spread between draws", *_cells(self.spread)])
-        return "\n".join([*head, "", _aligned(["mean", *self.columns], rows, texts=1)])
+        tables = [_aligned(["mean", *self.columns], rows, texts=1)]
+        if self.speakers:
+            rows = [[*names, *_cells(means)] for names, means in self.speakers.items()]
+            tables.append(_aligned(["speaker", "system", *self.columns], rows, texts=2))
+        return "\n\n".join(["\n".join(head), *tables])
 
     def table(self) -> str:
         """The scores of every file."""
