@@ -8,6 +8,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsr.errors import UserError
+from tfsr.export.saved_model import export_saved_model
 from tfsr.inference.chunks import upsample_array
 from tfsr.losses.adversarial import Hinge
 from tfsr.networks.apbwe import APBWE
@@ -188,6 +189,16 @@ def test_the_norm_of_all_gradients_together_is_clipped():
     optimizer.apply_gradients(zip([tf.constant([30.0]), tf.constant([40.0])], weights, strict=True))
     momenta = [variable.numpy() for variable in optimizer._momentums]
     np.testing.assert_allclose(momenta, [[0.2 * 6], [0.2 * 8]], rtol=1e-5)
+
+
+def test_a_saved_model_rounds_as_keras_does(tmp_path):
+    """Above the input's band, where phases are a matter of that."""
+    upsampler = make(2, blocks=1)
+    export_saved_model(upsampler, tmp_path / "model")
+    served = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"]
+    for samples in (1, 33, 1003):
+        low = tf.constant(noise(2, samples))
+        np.testing.assert_allclose(served(audio=low)["audio"], upsampler.upsample(low), atol=1e-6)
 
 
 def test_a_phone_comes_near_where_phases_are_a_matter_of_rounding(as_tflite):

@@ -103,7 +103,7 @@ def named(name: str) -> Protocol:
 
 def _from_pcm16(signal: np.ndarray) -> np.ndarray:
     """What a file of 16 bits gives back, by libsndfile's factors."""
-    return np.clip(np.round(np.float64(signal) * 32767), -32768, 32767) / 32768
+    return np.clip(np.round(np.asarray(signal, np.float64) * 32767), -32768, 32767) / 32768
 
 
 def _columns(snr: Snr, lsd: Lsd) -> dict[str, Metric]:
