@@ -22,7 +22,11 @@ from tfsr.signal.windowed_sinc import WindowedSinc
 from tfsr.upsamplers.spectral import Spectral
 
 _TINY = ["CHANNELS = 8", "BLOCKS = 1", "PATCH = 3072"]
-TINY = {"configs/spectral.gin": _TINY, "configs/spectral/*.gin": _TINY}
+TINY = {
+    "configs/spectral.gin": _TINY,
+    "configs/spectral/*.gin": _TINY,
+    "configs/telephony_8k_16k.gin": [*_TINY, "PATCH = 3200"],
+}
 
 # The rates and frames of the configurations, and of a shorter delay.
 SYMMETRIC, ASYMMETRIC = FrameCodec(512, 128), FrameCodec(512, 128, asymmetric=True)
