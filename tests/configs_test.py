@@ -1,11 +1,12 @@
 """The whole contract, on every system: build, train, resume, upsample, cut up, export.
 
-The configurations in folders below differ from these in data, sizes and weights of losses: they are
-built and trained for one step.
+The configurations in folders below, and those that include another, differ from it in data, sizes
+and weights of losses: they are built and trained for one step.
 """
 
 import fnmatch
 import importlib.util
+import re
 from pathlib import Path
 
 import gin
@@ -21,12 +22,14 @@ from tfsr.training import distribution, loop
 from tfsr.training.checkpoints import Checkpoints, restore
 
 ROOT = Path(__file__).parents[1]
-SYSTEMS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "configs").glob("*.gin"))
-VARIANTS = sorted(
-    str(path.relative_to(ROOT))
-    for path in (ROOT / "configs").glob("*/*.gin")
-    if path.parent.name != "data"  # they are parts of the others
-)
+CONFIGS = {
+    str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / "configs").rglob("*.gin")
+}
+# Those of data are parts of the others.
+WHOLE = sorted(config for config in CONFIGS if not config.startswith("configs/data/"))
+DERIVED = re.compile("^include '(?!configs/data/)", re.MULTILINE)
+SYSTEMS = [c for c in WHOLE if c.count("/") == 1 and not DERIVED.search(CONFIGS[c])]
+VARIANTS = [config for config in WHOLE if config not in SYSTEMS]
 COMMON = [
     *("BATCH = 2", "experiment.Experiment.log_every = 1"),
     *("experiment.Experiment.checkpoint_every = 1", "experiment.Experiment.validate_every = 4"),
@@ -156,7 +159,7 @@ def assert_exports_equal_keras(upsampler, folder: Path):
 
 
 def test_every_configuration_says_how_small_it_can_be():
-    for config in SYSTEMS + VARIANTS:
+    for config in WHOLE:
         assert len(patterns(config)) == 1, config
     for pattern in TINY:
-        assert fnmatch.filter(SYSTEMS + VARIANTS, pattern), pattern
+        assert fnmatch.filter(WHOLE, pattern), pattern

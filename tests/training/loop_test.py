@@ -97,26 +97,6 @@ def test_killed_at_ten_instants_it_yields_the_same_losses(start, succeed, record
     assert lines(tmp_path / "killed") == lines(tmp_path / "whole")
 
 
-def test_a_killed_gan_yields_the_same_losses(start, succeed, recordings, tmp_path):
-    """Two networks and two optimizers come back."""
-    succeed(*command(recordings, tmp_path / "whole", *LONGER, "STEPS = 80", config="audiounetgan"))
-    flags = command(recordings, tmp_path / "killed", *LONGER, "STEPS = 80", config="audiounetgan")
-    process = start(*flags)
-    wait_for_step(process, tmp_path / "killed", 20)
-    assert not process.over, "the run was over too early for this test to mean anything"
-    process.kill()
-    succeed(*flags)
-    assert len(lines(tmp_path / "whole")) == 81
-    assert lines(tmp_path / "killed") == lines(tmp_path / "whole")
-
-
-def wait_for_step(process, run_dir: Path, step: int) -> None:
-    while not process.over:
-        if any(int(p.stem.split("-")[1]) >= step for p in run_dir.glob("checkpoints/*.index")):
-            return
-        time.sleep(0.01)
-
-
 def wait_for_start(process, run_dir: Path) -> None:
     """Until the process has opened its event file, which it does just before it trains."""
     while not process.over:
