@@ -6,6 +6,7 @@ imported by `read` alone, so that streaming (`info`, `blocks`, `Writer`) starts 
 """
 
 import contextlib
+import io
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -180,6 +181,21 @@ def write(
     """Write float32 [time, channels] whole; see `Writer`."""
     with Writer(path, rate, audio.shape[1], subtype) as writer:
         writer.write(audio)
+
+
+def through_file(signal: np.ndarray, rate: int, container: str, subtype: str, **how) -> np.ndarray:
+    """What is read of a signal that was written, float64 [time], as long as it was.
+
+    Args:
+        signal: [time]; what exceeds [-1, 1] is clipped.
+        rate: Hz.
+        container, subtype: as libsndfile calls them.
+        how: further arguments of `soundfile.write`, such as its compression_level.
+    """
+    file = io.BytesIO()
+    soundfile.write(file, np.clip(signal, -1, 1), rate, format=container, subtype=subtype, **how)
+    file.seek(0)
+    return soundfile.read(file)[0][: len(signal)]  # codecs fill their last frame
 
 
 def allowed_subtype(path: str | os.PathLike, subtype: str) -> str:

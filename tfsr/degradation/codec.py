@@ -1,12 +1,11 @@
 """Codecs of telephones: what speech is after it was encoded, sent and decoded."""
 
-import io
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import soundfile
 
+from tfsr.audio_file import through_file
 from tfsr.degradation.base import Degradation
 from tfsr.errors import UserError
 
@@ -57,7 +56,7 @@ class Gsm(Degradation):
     def __call__(
         self, high: np.ndarray, output_rate: int, input_rate: int, rng: np.random.Generator
     ) -> np.ndarray:
-        return _decoded(high, output_rate, format="WAV", subtype="GSM610")
+        return through_file(high, output_rate, "WAV", "GSM610")
 
 
 @dataclass(frozen=True)
@@ -88,14 +87,4 @@ class Opus(Degradation):
             raise UserError(f"Opus has no {output_rate} Hz: put it where that is one of {rates}")
         # libsndfile goes from 256 to 6 kbit/s as this goes from 0 to 1.
         level = (256 - rng.uniform(*self.kbit_s)) / 250
-        return _decoded(
-            high, output_rate, format="OGG", subtype="OPUS", compression_level=float(level)
-        )
-
-
-def _decoded(signal: np.ndarray, rate: int, **settings) -> np.ndarray:
-    """A signal after it was in a file, as long as it was: codecs fill their last frame."""
-    file = io.BytesIO()
-    soundfile.write(file, np.clip(signal, -1, 1), rate, **settings)
-    file.seek(0)
-    return soundfile.read(file)[0][: len(signal)]
+        return through_file(high, output_rate, "OGG", "OPUS", compression_level=float(level))
