@@ -115,8 +115,8 @@ class Results:
         if self.spread:
             rows.append(["spread between draws", *_cells(self.spread)])
         tables = [_aligned(["mean", *self.columns], rows, texts=1)]
-        if self.speakers:
-            rows = [[*names, *_cells(means)] for names, means in self.speakers.items()]
+        rows = [[*names, *_cells(means)] for names, means in self.speakers.items()]
+        if rows:
             tables.append(_aligned(["speaker", "system", *self.columns], rows, texts=2))
         return "\n\n".join(["\n".join(head), *tables])
 

@@ -85,13 +85,9 @@ class LeastSquares:
     def for_critic(
         self, critic: Critic, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor | None = None
     ) -> dict[str, tf.Tensor]:
-        return _criticised(
-            critic(real),
-            critic(fake),
-            lambda for_real, for_fake: (
-                _mean(for_real, lambda scores: tf.square(1.0 - scores)) + _mean(for_fake, tf.square)
-            ),
-        )
+        for_real, for_fake = critic(real), critic(fake)
+        mistakes = self.for_network(for_real) + _mean(for_fake, tf.square)
+        return {"critic": mistakes} | _mean_scores(for_real, for_fake)
 
     def for_network(self, scores: tf.Tensor | Sequence[tf.Tensor]) -> tf.Tensor:
         return _mean(scores, lambda scores: tf.square(1.0 - scores))
@@ -110,14 +106,10 @@ class Hinge:
     def for_critic(
         self, critic: Critic, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor | None = None
     ) -> dict[str, tf.Tensor]:
-        return _criticised(
-            critic(real),
-            critic(fake),
-            lambda for_real, for_fake: (
-                tf.add_n(_means(for_real, _short_of_one))
-                + tf.add_n(_means(for_fake, lambda scores: _short_of_one(-scores)))
-            ),
-        )
+        for_real, for_fake = critic(real), critic(fake)
+        of_fake = tf.add_n(_means(for_fake, lambda scores: _short_of_one(-scores)))
+        mistakes = self.for_network(for_real) + of_fake
+        return {"critic": mistakes} | _mean_scores(for_real, for_fake)
 
     def for_network(self, scores: tf.Tensor | Sequence[tf.Tensor]) -> tf.Tensor:
         return tf.add_n(_means(scores, _short_of_one))
@@ -136,14 +128,11 @@ def feature_matching(
     return tf.add_n([_mean(a - b, tf.abs) for a, b in pairs])
 
 
-def _criticised(
-    for_real: tf.Tensor | Sequence[tf.Tensor],
-    for_fake: tf.Tensor | Sequence[tf.Tensor],
-    mistakes: Callable,
+def _mean_scores(
+    for_real: tf.Tensor | Sequence[tf.Tensor], for_fake: tf.Tensor | Sequence[tf.Tensor]
 ) -> dict[str, tf.Tensor]:
-    """What a critic's scores of real and of made signals have of mistakes, and their means."""
+    """What both objectives report besides the critic's loss."""
     return {
-        "critic": mistakes(for_real, for_fake),
         "real_score": _mean(for_real, tf.identity),
         "fake_score": _mean(for_fake, tf.identity),
     }
