@@ -137,6 +137,22 @@ def test_what_a_path_holds(tmp_path):
         corpus(tmp_path / "other").recordings("train")
 
 
+@pytest.mark.parametrize(
+    "name, text, told",
+    [
+        ("LICENSE", "\n  CC0 1.0\nNo rights reserved.\n", "CC0 1.0"),
+        ("licence.md", "# CC BY 4.0\n", "CC BY 4.0"),
+        ("license_text", "ODC-By\n", "ODC-By"),
+        ("COPYING", "", "unknown"),
+        ("licences_of_others.txt", "CC0", "unknown"),
+    ],
+)
+def test_a_licence_lies_beside_the_recordings(tmp_path, name, text, told):
+    assert Folder(tmp_path / "missing").licence == "unknown"
+    (tmp_path / name).write_text(text)
+    assert Folder(tmp_path).licence == Vctk(tmp_path).licence == told
+
+
 def bundled_folder():
     return Path(tfsr.data.bundled.__file__).parent / "bundled"
 

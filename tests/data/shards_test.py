@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -57,6 +58,13 @@ def test_a_prepared_corpus_is_the_source(source, tmp_path):
             np.testing.assert_array_equal(one.read(RATE, 3, 9), other.read(RATE, 3, 9))
             np.testing.assert_array_equal(one.read(2 * RATE), other.read(2 * RATE))
             assert one.seekable(RATE) and not one.seekable(2 * RATE)
+
+
+def test_the_licence_goes_with_the_recordings(source, tmp_path):
+    free = shutil.copytree(source, tmp_path / "free")
+    (free / "LICENSE").write_text("CC0\n")
+    prepare(Folder(free), tmp_path / "out")
+    assert corpus(tmp_path / "out").licence == "CC0"
 
 
 def test_the_shards_are_ordinary_tfrecords(source, tmp_path):

@@ -1,4 +1,3 @@
-import json
 import os
 import re
 import shutil
@@ -62,12 +61,19 @@ def test_an_upsampler_that_was_trained_exports_no_optimizer(upsamplers, tmp_path
     assert len(tf.saved_model.load(str(tmp_path / "out")).weights) == count
 
 
-def test_rates_stand_beside_it(exported):
+def test_the_rate_can_be_told(exported):
     upsampler, folder = exported
-    properties = json.loads((folder / "assets.extra" / "tfsr.json").read_text())
-    assert properties["input_rate"] == 8000
-    assert properties["output_rate"] == 8000 * upsampler.ratio
-    assert properties["noise_steps"] == upsampler.noise_steps
+    model = tf.saved_model.load(str(folder))
+    inputs = {"audio": tf.random.stateless_uniform([2, 300], [1, 2])}
+    if upsampler.noise_steps:
+        inputs["seed"] = tf.constant(3)
+    expected = model.signatures["serving_default"](**inputs)["audio"]
+    made = model.signatures["at_rate"](rate=tf.constant([8000, 8000]), **inputs)["audio"]
+    np.testing.assert_array_equal(made, expected)
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=r"takes audio at 8000 Hz, not at\] \[8000 44100\]"
+    ):
+        model.signatures["at_rate"](rate=tf.constant([8000, 44100]), **inputs)
 
 
 def test_saved_model_cli_runs_it(upsamplers, tmp_path):

@@ -1,4 +1,6 @@
 import functools
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,8 @@ from hypothesis import strategies as st
 from tfsr.audio_file import read
 from tfsr.data.bundled import Bundled
 from tfsr.errors import UserError
-from tfsr.export.tflite import convert
+from tfsr.export.saved_model import export_saved_model
+from tfsr.export.tflite import export_tflite
 from tfsr.inference.chunks import upsample_array
 from tfsr.losses.regression import l1
 from tfsr.losses.spectral import LogStft
@@ -227,15 +230,31 @@ def test_step_as_signatures():
         np.testing.assert_allclose(made[name], value, rtol=0, atol=1e-6)
 
 
-def test_step_in_tflite():
-    upsampler = small("asymmetric")
-    model = convert({"serving_default": upsampler.step_signature(batch=1, hops=1)})
-    run = tf.lite.Interpreter(model_content=model).get_signature_runner()
-    low = noise(1, 20 * upsampler.hop)
-    state, made = {k: v.numpy() for k, v in upsampler.initial_state().items()}, []
-    for frame in np.split(low, 20, axis=1):
-        state = run(audio=frame, **state)
-        made.append(state.pop("audio"))
-    streamed, delay = np.concatenate(made, axis=1), upsampler.delay
-    whole = upsampler.upsample(low)[:, :-delay]
-    np.testing.assert_allclose(streamed[:, delay:], whole, rtol=0, atol=1e-4)
+def exported_for_streams(kind: str, upsampler: Spectral, folder: Path) -> Callable:
+    """The signatures by name, of a SavedModel or a TensorFlow Lite file."""
+    if kind == "saved_model":
+        export_saved_model(upsampler, folder / "model")
+        model = tf.saved_model.load(str(folder / "model"))
+        return lambda name, **inputs: model.signatures[name](
+            **tf.nest.map_structure(tf.constant, inputs)
+        )
+    export_tflite(upsampler, folder / "model", streaming=True)
+    interpreter = tf.lite.Interpreter(str(folder / "model"))
+    runners = {name: interpreter.get_signature_runner(name) for name in ("initial_state", "step")}
+    return lambda name, **inputs: runners[name](**inputs)
+
+
+@pytest.mark.parametrize("kind", ["saved_model", "tflite"])
+def test_exported_step_by_step_equals_the_whole(kind, tmp_path):
+    upsampler, hops = small("asymmetric"), 6
+    run = exported_for_streams(kind, upsampler, tmp_path)
+    low, delay = noise(1, hops * upsampler.hop), upsampler.delay
+    whole, random = upsampler.upsample(low)[:, :-delay], np.random.default_rng(0)
+    for _ in range(100):
+        parts = np.sort(random.integers(0, hops, random.integers(0, hops))) * upsampler.hop
+        state, made = run("initial_state", batch=np.int32(1)), []
+        for frame in filter(np.size, np.split(low, parts, axis=1)):
+            state = dict(run("step", audio=frame, **state))
+            made.append(np.asarray(state.pop("audio")))
+        streamed = np.concatenate(made, axis=1)[:, delay:]
+        np.testing.assert_allclose(streamed, whole, rtol=0, atol=1e-5)

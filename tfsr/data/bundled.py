@@ -14,6 +14,7 @@ class Bundled(Corpus):
     """
 
     name = "bundled (VCTK 0.92, p228)"
+    licence = "CC BY 4.0 (VCTK 0.92, University of Edinburgh, CSTR)"
 
     def _scan(self) -> tuple[list[Recording], list[tuple[str, str]]]:
         # As a path, because the package is installed as files (never run from a zip).

@@ -15,6 +15,10 @@ from tfsr.errors import UserError
 from tfsr.signal.resample import resample, resampled_length
 
 SPLITS = ("train", "validation", "test")
+UNKNOWN = "unknown"
+"""The licence of a corpus that does not tell it."""
+
+_LICENCE_FILE = re.compile(r"(licen[cs]e(_text)?|copying)(\.txt|\.md)?", re.IGNORECASE)
 
 _LOG = logging.getLogger("tfsr")
 
@@ -75,9 +79,11 @@ class Corpus(abc.ABC):
     Attributes:
         name: for titles and reports.
         skipped: (file, what is wrong with it) of the files that could not be used.
+        licence: of the recordings, see `licence_in`.
     """
 
     name: str
+    _root: Path | None = None
 
     def recordings(self, split: str) -> list[Recording]:
         """Those of a split, in order of their names.
@@ -92,6 +98,10 @@ class Corpus(abc.ABC):
     @property
     def skipped(self) -> list[tuple[str, str]]:
         return self._scanned[1]
+
+    @property
+    def licence(self) -> str:
+        return UNKNOWN if self._root is None else licence_in(self._root)
 
     def describe(self) -> str:
         """One line: name, and recordings, minutes and speakers of every split."""
@@ -141,6 +151,15 @@ def usable(
             "skipped %d of %d files of %s", len(skipped), len(headers) + len(skipped), root
         )
     return headers, skipped
+
+
+def licence_in(folder: Path) -> str:
+    """The first line of a folder's LICENSE, LICENCE, COPYING or license_text; else "unknown"."""
+    if not folder.is_dir():
+        return UNKNOWN
+    found = sorted(path for path in folder.iterdir() if _LICENCE_FILE.fullmatch(path.name))
+    text = "\n".join(path.read_text(errors="replace") for path in found)
+    return next(filter(None, (line.strip(" #*\t") for line in text.splitlines())), UNKNOWN)
 
 
 def without_microphone(stem: str) -> str:

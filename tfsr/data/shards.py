@@ -19,12 +19,13 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tfsr.data.prepared import FULL_SCALE, MANIFEST, PCM
-from tfsr.data.recordings import SPLITS, Corpus, Recording
+from tfsr.data.recordings import SPLITS, UNKNOWN, Corpus, Recording
 from tfsr.errors import UserError
 from tfsr.signal.framing import trim
 
 SETTINGS = "settings.json"
 SKIPPED = "skipped.txt"
+LICENCE = "LICENSE"
 
 # A TFRecord has 8 bytes of length and 4 of checksum before its data, and a checksum after it.
 _BEFORE_DATA = 12
@@ -72,6 +73,7 @@ def prepare(
     try:
         _begin(folder, _settings(items, rate, shard_bytes, trim_db))
         if not (folder / MANIFEST).exists():
+            _write_licence(folder, corpus.licence)
             _write_shards(folder, plan, rate, trim_db)
             _finish(folder, corpus.skipped, len(plan))
         _remove_rows(folder)
@@ -125,6 +127,12 @@ def _begin(folder: Path, settings: str) -> None:
             f"{folder}: holds another preparation (other files, splits, --rate or --trim_db); "
             "choose another folder or remove it"
         )
+
+
+def _write_licence(folder: Path, licence: str) -> None:
+    """Goes with the recordings, so that what is trained on them can tell it."""
+    if licence != UNKNOWN and not (folder / LICENCE).exists():
+        _write_text(folder / LICENCE, f"{licence}\n")
 
 
 def _write_shards(
@@ -226,6 +234,7 @@ def _finish(folder: Path, skipped: list[tuple[str, str]], shards: int) -> None:
     if not kept:
         for path in [*folder.glob("audio-*.tfrecord"), folder / SETTINGS]:
             path.unlink()
+        (folder / LICENCE).unlink(missing_ok=True)
         _remove_rows(folder)
         raise UserError(f"{folder}: nothing written, not one recording could be decoded")
     if reasons:

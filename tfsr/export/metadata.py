@@ -5,61 +5,88 @@ that want libusb on the machine and refuse to share a process with TensorFlow's;
 knows only an older schema of the model.
 """
 
+import os
+import struct
+from pathlib import Path
+
 import flatbuffers
 from tensorflow.lite.python import schema_py_generated as model_schema
 from tensorflow.lite.tools import flatbuffer_utils
 from tensorflow_lite_support.metadata import metadata_schema_py_generated as schema
 
 import tfsr
-from tfsr.upsamplers.base import Upsampler
+from tfsr.errors import UserError
+from tfsr.export.properties import Properties, entry, licences, parse, sealed
 
 _ENTRY = b"TFLITE_METADATA"
+_PROPERTIES = b"TFSR_PROPERTIES"
 _IDENTIFIER = b"M001"
 _FIRST_PARSER_WITH_AUDIO = "1.3.0"
+_OTHERS = {
+    "noise": "Standard normal, [draws, batch, time of the output].",
+    "batch": "How many streams.",
+}
 
 
-def add(model: bytes, upsampler: Upsampler) -> bytes:
-    """The TensorFlow Lite file `model` with a description of itself inside."""
+def add(model: bytes, properties: Properties) -> bytes:
+    """The TensorFlow Lite file `model` with a description of itself inside, for apps and for tfsr.
+
+    Args:
+        model: with at least one signature.
+        properties: as `tfsr.export.properties.of` gives them.
+    """
     content = flatbuffer_utils.convert_bytearray_to_object(model)
-    described = _describe(upsampler, _inputs(content))
     builder = flatbuffers.Builder()
-    builder.Finish(described.Pack(builder), _IDENTIFIER)
-    buffer = model_schema.BufferT()
-    buffer.data = bytes(builder.Output())
-    content.buffers.append(buffer)
-    entry = model_schema.MetadataT()
-    entry.name, entry.buffer = _ENTRY, len(content.buffers) - 1
-    content.metadata.append(entry)
-    return flatbuffer_utils.convert_object_to_bytearray(content)
+    builder.Finish(_describe(properties, content).Pack(builder), _IDENTIFIER)
+    _append(content, _ENTRY, bytes(builder.Output()))
+    _append(content, _PROPERTIES, entry(properties))
+    return sealed(bytes(flatbuffer_utils.convert_object_to_bytearray(content)))
 
 
 def read(model: bytes) -> schema.ModelMetadataT:
-    """What `add` wrote; strings are bytes.
+    """What apps read; strings are bytes.
 
     Raises:
         KeyError: the file has no such metadata.
     """
-    content = flatbuffer_utils.convert_bytearray_to_object(model)
-    places = {entry.name: entry.buffer for entry in content.metadata or []}
-    data = bytes(content.buffers[places[_ENTRY]].data)
+    data = _find(model, _ENTRY)
     return schema.ModelMetadataT.InitFromObj(schema.ModelMetadata.GetRootAs(data))
 
 
-def _inputs(content: model_schema.ModelT) -> list[str]:
-    """The signature's inputs in the order of the graph's, which the metadata must follow."""
-    names = {tensor.tensorIndex: tensor.name.decode() for tensor in content.signatureDefs[0].inputs}
-    return [names[index] for index in content.subgraphs[0].inputs]
+def read_properties(path: str | os.PathLike) -> Properties:
+    """What `add` was given.
+
+    Raises:
+        UserError: the file cannot be read, has none, or has changed since.
+    """
+    try:
+        model = Path(path).read_bytes()
+        found = _find(model, _PROPERTIES)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    # What flatbuffers raises depends on which bytes of a file are wrong.
+    except (KeyError, IndexError, TypeError, ValueError, struct.error) as error:
+        raise UserError(f"{path}: no TensorFlow Lite file of tfsr's, or damaged") from error
+    return parse(path, model, found)
 
 
-def _describe(upsampler: Upsampler, inputs: list[str]) -> schema.ModelMetadataT:
-    low, high, ratio = upsampler.input_rate, upsampler.output_rate, upsampler.ratio
-    known = {
-        "audio": _audio(low, f"Waveforms at {low} Hz, [batch, time], in [-1, 1]; resizable."),
-        "noise": _noise(f"Standard normal, [{upsampler.noise_steps}, batch, {ratio} * time]."),
-    }
-    graph = schema.SubGraphMetadataT()
-    graph.inputTensorMetadata = [known[name] for name in inputs]
-    graph.outputTensorMetadata = [_audio(high, f"The same at {high} Hz, [batch, {ratio} * time].")]
+def _append(content: model_schema.ModelT, name: bytes, data: bytes) -> None:
+    buffer = model_schema.BufferT()
+    buffer.data = data
+    content.buffers.append(buffer)
+    place = model_schema.MetadataT()
+    place.name, place.buffer = name, len(content.buffers) - 1
+    content.metadata.append(place)
+
+
+def _find(model: bytes, name: bytes) -> bytes:
+    content = flatbuffer_utils.convert_bytearray_to_object(model)
+    places = {place.name: place.buffer for place in content.metadata or []}
+    return bytes(content.buffers[places[name]].data)
+
+
+def _describe(properties: Properties, content: model_schema.ModelT) -> schema.ModelMetadataT:
+    low, high = properties["input_rate"], properties["output_rate"]
     model = schema.ModelMetadataT()
     model.name = f"tfsr {low} to {high} Hz"
     model.description = (
@@ -68,26 +95,39 @@ def _describe(upsampler: Upsampler, inputs: list[str]) -> schema.ModelMetadataT:
     )
     model.version = tfsr.__version__
     model.author = "tfsr"
-    model.license = "Apache-2.0 for the network's code; for the weights ask who trained them"
+    model.license = f"Code: Apache-2.0. Training data: {licences(properties)}"
     model.minParserVersion = _FIRST_PARSER_WITH_AUDIO
-    model.subgraphMetadata = [graph]
+    graphs = {signature.subgraphIndex: signature for signature in content.signatureDefs}
+    model.subgraphMetadata = [
+        _describe_graph(properties, graphs[number], graph)
+        for number, graph in enumerate(content.subgraphs)
+        if number in graphs  # others are the bodies of loops, and come after these
+    ]
     return model
 
 
-def _audio(rate: int, description: str) -> schema.TensorMetadataT:
-    properties = schema.AudioPropertiesT()
-    properties.sampleRate, properties.channels = rate, 1
-    return _tensor("audio", description, schema.ContentProperties.AudioProperties, properties)
+def _describe_graph(
+    properties: Properties, signature: model_schema.SignatureDefT, graph: model_schema.SubGraphT
+) -> schema.SubGraphMetadataT:
+    """In the order of the graph's tensors, which the metadata must follow."""
+    described = schema.SubGraphMetadataT()
+    described.name = signature.signatureKey
+    for side, rate in ("input", properties["input_rate"]), ("output", properties["output_rate"]):
+        names = {t.tensorIndex: t.name.decode() for t in getattr(signature, f"{side}s")}
+        tensors = [_tensor(names[index], rate) for index in getattr(graph, f"{side}s")]
+        setattr(described, f"{side}TensorMetadata", tensors)
+    return described
 
 
-def _noise(description: str) -> schema.TensorMetadataT:
-    kind = schema.ContentProperties.FeatureProperties
-    return _tensor("noise", description, kind, schema.FeaturePropertiesT())
-
-
-def _tensor(name: str, description: str, kind: int, properties) -> schema.TensorMetadataT:
+def _tensor(name: str, rate: int) -> schema.TensorMetadataT:
     tensor = schema.TensorMetadataT()
-    tensor.name, tensor.description = name, description
-    tensor.content = schema.ContentT()
-    tensor.content.contentPropertiesType, tensor.content.contentProperties = kind, properties
+    tensor.name, tensor.content = name, schema.ContentT()
+    if name == "audio":
+        tensor.description = f"Waveforms at {rate} Hz, [batch, time], in [-1, 1]; resizable."
+        kind, content = schema.ContentProperties.AudioProperties, schema.AudioPropertiesT()
+        content.sampleRate, content.channels = rate, 1
+    else:
+        tensor.description = _OTHERS.get(name, "State of a stream, from one step to the next.")
+        kind, content = schema.ContentProperties.FeatureProperties, schema.FeaturePropertiesT()
+    tensor.content.contentPropertiesType, tensor.content.contentProperties = kind, content
     return tensor

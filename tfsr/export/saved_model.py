@@ -1,22 +1,23 @@
 """An upsampler as a SavedModel: a graph from waveform to waveform, and its weights."""
 
-import json
 import os
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
-import tfsr
 from tfsr.complete import new_folder
+from tfsr.export import properties
 from tfsr.upsamplers.base import Signature, Upsampler
 
 SIGNATURE = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
-PROPERTIES = Path("assets.extra", "tfsr.json")
-"""Where the rates stand in a SavedModel; `assets.extra` is for files that no graph reads."""
+AT_RATE = "at_rate"
 
 
-def export_saved_model(upsampler: Upsampler, folder: str | os.PathLike) -> None:
+def export_saved_model(
+    upsampler: Upsampler,
+    folder: str | os.PathLike,
+    sources: Sequence[properties.Source] = (),
+) -> None:
     """Write a SavedModel with the upsampler's signatures.
 
     "serving_default" makes of {"audio": float32 [batch, time]} {"audio": float32
@@ -24,18 +25,41 @@ def export_saved_model(upsampler: Upsampler, folder: str | os.PathLike) -> None:
     {"seed": int32 []}, and have a signature "with_noise", which wants {"noise": float32
     [noise_steps, batch, ratio * time]}, standard normal, in its place.
 
+    "at_rate" is "serving_default" that is told {"rate": int32 [batch]}, in Hz, besides, and fails
+    with InvalidArgument where that is not the upsampler's.
+
     Args:
         upsampler: with its weights.
         folder: must not be there yet, or be empty; it appears when everything is written.
+        sources: what the upsampler was trained on, to stand among its properties.
 
     Raises:
         UserError: `folder` holds something, or cannot be written.
     """
     with new_folder(folder) as part:
-        save(upsampler.signatures, part)
-        path = part / PROPERTIES
-        path.parent.mkdir()
-        path.write_text(json.dumps(_properties(upsampler), indent=2) + "\n")
+        save(signatures(upsampler), part)
+        properties.write(part, properties.of(upsampler, sources))
+
+
+def signatures(upsampler: Upsampler) -> dict[str, Signature]:
+    """Those that the SavedModel answers to."""
+    function, inputs = upsampler.signatures[SIGNATURE]
+    function = tf.function(function, autograph=False)  # traced once for both
+    return upsampler.signatures | {
+        SIGNATURE: Signature(function, inputs),
+        AT_RATE: _at_rate(function, inputs, upsampler.input_rate),
+    }
+
+
+def _at_rate(function: Callable, inputs: dict[str, tf.TensorSpec], known: int) -> Signature:
+    message = f"this model takes audio at {known} Hz, not at"
+
+    def checked(rate: tf.Tensor, **values: tf.Tensor) -> tf.Tensor:
+        right = tf.debugging.Assert(tf.reduce_all(rate == known), [message, rate])
+        with tf.control_dependencies([right]):
+            return function(**tf.nest.map_structure(tf.identity, values))
+
+    return Signature(checked, inputs | {"rate": tf.TensorSpec([None], tf.int32)})
 
 
 def save(signatures: Mapping[str, Signature], folder: str | os.PathLike) -> None:
@@ -66,8 +90,3 @@ def _concrete(function: Callable, inputs: Mapping[str, tf.TensorSpec]) -> Callab
 
     specs = {name: tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in inputs.items()}
     return tf.function(named).get_concrete_function(**specs)
-
-
-def _properties(upsampler: Upsampler) -> dict:
-    names = "input_rate", "output_rate", "ratio", "noise_steps", "receptive_field", "hop"
-    return {"tfsr": tfsr.__version__} | {name: getattr(upsampler, name) for name in names}

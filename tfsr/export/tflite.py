@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -12,35 +12,58 @@ from tensorflow.lite.python.convert import ConverterError
 
 from tfsr.complete import new_file
 from tfsr.errors import UserError
-from tfsr.export import metadata
+from tfsr.export import metadata, properties
 from tfsr.export.saved_model import SIGNATURE, save
 from tfsr.upsamplers.base import Signature, Upsampler
 
 
-def export_tflite(upsampler: Upsampler, path: str | os.PathLike, float16: bool = False) -> None:
+def export_tflite(
+    upsampler: Upsampler,
+    path: str | os.PathLike,
+    float16: bool = False,
+    streaming: bool = False,
+    sources: Sequence[properties.Source] = (),
+) -> None:
     """Write a TensorFlow Lite file that needs the built-in operations only.
 
     Its signature "serving_default" makes of {"audio": float32 [batch, time]} {"audio": float32
     [batch, ratio * time]}; upsamplers that draw noise also want {"noise": float32 [noise_steps,
     batch, ratio * time]}, standard normal. Batch and time are resizable.
 
+    One for streams has "initial_state" and "step" in its place, for one stream: {"audio": float32
+    [1, time]}, whole hops, and the state by name become {"audio": float32 [1, ratio * time]} and
+    the next state. It begins with the state of {"batch": int32 []}, which must be 1.
+
     Args:
         upsampler: with its weights.
         path: appears when everything is written; an older file there is replaced.
         float16: store the weights in half the space; they are widened to float32 for use.
+        streaming: write one for streams.
+        sources: what the upsampler was trained on, to stand among its properties.
 
     Raises:
-        UserError: the network has operations that are not built in, or `path` cannot be written.
+        UserError: the network has operations that are not built in or does not stream, or `path`
+            cannot be written.
     """
     with new_file(path) as part:
-        model = convert(signatures(upsampler), float16, upsampler.name)
-        part.write_bytes(metadata.add(model, upsampler))
+        model = convert(signatures(upsampler, streaming), float16, upsampler.name)
+        part.write_bytes(metadata.add(model, properties.of(upsampler, sources)))
 
 
-def signatures(upsampler: Upsampler) -> dict[str, Signature]:
-    """The one of a file: that of the SavedModel which draws nothing."""
-    name = "with_noise" if upsampler.noise_steps else SIGNATURE
-    return {SIGNATURE: upsampler.signatures[name]}
+def signatures(upsampler: Upsampler, streaming: bool = False) -> dict[str, Signature]:
+    """Those of a file: that of the SavedModel which draws nothing, or those of streams."""
+    if not streaming:
+        name = "with_noise" if upsampler.noise_steps else SIGNATURE
+        return {SIGNATURE: upsampler.signatures[name]}
+    if upsampler.latency_ms is None:
+        raise UserError(
+            f"{upsampler.name}: wants whole recordings; for streams train a causal network, such "
+            "as configs/spectral/streaming.gin"
+        )
+    return {
+        "initial_state": upsampler.signatures["initial_state"],
+        "step": upsampler.step_signature(batch=1),
+    }
 
 
 class Interpreter:

@@ -1,10 +1,8 @@
 """The one training loop: `fit` from wherever the run directory stands to the last step."""
 
 import contextlib
-import json
 import math
 import operator
-import platform
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,10 +11,8 @@ import tensorflow as tf
 import tf_keras as keras
 from tqdm import tqdm
 
-import tfsr
-from tfsr.complete import write_text
 from tfsr.errors import UserError
-from tfsr.training import distribution
+from tfsr.training import distribution, provenance
 from tfsr.training.checkpoints import Checkpoints, take_network
 from tfsr.training.experiment import Experiment
 from tfsr.training.log import Log
@@ -33,7 +29,7 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
 
     Args:
         experiment: made under `strategy.scope()`, its upsampler initialised there.
-        run_dir: gets `versions.json`, `checkpoints/` and `logs/`.
+        run_dir: gets `versions.json`, `data.json`, `checkpoints/` and `logs/`.
         strategy: how the batch is shared. With several workers all of them must see `run_dir`;
             only their chief writes there.
 
@@ -51,7 +47,7 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
         start = checkpoints.restore(run_dir / "checkpoints", for_training=True)
         if start is None:
             start = _begin(experiment, checkpoints, strategy)
-        _write_versions(folder)
+        provenance.write(folder, experiment)
         if experiment.upsampler.updates:
             _fit(experiment, checkpoints, Log(folder / "logs", start), start, strategy)
     return start
@@ -173,13 +169,3 @@ def _folder_to_write(run_dir: Path, strategy: tf.distribute.Strategy) -> Iterato
     else:
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)
-
-
-def _write_versions(folder: Path) -> None:
-    versions = {
-        "tfsr": tfsr.__version__,
-        "tensorflow": tf.__version__,
-        "tf_keras": keras.__version__,
-        "python": platform.python_version(),
-    }
-    write_text(folder / "versions.json", json.dumps(versions, indent=2) + "\n")

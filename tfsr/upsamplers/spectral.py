@@ -96,9 +96,9 @@ class Spectral(WaveformJudged):
         return self.codec.latency + self.network.latency * self.codec.hop_length
 
     @property
-    def latency_ms(self) -> float:
-        """`latency` in milliseconds."""
-        return 1000 * self.latency / self.output_rate
+    def latency_ms(self) -> float | None:
+        """`latency` in milliseconds, where the network is causal."""
+        return 1000 * self.latency / self.output_rate if self.network.causal else None
 
     def initial_state(self, batch: int | tf.Tensor = 1) -> State:
         """The state before the first hop of a stream.
