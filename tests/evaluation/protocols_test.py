@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tfsr.degradation.codec import G711, Gsm
 from tfsr.degradation.decimation import Decimate
 from tfsr.degradation.lowpass import BrickWall, Butterworth, Chebyshev
 from tfsr.errors import UserError
 from tfsr.evaluation import protocols
 from tfsr.evaluation.evaluate import evaluate
 from tfsr.evaluation.metrics import Lsd, SegmentalSnr, Snr
+from tfsr.evaluation.perceptual import Stoi
 from tfsr.evaluation.protocols import PROTOCOLS, Preparation
 from tfsr.signal.interpolation import Flat, Linear, Spline
 from tfsr.upsamplers.interpolation import Interpolation
@@ -22,13 +24,14 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 SUPER_RESOLUTION = ("kuleshov2017", "nuwave", "king2021", "tfsr")
 APBWE = tuple(f"apbwe_{khz}k" for khz in (2, 4, 8, 12, 16, 24))
 DECLI = ("decli_10", "decli_25", "decli_50")
+TELEPHONY = {"telephony": [], "telephony_g711": [G711()], "telephony_gsm": [Gsm()]}
 SSR_EVAL = {f"ssr_eval_{2 * khz}k": khz for khz in (1, 2, 4, 6, 8, 12, 16)}
 
 
 class TestContents:
     def test_names_and_sources(self):
         restoration = ["voicefixer", *DECLI, *SSR_EVAL]
-        assert list(PROTOCOLS) == [*SUPER_RESOLUTION, "apbwe", *APBWE, *restoration]
+        assert list(PROTOCOLS) == [*SUPER_RESOLUTION, *TELEPHONY, "apbwe", *APBWE, *restoration]
         for name, protocol in PROTOCOLS.items():
             assert protocol.name == name
             assert protocol.source
@@ -66,6 +69,13 @@ class TestContents:
         protocol = PROTOCOLS["tfsr"]
         assert protocol.metrics["LSD"] == Lsd(2048, 512, 10.0, floor=1e-8, axes="paper")
         assert protocol.degradation is None
+
+    @pytest.mark.parametrize("name", TELEPHONY)
+    def test_telephony_is_tfsr_for_signals_that_come_from_calls(self, name):
+        protocol = PROTOCOLS[name]
+        assert protocol.metrics == PROTOCOLS["tfsr"].metrics | {"STOI": Stoi()}
+        assert list(protocol.degradation.stages) == [Decimate(), *TELEPHONY[name]]
+        assert list(protocol.baselines) == ["spline", "sinc"]
 
     def test_bands_share_the_protocols_convention(self):
         high = np.random.default_rng(0).standard_normal(4000)

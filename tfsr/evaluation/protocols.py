@@ -14,6 +14,8 @@ import numpy as np
 from tfsr.data.recordings import Recording
 from tfsr.degradation.band_limit import BandLimit
 from tfsr.degradation.base import Degradation
+from tfsr.degradation.chain import Chain
+from tfsr.degradation.codec import G711, Gsm
 from tfsr.degradation.decimation import Decimate, SincHann
 from tfsr.degradation.effects import ClipAbsolute, CutOff
 from tfsr.degradation.lowpass import BrickWall, Butterworth, Chebyshev, SincHannResampling
@@ -166,6 +168,21 @@ _TFSR = Protocol(
     {"spline": Spline(), "linear": Linear()},
 )
 
+_CALLS = {"": (), "_g711": (G711(),), "_gsm": (Gsm(),)}
+
+_TELEPHONY = tuple(
+    dataclasses.replace(
+        _TFSR,
+        name=f"telephony{suffix}",
+        source="As tfsr, on speech that was filtered and decimated as Kuleshov et al. 2017 do"
+        + "".join(f" and has been through {type(codec).__name__}" for codec in codecs),
+        metrics=_TFSR.metrics | {"STOI": Stoi()},
+        baselines={"spline": Spline(), "sinc": sinc_hann.SincHann()},
+        degradation=Chain((Decimate(), *codecs)),
+    )
+    for suffix, codecs in _CALLS.items()
+)
+
 _PHASE = {
     "IP": PhaseDistance(),
     "GD": PhaseDistance("group_delay"),
@@ -254,7 +271,7 @@ _SSR_EVAL = tuple(
 PROTOCOLS = {
     protocol.name: protocol
     for protocol in (
-        *(_KULESHOV, _NUWAVE, _KING, _TFSR, _APBWE, *_APBWE_AT_ONE_RATE),
+        *(_KULESHOV, _NUWAVE, _KING, _TFSR, *_TELEPHONY, _APBWE, *_APBWE_AT_ONE_RATE),
         *(_VOICEFIXER, *_DECLI, *_SSR_EVAL),
     )
 }
