@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-VERBS = ("train", "evaluate", "upsample", "export", "prepare", "summarize")
+VERBS = ("train", "evaluate", "upsample", "export", "prepare", "summarize", "compare", "listen")
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -52,6 +52,8 @@ def test_tfsr_verb_is_python_m_tfsr_verb(run):
         (["tfsr.export", "--run_dir", "/nowhere", "--format", "onnx", "--output", "o"], "onnx"),
         (["tfsr.upsample", "in.wav", "-o", "out.wav"], "--run_dir"),
         (["tfsr.prepare"], "SOURCE"),
+        (["tfsr.compare", "a.wav", "b.wav", "c.wav"], "--html"),
+        (["tfsr.listen", "originals", "ours=out"], "--html"),
     ],
 )
 def test_a_mistake_is_one_line_that_names_it(run, arguments, named, tmp_path):

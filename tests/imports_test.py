@@ -15,7 +15,10 @@ FLOORS = [
     {"inference"},
     {"training"},
     {"evaluation", "export", "presets"},
-    {"command", "gin_config", "train", "evaluate", "upsample", "prepare", "summarize", "__main__"},
+    {
+        *("command", "gin_config", "train", "evaluate", "upsample", "prepare", "summarize"),
+        *("compare", "listen", "__main__"),
+    },
 ]
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 ONE_PLACE = {

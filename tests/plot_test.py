@@ -46,6 +46,71 @@ class TestSpectrogramPng:
             assert plot.spectrogram_png(Panel("", np.zeros(samples), RATE), top_hz=24000)
 
 
+class TestBarePictures:
+    def test_no_margin_and_a_tone_at_its_place(self):
+        level = plot.reference_level(tone(2000), RATE)
+        picture = pixels(plot.bare_spectrogram_png(Panel("", tone(2000), RATE), level, RATE / 2))
+        assert picture[..., 3].min() == 255
+        brightest = np.argmax(picture[:, picture.shape[1] // 2, :3].sum(axis=1))
+        assert abs(brightest / len(picture) - 0.75) < 0.02
+
+    def test_all_signals_of_a_length_have_pictures_of_one_size(self):
+        pictures = [
+            pixels(plot.bare_spectrogram_png(Panel("", x, RATE), 0.0, RATE / 2))
+            for x in (tone(500), np.zeros(RATE))
+        ]
+        assert pictures[0].shape == pictures[1].shape
+
+    def test_softer_is_blue_louder_is_red_and_equal_neither(self):
+        original = tone(2000)
+        level = plot.reference_level(original, RATE)
+
+        def centre(waveform):
+            picture = pixels(plot.difference_png(Panel("", waveform, RATE), original, level))
+            return picture[len(picture) * 3 // 4, picture.shape[1] // 2, :3]
+
+        red, _, blue = centre(0.1 * original)
+        assert blue > red + 50
+        red, _, blue = centre(10 * original)
+        assert red > blue + 50
+        assert np.ptp(centre(original)) < 10
+
+    def test_what_is_too_soft_to_be_seen_counts_as_equal(self):
+        silence, whisper = np.zeros(RATE), 1e-6 * tone(2000)
+        level = plot.reference_level(tone(2000), RATE)
+        picture = pixels(plot.difference_png(Panel("", whisper, RATE), silence, level))
+        assert np.ptp(picture[..., :3], axis=-1).max() < 10
+
+    def test_bar_goes_from_the_lowest_colour_to_the_highest(self):
+        bar = pixels(plot.colours_png(plot.LEVELS))
+        assert bar[0, 0, :3].sum() < 50 < 500 < bar[0, -1, :3].sum()
+
+
+class TestLongTermSpectrum:
+    def test_a_sine_of_full_scale_is_at_0_dbfs(self):
+        spectrum = plot.long_term_spectrum(Panel("sine", tone(2000), RATE))
+        loudest = np.argmax(spectrum.levels)
+        assert (spectrum.title, spectrum.frequencies[loudest]) == ("sine", 2000)
+        assert abs(spectrum.levels[loudest]) < 0.1
+
+    def test_any_length_and_silence(self):
+        for samples in (1, 300):
+            levels = plot.long_term_spectrum(Panel("", np.zeros(samples), RATE)).levels
+            assert np.all(levels == -200)
+
+
+class TestOverlaidSpectraPng:
+    def test_each_spectrum_has_a_colour_of_its_own(self):
+        frequencies = np.linspace(0, RATE / 2, 65)
+        spectra = [Spectrum(str(k), frequencies, np.full(65, -20.0 * k), []) for k in range(1, 4)]
+        picture = pixels(plot.overlaid_spectra_png(spectra, -120.0))
+        assert picture[0, 0, 3] == 0
+        opaque = picture[picture[..., 3] == 255][:, :3]
+        for colour in plot._CURVES[:3]:
+            wanted = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
+            assert np.all(np.abs(opaque - wanted) < 3, axis=1).sum() > 100
+
+
 class TestSpectraPng:
     @staticmethod
     def drawn(levels, marks=(), floor=-120.0, titles=("",)) -> np.ndarray:

@@ -1,13 +1,13 @@
 """tfsr VERB: the same as python -m tfsr.VERB.
 
-Verbs: train, evaluate, upsample, export, prepare, summarize.
+Verbs: train, evaluate, upsample, export, prepare, summarize, compare, listen.
 `tfsr VERB --help` says what each wants.
 """
 
 import runpy
 import sys
 
-VERBS = ("train", "evaluate", "upsample", "export", "prepare", "summarize")
+VERBS = ("train", "evaluate", "upsample", "export", "prepare", "summarize", "compare", "listen")
 
 
 def main() -> None:

@@ -21,9 +21,16 @@ WINDOW_SECONDS = 0.032
 RANGE_DB = 80.0
 """From the reference's loudest bin down to what is drawn black."""
 
+DIFFERENCE_DB = 30.0
+"""Of levels, at which the colours of a difference end."""
+
+LEVELS, DIFFERENCES = "magma", "RdBu_r"
+"""The colours of both, as matplotlib calls them."""
+
 # Both can be read on white and on black.
 _GREY = "#808080"
 _BLUE = "#2f7fd1"
+_CURVES = (_GREY, _BLUE, "#d9772b", "#2f9e5b", "#a763c9", "#c94f5d", "#8c7a2f", "#2f9ea6")
 
 
 class Panel(NamedTuple):
@@ -57,6 +64,80 @@ def spectrogram_png(panel: Panel, level: float | None = None, top_hz: float | No
         top_hz: end of the frequency axis; None: half the signal's rate.
     """
     return _png(_figure([panel], level, top_hz, ink=_GREY))
+
+
+def bare_spectrogram_png(panel: Panel, level: float, top_hz: float) -> bytes:
+    """A spectrogram as a PNG file without title, axes or margin, see `spectrogram_png`.
+
+    Pictures of signals of the same length lie exactly upon one another, in pages that draw the axes
+    themselves.
+    """
+    figure, axes = _bare()
+    _draw(axes, panel, level, top_hz)
+    return _png(figure)
+
+
+def difference_png(panel: Panel, original: np.ndarray, level: float) -> bytes:
+    """How much louder (red) or softer (blue) each bin is than the original's, without margin.
+
+    Args:
+        panel: the signal.
+        original: [time], as long and at the same rate.
+        level: dB, see `spectrogram_png`; what lies `RANGE_DB` below counts as equal.
+    """
+    seconds, frequencies, levels = _levels(panel.waveform, panel.rate)
+    floor = level - RANGE_DB
+    difference = np.maximum(levels, floor) - np.maximum(_levels(original, panel.rate)[2], floor)
+    figure, axes = _bare()
+    extent = (0, seconds, 0, frequencies)
+    _image(axes, difference, extent, DIFFERENCES, -DIFFERENCE_DB, DIFFERENCE_DB)
+    return _png(figure)
+
+
+def colours_png(colours: str) -> bytes:
+    """A bar of `LEVELS` or `DIFFERENCES`, from the lowest on the left to the highest."""
+    figure, axes = _bare((2.56, 0.1))
+    _image(axes, np.arange(256)[np.newaxis], (0, 1, 0, 1), colours, 0, 255)
+    return _png(figure)
+
+
+def long_term_spectrum(panel: Panel) -> Spectrum:
+    """The mean over time of the spectrogram's power; a sine of full scale is at 0 dBFS."""
+    from scipy.signal import welch
+
+    # A signal shorter than a frame is lengthened by zeros.
+    length = math.ceil(WINDOW_SECONDS * panel.rate / 4) * 4
+    signal = np.pad(
+        np.asarray(panel.waveform, np.float64), (0, max(0, length - len(panel.waveform)))
+    )
+    frequencies, power = welch(
+        signal, panel.rate, "hann", nperseg=length, detrend=False, scaling="spectrum"
+    )
+    levels = 10 * np.log10(np.maximum(2 * power, 1e-20))
+    return Spectrum(panel.title, frequencies, levels, [])
+
+
+def overlaid_spectra_png(spectra: Sequence[Spectrum], floor: float) -> bytes:
+    """Spectra in one plot, with a legend, as a PNG file with transparent ground.
+
+    Args:
+        spectra: what is drawn, the reference first and broader; at least one. Their marks are not.
+        floor: dBFS that the axis of levels begins at.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6), dpi=100, layout="constrained")
+    axes = figure.subplots()
+    for index, spectrum in enumerate(spectra):
+        colour, width = _CURVES[index % len(_CURVES)], 1.2 if index else 3.0
+        levels = np.maximum(spectrum.levels, floor)
+        axes.plot(spectrum.frequencies / 1000, levels, color=colour, lw=width, label=spectrum.title)
+    axes.set(xlim=(0, spectra[0].frequencies[-1] / 1000), xlabel="kHz", ylabel="dBFS")
+    axes.set_facecolor("none")
+    axes.grid(color=_GREY, linewidth=0.3)
+    axes.legend(frameon=False, labelcolor=_GREY, fontsize=9)
+    _colour(axes, _GREY)
+    return _png(figure)
 
 
 def spectra_png(spectra: Sequence[Spectrum], floor: float) -> bytes:
@@ -121,19 +202,43 @@ def _figure(
 def _draw(axes: "Axes", panel: Panel, level: float | None, top_hz: float) -> Any:
     """The picture of one signal; what lies above its own band stays black."""
     seconds, frequencies, levels = _levels(panel.waveform, panel.rate)
-    image = axes.imshow(
-        levels - (levels.max() if level is None else level),
-        extent=(0, seconds, 0, frequencies / 1000),
-        origin="lower",
-        aspect="auto",
-        cmap="magma",
-        vmin=-RANGE_DB,
-        vmax=0,
-    )
+    levels = levels - (levels.max() if level is None else level)
+    image = _image(axes, levels, (0, seconds, 0, frequencies / 1000), LEVELS, -RANGE_DB, 0)
     axes.set_facecolor("black")
     axes.set(xlim=(0, seconds), ylim=(0, top_hz / 1000), xlabel="s")
     axes.set_title(panel.title, fontsize=10)
     return image
+
+
+def _image(
+    axes: "Axes",
+    levels: np.ndarray,
+    extent: tuple[float, float, float, float],
+    colours: str,
+    lowest: float,
+    highest: float,
+) -> Any:
+    """Levels [bins, frames] over (first s, last s, lowest Hz or kHz, highest)."""
+    return axes.imshow(
+        levels,
+        extent=extent,
+        origin="lower",
+        aspect="auto",
+        cmap=colours,
+        vmin=lowest,
+        vmax=highest,
+    )
+
+
+def _bare(inches: tuple[float, float] = (10, 3)) -> "tuple[Figure, Axes]":
+    """A figure that is all axes, of which one sees nothing."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=inches, dpi=100)
+    axes = figure.add_axes((0, 0, 1, 1))
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    return figure, axes
 
 
 def _draw_spectrum(axes: "Axes", spectrum: Spectrum, floor: float) -> None:

@@ -114,10 +114,10 @@ class Results:
         rows = [[system, *_cells(means)] for system, means in self.means.items()]
         if self.spread:
             rows.append(["spread between draws", *_cells(self.spread)])
-        tables = [_aligned(["mean", *self.columns], rows, texts=1)]
+        tables = [aligned(["mean", *self.columns], rows, texts=1)]
         rows = [[*names, *_cells(means)] for names, means in self.speakers.items()]
         if rows:
-            tables.append(_aligned(["speaker", "system", *self.columns], rows, texts=2))
+            tables.append(aligned(["speaker", "system", *self.columns], rows, texts=2))
         return "\n\n".join(["\n".join(head), *tables])
 
     def table(self) -> str:
@@ -127,7 +127,7 @@ class Results:
             for file in self.files
             for system, scores in file.scores.items()
         ]
-        return _aligned(["file", "system", *self.columns], rows, texts=2)
+        return aligned(["file", "system", *self.columns], rows, texts=2)
 
     def to_json(self) -> str:
         """Strict JSON; values that are not finite become the strings "inf", "-inf" and "nan"."""
@@ -184,7 +184,7 @@ def number(value: float) -> str:
     return f"{value:.1e}" if 0 < abs(value) < 1e-3 else f"{value:.3f}"
 
 
-def _aligned(header: list[str], rows: list[list[str]], texts: int) -> str:
+def aligned(header: list[str], rows: list[list[str]], texts: int) -> str:
     """Columns as wide as their widest cell: the first `texts` to the left, numbers to the right."""
     table = [header, *rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]

@@ -117,12 +117,12 @@ class Pairs:
 
     def __init__(self, low: Path, high: Path):
         self.description = f"files of {Path(low).name}, compared with those of {Path(high).name}"
-        by_stem = _by_stem(Path(high))
+        counterparts = by_stem(Path(high))
         self._pairs = []
-        for stem, recording in _by_stem(Path(low)).items():
-            if stem not in by_stem:
+        for stem, recording in by_stem(Path(low)).items():
+            if stem not in counterparts:
                 raise UserError(f"{recording.path}: {high} has no recording {stem} to compare with")
-            self._pairs.append((recording, by_stem[stem]))
+            self._pairs.append((recording, counterparts[stem]))
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -138,7 +138,7 @@ class Pairs:
             yield Item(damaged.name, damaged.speaker, low[:time], high[: ratio * time])
 
 
-def _by_stem(folder: Path) -> dict[str, FileRecording]:
+def by_stem(folder: Path) -> dict[str, FileRecording]:
     """The recordings by their paths below the folder, without the ends of the names, in order."""
     headers, _ = usable(folder, audio_file.find(folder))
     found = {}

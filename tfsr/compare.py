@@ -1,0 +1,42 @@
+"""Compare what systems made of a recording with the original, on a page to hear and to see.
+
+    python -m tfsr.compare original.wav low.wav wide.wav spline.wav --html page.html
+
+The first file is the original, the second what the systems were given, the others what they made
+of it. Prints the scores of the protocol tfsr and writes one page that works without network: all
+signals in one player, between which one switches while it plays, spectrograms on one scale, their
+differences to the original's, and long-term average spectra. Channels are averaged, other rates
+resampled to the original's, and ends cut to the shortest file; one that is shorter by more than a
+tenth is refused.
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from tfsr import command
+from tfsr.errors import UserError
+
+_HTML = flags.DEFINE_string("html", None, "The page to write.")
+_CUTOFF = flags.DEFINE_float(
+    "cutoff",
+    None,
+    "Hz that LOW is limited to, from which upwards LSD-high counts. Default: half its rate.",
+    lower_bound=1.0,
+)
+
+
+def main(positional: list[str]) -> None:
+    if len(positional) < 3 or not _HTML.value:
+        raise UserError("compare: give ORIGINAL LOW OUT... --html PAGE; --help tells what they are")
+    from tfsr.complete import write_text
+    from tfsr.evaluation.comparison import compare, page
+
+    original, low, *outs = map(Path, positional)
+    comparison = compare(original, low, outs, _CUTOFF.value)
+    write_text(_HTML.value, page(comparison))
+    print(comparison.table(), f"\npage {_HTML.value}", sep="\n")
+
+
+if __name__ == "__main__":
+    command.run(main)
