@@ -72,6 +72,13 @@ def folder(write_tones, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def comparison_text(folder, write_tones):
+    files = [folder / name / "apple.wav" for name in ("originals", "ours", "spline")]
+    low = write_tones(folder / "low.wav", {500: 0.2}, rate=8000, seconds=2.0)
+    return comparison.page(comparison.compare(files[0], low, files[1:]))
+
+
 @pytest.fixture
 def open_page(browser, tmp_path):
     """Opens the text of a page from the disk; afterwards it must have asked for nothing else."""
@@ -132,15 +139,9 @@ def next_trial(browser) -> None:
 
 
 class TestComparison:
-    @pytest.fixture(scope="class")
-    def text(self, folder, write_tones):
-        files = [folder / name / "apple.wav" for name in ("originals", "ours", "spline")]
-        low = write_tones(folder / "low.wav", {500: 0.2}, rate=8000, seconds=2.0)
-        return comparison.page(comparison.compare(files[0], low, files[1:]))
-
     @pytest.fixture
-    def page(self, open_page, text):
-        browser = open_page(text)
+    def page(self, open_page, comparison_text):
+        browser = open_page(comparison_text)
         wait(browser, "player.buffers.length === 4")
         return browser
 
