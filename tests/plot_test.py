@@ -110,6 +110,9 @@ class TestOverlaidSpectraPng:
             wanted = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
             assert np.all(np.abs(opaque - wanted) < 3, axis=1).sum() > 100
 
+    def test_a_title_is_no_formula(self):
+        assert plot.overlaid_spectra_png([Spectrum("$x_$", np.arange(3), np.zeros(3), [])], -9.0)
+
 
 class TestSpectraPng:
     @staticmethod

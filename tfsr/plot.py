@@ -131,7 +131,8 @@ def overlaid_spectra_png(spectra: Sequence[Spectrum], floor: float) -> bytes:
     for index, spectrum in enumerate(spectra):
         colour, width = _CURVES[index % len(_CURVES)], 1.2 if index else 3.0
         levels = np.maximum(spectrum.levels, floor)
-        axes.plot(spectrum.frequencies / 1000, levels, color=colour, lw=width, label=spectrum.title)
+        title = spectrum.title.replace("$", r"\$")  # a file's name, no formula
+        axes.plot(spectrum.frequencies / 1000, levels, color=colour, lw=width, label=title)
     axes.set(xlim=(0, spectra[0].frequencies[-1] / 1000), xlabel="kHz", ylabel="dBFS")
     axes.set_facecolor("none")
     axes.grid(color=_GREY, linewidth=0.3)
