@@ -27,6 +27,7 @@ ONE_PLACE = {
     "tensorflow_probability": {"layers/bijectors.py"},
     "tflite_support": {"export/metadata.py"},
     "tensorflow_lite_support": {"export/metadata.py"},
+    "tensorflow_serving": {"export/warm_up.py"},
     "gin": {"gin_config.py"},
 }
 FILES = sorted(ROOT.rglob("*.py"))

@@ -125,7 +125,7 @@ def in_files(upsampler, threads: int) -> tuple[dict[str, Callable], dict[str, fl
 
     with tempfile.TemporaryDirectory() as name:
         folder, file = Path(name, "saved_model"), Path(name, "model.tflite")
-        export_saved_model(upsampler, folder)
+        export_saved_model(upsampler, folder, warm_up_requests=False)
         export_tflite(upsampler, file)
         serve, interpreter = loaded(folder), Interpreter(file, threads)
         sizes = {

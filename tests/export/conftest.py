@@ -1,13 +1,31 @@
+import functools
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory, text_format
 
+from tfsr.losses.regression import l1
 from tfsr.networks.audiounet import AudioUNet
-from tfsr.upsamplers.base import Upsampler
+from tfsr.networks.spectral import UpperBins
+from tfsr.signal.frame_codec import FrameCodec
+from tfsr.signal.windowed_sinc import WindowedSinc
+from tfsr.upsamplers.base import Signature, Upsampler
 from tfsr.upsamplers.regression import Regression
+from tfsr.upsamplers.spectral import Spectral
+
+# Of tensorflow_serving/servables/tensorflow/session_bundle_config.proto, which
+# tensorflow-serving-api leaves out: name, number and type of the fields.
+BATCHING_PARAMETERS = [
+    ("max_batch_size", 1, "Int64Value"),
+    ("batch_timeout_micros", 2, "Int64Value"),
+    ("max_enqueued_batches", 3, "Int64Value"),
+    ("num_batch_threads", 4, "Int64Value"),
+    ("thread_pool_name", 5, "StringValue"),
+    ("pad_variable_length_inputs", 7, "bool"),
+]
 
 
 class Drawing(Upsampler):
@@ -45,6 +63,56 @@ def unet() -> Regression:
     kernel = upsampler.network.last.kernel
     kernel.assign(tf.random.stateless_normal(kernel.shape, [1, 2], stddev=0.2))
     return upsampler
+
+
+@pytest.fixture(scope="session")
+def at_rate() -> Callable[..., Signature]:
+    """Makes of an upsampler "serving_default" for recordings that say their rate.
+
+    Each its own, or one for all where they are not `batched`.
+    """
+
+    def signature(upsampler: Upsampler, batched: bool = True) -> Signature:
+        function, inputs = upsampler.signatures["serving_default"]
+        refusal = f"this model takes audio at {upsampler.input_rate} Hz, not at"
+
+        def checked(audio, rate, **more):
+            known = tf.debugging.Assert(
+                tf.reduce_all(rate == upsampler.input_rate), [refusal, rate]
+            )
+            with tf.control_dependencies([known]):
+                return function(audio=tf.identity(audio), **more)
+
+        return Signature(checked, inputs | {"rate": tf.TensorSpec([None] * batched, tf.int32)})
+
+    return signature
+
+
+@pytest.fixture(scope="session")
+def streaming() -> Spectral:
+    """Has "initial_state" and "step"."""
+    network = functools.partial(UpperBins, channels=4, blocks=1, kernel=3, causal=True)
+    codec, interpolation = FrameCodec(64, 16, asymmetric=True), WindowedSinc(reach=8)
+    upsampler = Spectral(network, 8000, 16000, {"l1": l1}, codec, interpolation=interpolation)
+    upsampler.initialize()
+    return upsampler
+
+
+@pytest.fixture(scope="session")
+def batching_parameters() -> Callable[[str], message.Message]:
+    """From the text of a `BatchingParameters` to the message."""
+    file = descriptor_pb2.FileDescriptorProto(name="batching.proto", package="of_the_tests")
+    file.syntax, file.dependency[:] = "proto3", ["google/protobuf/wrappers.proto"]
+    described = file.message_type.add(name="BatchingParameters")
+    for name, number, kind in BATCHING_PARAMETERS:
+        field = described.field.add(name=name, number=number, label=1)
+        field.type = field.TYPE_BOOL if kind == "bool" else field.TYPE_MESSAGE
+        field.type_name = "" if kind == "bool" else f".google.protobuf.{kind}"
+    pool = descriptor_pool.Default()
+    pool.Add(file)
+    kind = pool.FindMessageTypeByName("of_the_tests.BatchingParameters")
+    make = message_factory.MessageFactory(pool).GetPrototype(kind)
+    return lambda text: text_format.Parse(text, make())
 
 
 @pytest.fixture(scope="session")

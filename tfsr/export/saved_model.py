@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import tensorflow as tf
 
 from tfsr.complete import new_folder
-from tfsr.export import properties
+from tfsr.export import batching, properties, warm_up
 from tfsr.upsamplers.base import Signature, Upsampler
 
 SIGNATURE = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
@@ -17,6 +17,7 @@ def export_saved_model(
     upsampler: Upsampler,
     folder: str | os.PathLike,
     sources: Sequence[properties.Source] = (),
+    warm_up_requests: bool = True,
 ) -> None:
     """Write a SavedModel with the upsampler's signatures.
 
@@ -32,12 +33,17 @@ def export_saved_model(
         upsampler: with its weights.
         folder: must not be there yet, or be empty; it appears when everything is written.
         sources: what the upsampler was trained on, to stand among its properties.
+        warm_up_requests: also write what TensorFlow Serving runs before it serves, see `warm_up`.
 
     Raises:
         UserError: `folder` holds something, or cannot be written.
     """
     with new_folder(folder) as part:
-        save(signatures(upsampler), part)
+        answered = signatures(upsampler)
+        save(answered, part)
+        batching.write(answered, part)
+        if warm_up_requests:
+            warm_up.write(upsampler, answered, part)
         properties.write(part, properties.of(upsampler, sources))
 
 

@@ -1,0 +1,113 @@
+"""The requests that TensorFlow Serving runs on a model before it serves it.
+
+Nobody then waits for what TensorFlow sets up at the first call of a function. This is the only
+module that knows tensorflow-serving-api.
+
+Source: https://www.tensorflow.org/tfx/serving/saved_model_warmup
+"""
+
+import functools
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+from tfsr.data.bundled import Bundled
+from tfsr.upsamplers.base import Signature, Upsampler
+from tfsr.upsamplers.diffusion import FEWEST_STEPS
+
+REQUESTS = Path("assets.extra", "tf_serving_warmup_requests")
+"""Where the server looks for them in a SavedModel: a TFRecord of at most 1000 `PredictionLog`."""
+
+Request = tuple[str, dict[str, np.ndarray]]
+"""A signature's name and its inputs."""
+
+_SHAPES = (0.25, 1), (1.0, 1), (4.0, 1), (0.25, 4)  # seconds, recordings
+_STREAMS = 1, 4
+
+# All steps of diffusion run the same operations.
+_NUMBERS = {"seed": 0, "steps": FEWEST_STEPS, "sigma": 1.0}
+
+
+def write(
+    upsampler: Upsampler, signatures: Mapping[str, Signature], folder: str | os.PathLike
+) -> None:
+    """Write `requests` into a SavedModel's folder."""
+    path = Path(folder, REQUESTS)
+    path.parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for request in requests(upsampler, signatures):
+            writer.write(_log(*request).SerializeToString())
+
+
+def requests(upsampler: Upsampler, signatures: Mapping[str, Signature]) -> Iterator[Request]:
+    """Bundled speech in some lengths and batches, and beginnings of streams.
+
+    For "serving_default", "at_rate", "initial_state" and "step", as far as they are there.
+    """
+    speech = _speech(upsampler.input_rate)
+    for name in ("serving_default", "at_rate"):
+        if name in signatures:
+            for seconds, batch in _SHAPES:
+                samples = max(1, round(seconds * upsampler.input_rate))
+                audio = _excerpts(speech, samples, batch)
+                numbers = _NUMBERS | {"rate": upsampler.input_rate}
+                yield name, {"audio": audio} | _filled(signatures[name], batch, numbers)
+    if "step" in signatures:
+        for batch in _STREAMS:
+            frames = np.split(_excerpts(speech, 2 * upsampler.hop, batch), 2, axis=1)
+            yield from _stream(signatures, frames)
+
+
+def _stream(signatures: Mapping[str, Signature], frames: list[np.ndarray]) -> Iterator[Request]:
+    begin, step = signatures["initial_state"], signatures["step"]
+    batch = len(frames[0])
+    asked = _filled(begin, batch, {"batch": batch})
+    yield "initial_state", asked
+    state = _run(begin, asked)
+    for frame in frames:
+        given = {"audio": frame} | state
+        yield "step", given
+        state = _run(step, given)
+        del state["audio"]
+
+
+def _run(signature: Signature, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    outputs = signature.function(**{name: tf.constant(x) for name, x in inputs.items()})
+    return {name: x.numpy() for name, x in outputs.items()}
+
+
+def _filled(signature: Signature, batch: int, numbers: dict) -> dict[str, np.ndarray]:
+    """The inputs that are numbers: one for all, or the same for each recording."""
+    return {
+        name: np.full([batch] * spec.shape.rank, numbers[name], spec.dtype.as_numpy_dtype)
+        for name, spec in signature.inputs.items()
+        if name != "audio"
+    }
+
+
+def _excerpts(speech: np.ndarray, samples: int, batch: int) -> np.ndarray:
+    """float32 [batch, samples], from places all over [time]."""
+    starts = np.linspace(0, len(speech) - samples, batch, dtype=int)
+    return np.stack([speech[start : start + samples] for start in starts])
+
+
+@functools.lru_cache(maxsize=1)
+def _speech(rate: int) -> np.ndarray:
+    """float32 [time], of 7 seconds."""
+    recordings = Bundled().recordings("validation")[:2]
+    return np.concatenate([recording.read(rate) for recording in recordings])
+
+
+def _log(signature: str, inputs: dict[str, np.ndarray]) -> prediction_log_pb2.PredictionLog:
+    request = predict_pb2.PredictRequest()
+    # The server runs it on the model that the file belongs to, whatever the name.
+    request.model_spec.name = "tfsr"
+    request.model_spec.signature_name = signature
+    for name, value in inputs.items():
+        request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+    logged = prediction_log_pb2.PredictLog(request=request)
+    return prediction_log_pb2.PredictionLog(predict_log=logged)
