@@ -2,6 +2,7 @@
 
     python client.py call.wav -o wide.wav --model wide
     python client.py call.wav -o wide.wav --model wide --grpc localhost:8500
+    python client.py call.wav -o wide.wav --model diffusion --set steps=8 --set seed=3
 
 Calls the signature "at_rate" of a SavedModel that tfsr exported, the channels as the batch. Needs
 numpy and soundfile, and tensorflow-serving-api (with TensorFlow) for --grpc. Mistakes are one line,
@@ -11,6 +12,7 @@ and exit code 2.
 import argparse
 import http.client
 import json
+import math
 import os
 import random
 import sys
@@ -25,10 +27,15 @@ import soundfile
 
 SIGNATURE = "at_rate"
 _EXTENSIONS = ".wav", ".flac"
+_TYPES = {"DT_INT32": np.int32, "DT_FLOAT": np.float32}
 
 # What a server says that batched requests of different lengths, and how long to wait then.
 _COLLISION = "different shapes and padding is turned off"
 _WAITS = 0.05, 0.1, 0.2, 0.4, 0.8
+
+
+Inputs = dict[str, tuple[int, type]]
+"""How many axes each input of the signature has, and its type."""
 
 
 class Problem(Exception):
@@ -42,11 +49,12 @@ class Rest:
         self._place = f"{url.rstrip('/')}/v1/models/{urllib.parse.quote(model)}"
         self._timeout = timeout
 
-    def inputs(self) -> dict[str, int]:
-        """The inputs of the signature, and how many axes each has."""
+    def inputs(self) -> Inputs:
         found = self._answer("/metadata")["metadata"]["signature_def"]["signature_def"]
-        inputs = _signature(found)["inputs"]
-        return {name: len(about["tensor_shape"].get("dim", [])) for name, about in inputs.items()}
+        return {
+            name: (len(about["tensor_shape"].get("dim", [])), _TYPES[about["dtype"]])
+            for name, about in _signature(found)["inputs"].items()
+        }
 
     def predict(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
         # Nine decimals tell 24-bit samples apart (1.2e-7), in half the text that doubles take.
@@ -87,16 +95,18 @@ class Grpc:
         self._place = f"{model} at {address}"
         self._model, self._timeout = model, timeout
 
-    def inputs(self) -> dict[str, int]:
-        """The inputs of the signature, and how many axes each has."""
+    def inputs(self) -> Inputs:
+        from tensorflow.core.framework import types_pb2
         from tensorflow_serving.apis import get_model_metadata_pb2
 
         request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
         reply = self._answer(self._stub.GetModelMetadata, request)
         found = get_model_metadata_pb2.SignatureDefMap()
         reply.metadata["signature_def"].Unpack(found)
-        inputs = _signature(found.signature_def).inputs
-        return {name: len(about.tensor_shape.dim) for name, about in inputs.items()}
+        return {
+            name: (len(about.tensor_shape.dim), _TYPES[types_pb2.DataType.Name(about.dtype)])
+            for name, about in _signature(found.signature_def).inputs.items()
+        }
 
     def predict(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
         import tensorflow as tf
@@ -118,22 +128,39 @@ class Grpc:
             raise Problem(f"{self._place}: {details} ({code})") from error
 
 
-def upsample(model: Rest | Grpc, audio: np.ndarray, rate: int, seed: int) -> np.ndarray:
-    """From float32 [batch, time] to what the model answers, [batch, ratio * time]."""
-    numbers = {"rate": rate, "seed": seed}
-    inputs = {"audio": audio}
-    for name, axes in model.inputs().items():
-        if name in numbers:
-            inputs[name] = np.full([len(audio)] * axes, numbers[name], np.int32)
-        elif name != "audio":
-            raise Problem(f"the model wants {name!r} too, of which this client does not know")
-    high = _patiently(model, inputs)
+def upsample(model: Rest | Grpc, audio: np.ndarray, numbers: dict[str, str]) -> np.ndarray:
+    """From float32 [batch, time] to what the model answers, [batch, ratio * time].
+
+    Args:
+        numbers: the other inputs; where the model has axes for them, all recordings have the same.
+    """
+    wanted = model.inputs()
+    del wanted["audio"]
+    numbers = {name: numbers[name] for name in numbers if name in wanted or name != "seed"}
+    if set(numbers) != set(wanted):
+        names = ", ".join(sorted(wanted)) or "none"
+        raise Problem(f"the model takes the numbers {names}: give each but the rate by --set")
+    inputs = {
+        name: _filled(name, numbers[name], [len(audio)] * axes, kind)
+        for name, (axes, kind) in wanted.items()
+    }
+    high = _patiently(model, {"audio": audio} | inputs)
     if high.shape[0] != len(audio) or high.shape[1] % audio.shape[1] or not high.size:
         raise Problem(
             f"{list(audio.shape)} samples became {list(high.shape)}, which is no whole multiple of "
             "the rate: does the server pad (pad_variable_length_inputs)?"
         )
     return high
+
+
+def _filled(name: str, number: str, shape: list[int], kind: type) -> np.ndarray:
+    try:
+        value = float(number)
+    except ValueError:
+        value = math.nan
+    if kind is np.int32 and not (value.is_integer() and abs(value) < 2**31) or math.isnan(value):
+        raise Problem(f"{name} must be a number of the type {kind.__name__}, not {number}")
+    return np.full(shape, value, kind)
 
 
 def _patiently(model: Rest | Grpc, inputs: dict[str, np.ndarray]) -> np.ndarray:
@@ -205,12 +232,23 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", required=True, help="its name in models.config")
     parser.add_argument("--url", default="http://localhost:8501", help="REST (%(default)s)")
     parser.add_argument("--grpc", metavar="HOST:PORT", help="use gRPC there instead of REST")
-    parser.add_argument("--seed", type=int, default=0, help="of models that draw noise")
+    parser.add_argument(
+        "--set",
+        metavar="NAME=NUMBER",
+        type=_setting,
+        action="append",
+        default=[],
+        help="what else the model takes, such as seed (0 unless given) or steps; may repeat",
+    )
     parser.add_argument("--timeout", type=float, default=120, help="seconds (%(default)s)")
-    given = parser.parse_args(argv)
-    if not -(2**31) <= given.seed < 2**31:
-        parser.error("--seed must fit into 32 bits")
-    return given
+    return parser.parse_args(argv)
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, number = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text} is no NAME=NUMBER")
+    return name, number
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -220,7 +258,8 @@ def main(argv: list[str] | None = None) -> int:
             raise Problem(f"{given.output}: give a name that ends in {' or '.join(_EXTENSIONS)}")
         audio, rate = read(given.input)
         kind, place = (Grpc, given.grpc) if given.grpc else (Rest, given.url)
-        high = upsample(kind(place, given.model, given.timeout), audio, rate, given.seed)
+        numbers = {"seed": "0"} | dict(given.set) | {"rate": str(rate)}
+        high = upsample(kind(place, given.model, given.timeout), audio, numbers)
         write(given.output, high, rate * (high.shape[1] // audio.shape[1]))
     except Problem as problem:
         print(f"client: {problem}", file=sys.stderr)

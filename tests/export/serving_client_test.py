@@ -22,6 +22,7 @@ from tensorflow_serving.apis import (
 )
 
 from tfsr.export.saved_model import save
+from tfsr.upsamplers.base import Signature
 
 CLIENT = Path(__file__).parents[2] / "export" / "serving" / "client.py"
 RATE = 8000
@@ -160,6 +161,16 @@ class Servicer(prediction_service_pb2_grpc.PredictionServiceServicer):
             context.abort(grpc.StatusCode[code], text)
 
 
+def louder(audio, rate, sigma, steps):
+    return tf.repeat(audio * sigma * tf.cast(steps, tf.float32), 3, axis=1)
+
+
+LOUDER = {
+    **{"audio": tf.TensorSpec([None, None]), "rate": tf.TensorSpec([None], tf.int32)},
+    **{"sigma": tf.TensorSpec([]), "steps": tf.TensorSpec([], tf.int32)},
+}
+
+
 @pytest.fixture(scope="module")
 def models(upsamplers, at_rate, tmp_path_factory) -> Models:
     folder = tmp_path_factory.mktemp("models")
@@ -167,6 +178,8 @@ def models(upsamplers, at_rate, tmp_path_factory) -> Models:
         upsampler = upsamplers[name]
         save({**upsampler.signatures, "at_rate": at_rate(upsampler)}, folder / name)
     known = Models({name: Model(folder / name) for name in ("unet", "drawing")})
+    save({"at_rate": Signature(louder, LOUDER)}, folder / "louder")
+    known["louder"] = Model(folder / "louder")
     unet = known["unet"]
     known["padding"] = unet.but(padding=100)
     known["older"] = unet.but(
@@ -237,13 +250,26 @@ def fails(client, call, tmp_path, capsys):
 def test_writes_the_answer(client, upsamplers, way, call, tmp_path, name):
     upsampler, (audio, path) = upsamplers[name], call
     out = tmp_path / "wide.flac"
-    assert client.main([str(path), "-o", str(out), "--model", name, "--seed", "3", way]) == 0
+    assert client.main([str(path), "-o", str(out), "--model", name, "--set=seed=3", way]) == 0
     high, rate = soundfile.read(out)
     assert rate == upsampler.output_rate
     seed = {"seed": tf.constant(3)} if upsampler.noise_steps else {}
     expected = upsampler.signatures["serving_default"].function(audio=tf.constant(audio), **seed)
     np.testing.assert_allclose(high.T, np.clip(expected, -1, 1), rtol=0, atol=1e-4)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["call.wav", "wide.flac"]
+
+
+def test_other_numbers(client, fails, way, call, tmp_path):
+    out, model = tmp_path / "loud.wav", ["--model", "louder", way]
+    numbers = ["--set", "sigma=0.5", "--set", "steps=4"]
+    assert client.main([str(call[1]), "-o", str(out), *model, *numbers]) == 0
+    high, rate = soundfile.read(out)
+    assert rate == 24000
+    np.testing.assert_allclose(high[::3].T, 2 * call[0], rtol=0, atol=1e-4)
+    takes = "takes the numbers rate, sigma, steps"
+    assert takes in fails(*model) and takes in fails(*model, *numbers, "--set=size=1")
+    for wrong in "steps=many", "steps=5000000000", "steps=1.5":
+        assert "steps must be a number of the type int32" in fails(*model, *numbers, "--set", wrong)
 
 
 def test_rest_needs_no_tensorflow(succeed, rest, call, tmp_path):
