@@ -12,7 +12,7 @@ from tfsr.networks.audiounet import AudioUNet
 from tfsr.networks.spectral import UpperBins
 from tfsr.signal.frame_codec import FrameCodec
 from tfsr.signal.windowed_sinc import WindowedSinc
-from tfsr.upsamplers.base import Signature, Upsampler
+from tfsr.upsamplers.base import Upsampler
 from tfsr.upsamplers.regression import Regression
 from tfsr.upsamplers.spectral import Spectral
 
@@ -63,29 +63,6 @@ def unet() -> Regression:
     kernel = upsampler.network.last.kernel
     kernel.assign(tf.random.stateless_normal(kernel.shape, [1, 2], stddev=0.2))
     return upsampler
-
-
-@pytest.fixture(scope="session")
-def at_rate() -> Callable[..., Signature]:
-    """Makes of an upsampler "serving_default" for recordings that say their rate.
-
-    Each its own, or one for all where they are not `batched`.
-    """
-
-    def signature(upsampler: Upsampler, batched: bool = True) -> Signature:
-        function, inputs = upsampler.signatures["serving_default"]
-        refusal = f"this model takes audio at {upsampler.input_rate} Hz, not at"
-
-        def checked(audio, rate, **more):
-            known = tf.debugging.Assert(
-                tf.reduce_all(rate == upsampler.input_rate), [refusal, rate]
-            )
-            with tf.control_dependencies([known]):
-                return function(audio=tf.identity(audio), **more)
-
-        return Signature(checked, inputs | {"rate": tf.TensorSpec([None] * batched, tf.int32)})
-
-    return signature
 
 
 @pytest.fixture(scope="session")

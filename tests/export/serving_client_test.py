@@ -21,7 +21,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from tfsr.export.saved_model import save
+from tfsr.export.saved_model import save, signatures
 from tfsr.upsamplers.base import Signature
 
 CLIENT = Path(__file__).parents[2] / "export" / "serving" / "client.py"
@@ -172,11 +172,10 @@ LOUDER = {
 
 
 @pytest.fixture(scope="module")
-def models(upsamplers, at_rate, tmp_path_factory) -> Models:
+def models(upsamplers, tmp_path_factory) -> Models:
     folder = tmp_path_factory.mktemp("models")
     for name in ("unet", "drawing"):
-        upsampler = upsamplers[name]
-        save({**upsampler.signatures, "at_rate": at_rate(upsampler)}, folder / name)
+        save(signatures(upsamplers[name]), folder / name)
     known = Models({name: Model(folder / name) for name in ("unet", "drawing")})
     save({"at_rate": Signature(louder, LOUDER)}, folder / "louder")
     known["louder"] = Model(folder / "louder")

@@ -62,7 +62,7 @@ def models():
 def test_a_stream_s_requests_run_without_tfsr(streaming, succeed, tmp_path):
     export_saved_model(streaming, tmp_path / "1")
     made = json.loads(succeed("-c", RUN_REQUESTS, tmp_path / "1"))
-    assert made["serving_default"] == made.get("at_rate", WHOLE) == WHOLE
+    assert made["serving_default"] == made["at_rate"] == WHOLE
     assert made["initial_state"] == 2 * [[True, None]]
     steps = [[True, [[batch, streaming.hop], [batch, 2 * streaming.hop]]] for batch in (1, 1, 4, 4)]
     assert made["step"] == steps

@@ -221,7 +221,7 @@ def test_step_as_signatures():
         function, inputs = upsampler.signatures[name]
         specs = {key: tf.TensorSpec(x.shape, x.dtype, key) for key, x in inputs.items()}
         functions[name] = tf.function(function, autograph=False).get_concrete_function(**specs)
-    state = functions["initial_state"](batch=tf.constant(2))
+    state = functions["initial_state"](stream=tf.constant([7, 8]))
     low = noise(2, 3 * upsampler.hop)
     expected, expected_state = upsampler.step(low, upsampler.initial_state(2))
     made = functions["step"](audio=tf.constant(low), **state)
@@ -252,7 +252,7 @@ def test_exported_step_by_step_equals_the_whole(kind, tmp_path):
     whole, random = upsampler.upsample(low)[:, :-delay], np.random.default_rng(0)
     for _ in range(100):
         parts = np.sort(random.integers(0, hops, random.integers(0, hops))) * upsampler.hop
-        state, made = run("initial_state", batch=np.int32(1)), []
+        state, made = run("initial_state", stream=np.zeros(1, np.int32)), []
         for frame in filter(np.size, np.split(low, parts, axis=1)):
             state = dict(run("step", audio=frame, **state))
             made.append(np.asarray(state.pop("audio")))

@@ -24,7 +24,7 @@ _IDENTIFIER = b"M001"
 _FIRST_PARSER_WITH_AUDIO = "1.3.0"
 _OTHERS = {
     "noise": "Standard normal, [draws, batch, time of the output].",
-    "batch": "How many streams.",
+    "stream": "Any number for each stream that begins.",
 }
 
 

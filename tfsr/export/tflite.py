@@ -32,7 +32,7 @@ def export_tflite(
 
     One for streams has "initial_state" and "step" in its place, for one stream: {"audio": float32
     [1, time]}, whole hops, and the state by name become {"audio": float32 [1, ratio * time]} and
-    the next state. It begins with the state of {"batch": int32 []}, which must be 1.
+    the next state. It begins with the state of {"stream": int32 [1]}, any number.
 
     Args:
         upsampler: with its weights.

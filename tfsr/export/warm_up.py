@@ -65,7 +65,7 @@ def requests(upsampler: Upsampler, signatures: Mapping[str, Signature]) -> Itera
 def _stream(signatures: Mapping[str, Signature], frames: list[np.ndarray]) -> Iterator[Request]:
     begin, step = signatures["initial_state"], signatures["step"]
     batch = len(frames[0])
-    asked = _filled(begin, batch, {"batch": batch})
+    asked = _filled(begin, batch, {"stream": 0})
     yield "initial_state", asked
     state = _run(begin, asked)
     for frame in frames:

@@ -138,12 +138,15 @@ class Spectral(WaveformJudged):
 
     @property
     def signatures(self) -> dict[str, Signature]:
-        """Of a causal one also "initial_state" of {"batch"}, and "step", see `step_signature`."""
+        """Of a causal one also "step", see `step_signature`, and the "initial_state" for it.
+
+        This takes {"stream": int32 [batch]}, any number for each stream that begins.
+        """
         if not self.network.causal:
             return super().signatures
-        batch = {"batch": tf.TensorSpec([], tf.int32)}
+        streams = {"stream": tf.TensorSpec([None], tf.int32)}
         return super().signatures | {
-            "initial_state": Signature(self.initial_state, batch),
+            "initial_state": Signature(self._serve_initial_state, streams),
             "step": self.step_signature(),
         }
 
@@ -153,6 +156,9 @@ class Spectral(WaveformJudged):
         state = self.initial_state()
         specs = {name: tf.TensorSpec([batch, *x.shape[1:]]) for name, x in state.items()}
         return Signature(self._serve_step, {"audio": tf.TensorSpec([batch, samples])} | specs)
+
+    def _serve_initial_state(self, stream: tf.Tensor) -> State:
+        return self.initial_state(tf.shape(stream)[0])
 
     def _serve_step(self, audio: tf.Tensor, **state: tf.Tensor) -> dict[str, tf.Tensor]:
         high, state = self.step(audio, state)

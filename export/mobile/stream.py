@@ -1,0 +1,135 @@
+"""Widen a call as an app would: frame by frame, with what a frame leaves for the next.
+
+    python stream.py telephony.tflite call.wav wide.wav
+
+Needs NumPy and TensorFlow Lite, from the package ai-edge-litert or tensorflow; not tfsr. The call
+is a WAV file of 16 bits, mono, at the rate that the model wants. What an app does is `Stream`.
+"""
+
+import argparse
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import resource
+import sys
+import time
+import wave
+from typing import NoReturn
+
+import numpy as np
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if importlib.util.find_spec("ai_edge_litert"):
+    from ai_edge_litert.interpreter import Interpreter
+else:
+    import tensorflow
+
+    Interpreter = tensorflow.lite.Interpreter
+
+WARM_UP = 100
+"""The first frames, whose time does not count."""
+
+
+class Stream:
+    """One call.
+
+    Args:
+        model: the .tflite file that `tfsr.export --streaming` wrote.
+        threads: of TensorFlow Lite.
+
+    Attributes:
+        properties: what the model tells of itself: input_rate, output_rate, hop, latency_ms, ...
+        late: samples at the output rate by which what comes out is later than what went in.
+    """
+
+    def __init__(self, model: str, threads: int = 1):
+        self.properties = read_properties(model)
+        latency = self.properties["latency_ms"] * self.properties["output_rate"] / 1000
+        self.late = round(latency) - self.properties["hop"] * self.properties["ratio"]
+        self._interpreter = Interpreter(model, num_threads=threads)
+        self._step = self._interpreter.get_signature_runner("step")
+        initial_state = self._interpreter.get_signature_runner("initial_state")
+        self._state = initial_state(stream=np.zeros(1, np.int32))
+
+    def push(self, frame: np.ndarray) -> np.ndarray:
+        """float32 [n * hop] of the call to [ratio * n * hop] of the wider one."""
+        made = self._step(audio=frame[np.newaxis], **self._state)
+        audio = made.pop("audio")[0]
+        self._state = made  # all else, by the same names
+        return audio
+
+
+def fail(message: str) -> NoReturn:
+    print(message, file=sys.stderr)
+    sys.exit(2)
+
+
+def read_properties(model: str) -> dict:
+    """Exit unless the file is for streams, and as it was exported."""
+    with open(model, "rb") as file:
+        content = file.read()
+    found = re.search(rb'\{"tfsr": .*?"sha256": "([0-9a-f]{64})"\}', content)
+    if found is None:
+        fail(f"{model}: no TensorFlow Lite file of tfsr's")
+    if hashlib.sha256(content.replace(found[1], b"0" * 64)).hexdigest().encode() != found[1]:
+        fail(f"{model}: is not as it was exported (SHA-256); copy it again")
+    properties = json.loads(found[0])
+    if properties["latency_ms"] is None:
+        fail(f"{model}: wants whole recordings; export a causal run with --streaming")
+    return properties
+
+
+def read_call(path: str, rate: int) -> np.ndarray:
+    """float32 [time]; exits unless it is 16 bits, mono and at `rate` Hz."""
+    with wave.open(path) as file:
+        kind = file.getframerate(), file.getnchannels(), 8 * file.getsampwidth()
+        if kind != (rate, 1, 16):
+            fail(f"{path}: is {kind} in Hz, channels and bits, not {(rate, 1, 16)}")
+        return np.frombuffer(file.readframes(-1), "<i2").astype(np.float32) / 32768
+
+
+def write_call(path: str, audio: np.ndarray, rate: int) -> None:
+    with wave.open(path, "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", None))
+        file.writeframes(np.clip(np.round(audio * 32768), -32768, 32767).astype("<i2").tobytes())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model")
+    parser.add_argument("call")
+    parser.add_argument("wide")
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    stream = Stream(arguments.model, arguments.threads)
+    known = stream.properties
+    low = read_call(arguments.call, known["input_rate"])
+    # Silence after its end pushes out what is late, and fills the last frame.
+    missing = -(-stream.late // known["ratio"])
+    whole = -(-(len(low) + missing) // known["hop"]) * known["hop"]
+    made, seconds = [], []
+    for frame in np.split(np.pad(low, [0, whole - len(low)]), whole // known["hop"]):
+        start = time.perf_counter()
+        made.append(stream.push(frame))
+        seconds.append(time.perf_counter() - start)
+    high = np.concatenate(made)[stream.late :][: known["ratio"] * len(low)]
+    write_call(arguments.wide, high, known["output_rate"])
+    print(report(arguments.model, known, seconds), file=sys.stderr)
+
+
+def report(model: str, known: dict, seconds: list[float]) -> str:
+    counted = 1000 * np.asarray(seconds[WARM_UP:] or seconds)
+    frame = 1000 * known["hop"] / known["input_rate"]
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return (
+        f"{os.path.getsize(model) / 1e6:.3f} MB, latency {known['latency_ms']:g} ms; "
+        f"{len(counted)} frames of {frame:g} ms: p50 {np.percentile(counted, 50):.3f} ms, "
+        f"p99 {np.percentile(counted, 99):.3f} ms, real-time factor {counted.mean() / frame:.4f}; "
+        f"peak memory {memory:.0f} MB, Python and its packages included"
+    )
+
+
+if __name__ == "__main__":
+    main()
