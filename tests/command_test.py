@@ -50,7 +50,7 @@ def test_tfsr_verb_is_python_m_tfsr_verb(run):
             "/nowhere",
         ),
         (["tfsr.export", "--run_dir", "/nowhere", "--format", "onnx", "--output", "o"], "onnx"),
-        (["tfsr.upsample", "in.wav", "-o", "out.wav"], "--run_dir"),
+        (["tfsr.upsample", "in.wav", "--run_dir", "/nowhere"], "in.wav"),
         (["tfsr.prepare"], "SOURCE"),
         (["tfsr.compare", "a.wav", "b.wav", "c.wav"], "--html"),
         (["tfsr.listen", "originals", "ours=out"], "--html"),

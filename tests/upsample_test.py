@@ -1,18 +1,35 @@
 """The command, in processes of its own, with an upsampler that needs no run directory."""
 
 import functools
+import json
+import time
 
 import numpy as np
 import pytest
+import soundfile
 
 from tfsr import audio_file
+from tfsr.signal.resample import resample
 
 WITHOUT_RUN = """
-import sys, types
-def load_run(run_dir, bindings):
+import os, sys, types
+if "STDIN" in os.environ:
+    sys.stdin = open(os.environ["STDIN"])
+    os.dup2(os.open(os.environ["STDOUT"], os.O_WRONLY | os.O_CREAT), 1)
+def interpolation(*rates):
     from tfsr.upsamplers.interpolation import Interpolation
-    return types.SimpleNamespace(upsampler=Interpolation(8000, 16000))
+    return Interpolation(*rates)
+def load_run(run_dir, bindings):
+    return types.SimpleNamespace(upsampler=interpolation(8000, 16000))
+RATES = {"speech-x2": (8000, 16000), "speech-x3": (16000, 48000), "telephony": (8000, 16000)}
+def get(name):
+    rates = RATES[name]
+    return types.SimpleNamespace(name=name, output_rate=rates[1], bandwidth_hz=rates[0] / 2)
 sys.modules["tfsr.gin_config"] = types.SimpleNamespace(load_run=load_run)
+sys.modules["tfsr.presets"] = types.SimpleNamespace(
+    names=lambda: list(RATES), get=get, load=lambda name: interpolation(*RATES[name]))
+import tfsr
+tfsr.presets = sys.modules["tfsr.presets"]
 from tfsr import command, upsample
 command.run(upsample.main)
 """
@@ -37,15 +54,105 @@ def test_a_folder_with_one_bad_file(upsample, tapes):
     done = upsample(tapes, "-o", out, "--run_dir", "any", "--chunk", "0.1")
     assert done.returncode == 2
     assert done.stdout.splitlines() == [
-        f"{tapes}/a.wav 8000 Hz -> {out}/a.wav 16000 Hz",
+        f"{tapes}/a.wav 8000 Hz -> {out}/a.wav 16000 Hz (any)",
         f"{tapes}/b/c.flac: resampled from 44100 to 8000 Hz first",
-        f"{tapes}/b/c.flac 44100 Hz -> {out}/b/c.flac 16000 Hz",
+        f"{tapes}/b/c.flac 44100 Hz -> {out}/b/c.flac 16000 Hz (any)",
     ]
     first, last = done.stderr.splitlines()
     assert first.startswith(f"tfsr: {tapes}/b/bad.wav: ")
     assert last == "tfsr: 1 of 3 files could not be upsampled"
     assert [str(path.relative_to(out)) for path in audio_file.find(out)] == ["a.wav", "b/c.flac"]
     assert audio_file.info(out / "a.wav").samples == 10_000
+
+
+def call(path, rate: int, **tags: str):
+    """A second of noise up to 4 kHz, in two channels of 24 bits."""
+    low = np.random.default_rng(1).normal(0, 0.1, [8000, 2])
+    with soundfile.SoundFile(path, "w", rate, 2, "PCM_24") as file:
+        for name, text in tags.items():
+            setattr(file, name, text)
+        file.write(resample(low, 8000, rate))
+    return path
+
+
+def test_a_call_needs_no_more_than_its_name(upsample, tmp_path):
+    source = call(tmp_path / "call.flac", 48_000, title="A call", artist="Somebody")
+    manifest = tmp_path / "new" / "done.json"
+    done = upsample(source, "--manifest", manifest)
+    assert (done.returncode, done.stderr) == (0, "")
+    target = tmp_path / "call.tfsr.flac"
+    assert done.stdout.splitlines() == [
+        f"{source}: nothing above 3.9 kHz, taken for a telephone recording, "
+        "resampled from 48000 to 8000 Hz first",
+        f"{source} 48000 Hz -> {target} 16000 Hz (telephony)",
+    ]
+    header = audio_file.info(target)
+    assert (header.rate, header.channels, header.subtype) == (16_000, 2, "PCM_24")
+    assert audio_file.tags(target) == {"title": "A call", "artist": "Somebody"}
+    (record,) = json.loads(manifest.read_text())["files"]
+    assert record.pop("bandwidth_hz") == pytest.approx(4000, rel=0.05)
+    assert record.pop("spent_seconds") > 0
+    assert record == {
+        **{"source": str(source), "target": str(target), "channels": 2, "seconds": 1.0},
+        **{"source_rate": 48_000, "input_rate": 8000, "output_rate": 16_000, "seed": 0},
+        **{"system": "telephony", "error": None, "skipped": False},
+    }
+
+
+def test_what_is_asked_for(upsample, tmp_path):
+    source = call(tmp_path / "call.wav", 44_100)
+    how = ["--preset", "speech-x2", "--rate", "keep", "--format", "wav", "--subtype", "FLOAT"]
+    done = upsample(source, "-o", tmp_path / "out", *how, "--nokeep_low_band", "--seed", "3")
+    assert done.stdout.splitlines()[1].endswith("out/call.wav 44100 Hz (speech-x2)"), done.stderr
+    header = audio_file.info(tmp_path / "out" / "call.wav")
+    assert (header.rate, header.samples, header.subtype) == (44_100, 44_100, "FLOAT")
+
+
+def test_several_at_once_again_and_only_in_words(upsample, tapes):
+    out, manifest = tapes.parent / "out", tapes.parent / "out.json"
+    how = [tapes, "-o", out, "--run_dir", "any", "--skip_existing", "--jobs", "2"]
+    planned = upsample(*how, "--dry_run", "--manifest", manifest)
+    assert planned.returncode == 0 and not out.exists() and not manifest.exists()
+    assert planned.stdout.splitlines() == [
+        f"{tapes}/a.wav 8000 Hz, 2 channels, 0.6 s, with any -> {out}/a.wav",
+        f"{tapes}/b/c.flac 44100 Hz, 2 channels, 0.1 s, with any -> {out}/b/c.flac",
+    ]
+    first = upsample(*how, "--norecursive")
+    assert first.stdout == f"{tapes}/a.wav 8000 Hz -> {out}/a.wav 16000 Hz (any)\n", first.stderr
+    second = upsample(*how, "--manifest", manifest)
+    assert second.stdout.splitlines()[0] == f"{tapes}/a.wav: {out}/a.wav is there already"
+    records = json.loads(manifest.read_text())["files"]
+    assert [record["skipped"] for record in records] == [True, False]
+    assert (out / "b" / "c.flac").exists()
+
+
+def test_through_pipes(upsample, tmp_path):
+    source = call(tmp_path / "call.wav", 8000)
+    done = upsample("-", STDIN=str(source), STDOUT=str(tmp_path / "piped.wav"))
+    assert done.returncode == 0, done.stderr
+    assert "8000 Hz -> " in done.stderr and done.stderr.count("\n") == 1
+    upsample(source, "-o", tmp_path / "named.wav")
+    assert (tmp_path / "piped.wav").read_bytes() == (tmp_path / "named.wav").read_bytes()
+
+
+def test_a_full_device_behind_the_pipe(upsample, tmp_path):
+    source = call(tmp_path / "call.wav", 8000)
+    done = upsample("-", STDIN=str(source), STDOUT="/dev/full")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("tfsr: standard output: cannot be written")
+
+
+def test_a_killed_command_leaves_nothing_under_its_names(start, tmp_path):
+    audio_file.write(tmp_path / "in.wav", np.zeros([3_000_000, 2], np.float32), 8000)
+    made = tmp_path / "made"
+    how = [tmp_path / "in.wav", "-o", made / "out.wav", "--run_dir", "any", "--chunk", "0.1"]
+    program = start("-c", WITHOUT_RUN, *how, "--manifest", made / "done.json")
+    while not list(made.glob(".out.wav.*")):
+        assert not program.over, "it is too fast to be killed"
+        time.sleep(0.01)
+    program.kill()
+    assert all(path.name.startswith(".") for path in made.iterdir())
+    assert audio_file.find(made) == []
 
 
 def test_one_file_to_one_name(upsample, tapes):
@@ -59,8 +166,10 @@ def test_one_file_to_one_name(upsample, tapes):
     "arguments, message",
     [
         ([], "give audio files"),
-        (["a.wav", "--run_dir", "any"], "give -o OUT"),
-        (["a.wav", "-o", "out"], "--run_dir DIR"),
+        (["a.wav", "--preset", "x", "--run_dir", "any"], "not both"),
+        (["a.wav", "--gin_param", "A=1"], "--run_dir DIR"),
+        (["gone.wav", "-o", "-", "--format", "doc"], "--format doc"),
+        (["-", "b.wav"], "standard output takes one file"),
         (["gone.wav", "-o", "out", "--run_dir", "any"], "gone.wav: no such file or folder"),
         (["a.wav", "-o", "out", "--run_dir", "any", "--chunk", "-1"], "chunk"),
         (["a.wav", "-o", "out", "--run_dir", "any", "--chnk", "1"], "chnk"),

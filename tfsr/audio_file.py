@@ -8,9 +8,10 @@ imported by `read` alone, so that streaming (`info`, `blocks`, `Writer`) starts 
 import contextlib
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import NoReturn
 
 import numpy as np
@@ -49,6 +50,9 @@ _TENSORFLOW_IO = {
     ("MP3", "MPEG_LAYER_III"): ("decode_mp3", None, 1),
 }
 
+# Their containers have no place for title, artist and the like.
+_WITHOUT_TAGS = ("AU", "W64")
+
 # libsndfile's Vorbis encoder overflows its stack when it is given minutes at once.
 _WRITE_BLOCK = 65536
 
@@ -76,6 +80,18 @@ def info(path: str | os.PathLike) -> Info:
     """
     with _open(path) as file:
         return Info(file.samplerate, file.frames, file.channels, file.subtype, file.format)
+
+
+def tags(path: str | os.PathLike) -> dict[str, str]:
+    """What a file tells of itself: "title", "artist", "date" and the like, where it does.
+
+    But for the name of the software that wrote it.
+
+    Raises:
+        UserError: as `info`.
+    """
+    with _open(path) as file:
+        return {name: text for name, text in file.copy_metadata().items() if name != "software"}
 
 
 def read(path: str | os.PathLike) -> tuple[np.ndarray, int]:
@@ -123,13 +139,20 @@ class Writer:
         channels: of every block.
         subtype: soundfile's word ("PCM_16", "FLOAT"); None is the container's usual one, which is
             16 bits for WAV and FLAC. `allowed_subtype` finds one that the container can hold.
+        tags: as `tags` gives them. Ogg, FLAC and CAF keep all, WAV all but a license, AIFF title,
+            artist, copyright and comment, MP3 all but license and copyright, AU and W64 none.
 
     Raises:
         UserError: unknown extension, unwritable folder, or a setting that the container refuses.
     """
 
     def __init__(
-        self, path: str | os.PathLike, rate: int, channels: int, subtype: str | None = None
+        self,
+        path: str | os.PathLike,
+        rate: int,
+        channels: int,
+        subtype: str | None = None,
+        tags: Mapping[str, str] = MappingProxyType({}),
     ):
         self._path = Path(path)
         container = _container(self._path)
@@ -144,6 +167,8 @@ class Writer:
             self._file = soundfile.SoundFile(
                 self._part, "w", rate, channels, subtype, format=container
             )
+            for name, text in tags.items() if container not in _WITHOUT_TAGS else ():
+                setattr(self._file, name, text)
         except (OSError, ValueError, soundfile.SoundFileError) as error:
             self._give_up(error)
 
@@ -205,8 +230,18 @@ def allowed_subtype(path: str | os.PathLike, subtype: str) -> str:
     return _usual_subtype(Path(path))
 
 
-def find(folder: str | os.PathLike) -> list[Path]:
-    """All audio files below a folder, by extension, sorted; hidden files and folders left out.
+def require_subtype(path: str | os.PathLike, subtype: str) -> None:
+    """Raise UserError unless the container that `path` names can hold it."""
+    container = _container(Path(path))
+    if not soundfile.check_format(container, subtype):
+        known = ", ".join(soundfile.available_subtypes(container))
+        raise UserError(f"{path}: {container} holds no {subtype}, but one of {known}")
+
+
+def find(folder: str | os.PathLike, recursive: bool = True) -> list[Path]:
+    """All audio files in and, unless told otherwise, below a folder, by extension, sorted.
+
+    Hidden files and folders are left out.
 
     Raises:
         UserError: no such folder.
@@ -215,7 +250,9 @@ def find(folder: str | os.PathLike) -> list[Path]:
         raise UserError(f"{folder}: no such folder")
     found = []
     for here, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not _hidden_or_loop(Path(here, name))]
+        folders[:] = [
+            name for name in folders if recursive and not _hidden_or_loop(Path(here, name))
+        ]
         found += [Path(here, name) for name in files if _is_audio_name(name)]
     return sorted(found)
 

@@ -1,10 +1,12 @@
-"""Widen the band of recordings with a trained run.
+"""Widen the band of recordings.
 
+    python -m tfsr.upsample call.wav                       # writes call.tfsr.wav beside it
+    python -m tfsr.upsample tapes/ more/x.flac -o wide/    # folders are mirrored
     python -m tfsr.upsample old.wav -o new.wav --run_dir runs/quickstart
-    python -m tfsr.upsample tapes/ more/x.flac -o upsampled/ --run_dir runs/quickstart
+    python -m tfsr.upsample - < call.wav > wide.wav
 
-Takes files of any rate, length and number of channels, and folders, which are mirrored. A file
-that is not at the run's input rate is resampled to it first.
+Takes files of any rate, length and number of channels, with a preset that suits how wide the band
+of each really is, whatever its rate, or with a trained run. What a recording has stays as it is.
 """
 
 import sys
@@ -15,12 +17,28 @@ from tfsr import command
 from tfsr.errors import UserError
 
 _OUT = flags.DEFINE_string(
-    "out", None, "For one file its name or a folder, for more a folder.", short_name="o"
+    "out",
+    None,
+    "For one file its name or a folder, for more a folder; - is standard output. Beside each input "
+    "unless given.",
+    short_name="o",
 )
-_RUN_DIR = flags.DEFINE_string("run_dir", None, "The run: a folder that tfsr.train wrote.")
+_PRESET = flags.DEFINE_string("preset", None, "The preset for all files, rather than for each.")
+_RUN_DIR = flags.DEFINE_string("run_dir", None, "Or a run: a folder that tfsr.train wrote.")
 _PARAM = flags.DEFINE_multi_string(
     "gin_param", [], "A setting that differs from the run's, such as its steps; may repeat."
 )
+_BANDWIDTH = flags.DEFINE_float(
+    "bandwidth", None, "Hz where the recordings end, rather than measured.", lower_bound=300
+)
+_KEEP_LOW_BAND = flags.DEFINE_bool(
+    "keep_low_band", True, "Leave what the recordings have as it is (but in restoration)."
+)
+_RATE = flags.DEFINE_string(
+    "rate", None, "Hz of the outputs; keep: that of each input, where it is higher."
+)
+_FORMAT = flags.DEFINE_string("format", None, "Of the outputs: wav, flac, ogg, ...")
+_SUBTYPE = flags.DEFINE_string("subtype", None, "Of the outputs: PCM_16, PCM_24, FLOAT, ...")
 _CHUNK = flags.DEFINE_float(
     "chunk",
     None,
@@ -28,59 +46,141 @@ _CHUNK = flags.DEFINE_float(
     lower_bound=0.01,
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Of the noise, for runs that draw any.", lower_bound=0)
+_JOBS = flags.DEFINE_integer("jobs", 1, "Files at once; each needs memory.", lower_bound=1)
+_RECURSIVE = flags.DEFINE_bool("recursive", True, "Read the folders in folders too.")
+_SKIP_EXISTING = flags.DEFINE_bool("skip_existing", False, "Leave out what is there already.")
+_DRY_RUN = flags.DEFINE_bool("dry_run", False, "Say what would be done, and write nothing.")
+_MANIFEST = flags.DEFINE_string("manifest", None, "A JSON file to write what was done to.")
 
 
 def main(positional: list[str]) -> None:
     if not positional:
         raise UserError("upsample: give audio files or folders; --help shows how")
-    if not _OUT.value or not _RUN_DIR.value:
-        raise UserError("upsample: give -o OUT and --run_dir DIR; --help tells what they are")
+    if _RUN_DIR.value and _PRESET.value:
+        raise UserError("upsample: give --preset or --run_dir, not both")
+    if _PARAM.value and not _RUN_DIR.value:
+        raise UserError("upsample: --gin_param changes a run; give --run_dir DIR too")
     command.share_one_heap()
+    from tfsr.inference.pipes import PIPE, as_files
     from tfsr.inference.targets import plan
 
-    jobs = plan(positional, _OUT.value)
-    from tfsr.gin_config import load_run
+    extension = f".{_FORMAT.value.lower()}" if _FORMAT.value else None
+    # What goes to standard output is the recording alone.
+    told = sys.stderr if PIPE in (_OUT.value, *positional) else sys.stdout
+    with as_files(positional, _OUT.value, extension) as (inputs, out):
+        jobs = plan(inputs, out, extension, _RECURSIVE.value)
+        _check(jobs)
+        failed = (_tell if _DRY_RUN.value else _upsample)(_request(), jobs, told)
+        if failed:
+            raise UserError(f"{failed} of {len(jobs)} files could not be upsampled")
 
-    upsampler = load_run(_RUN_DIR.value, _PARAM.value).upsampler
-    command.return_free_memory()
-    failed = _upsample(upsampler, jobs)
-    if failed:
-        raise UserError(f"{failed} of {len(jobs)} files could not be upsampled")
 
+def _check(jobs: list) -> None:
+    from tfsr import audio_file
 
-def _upsample(upsampler, jobs: list) -> int:
-    """How many failed; a single file raises instead."""
-    from tqdm import tqdm
-
-    from tfsr.inference.files import upsample_file
-
-    chunk = _CHUNK.value and max(round(_CHUNK.value * upsampler.input_rate), 1)
-    failed = 0
-    with tqdm(total=len(jobs), unit="file", disable=None) as bar:
+    if _SUBTYPE.value:
         for job in jobs:
-            bar.set_description(job.source.name)
-            show = _percentage(bar)
-            try:
-                done = upsample_file(upsampler, job.source, job.target, chunk, _SEED.value, show)
-                bar.write(_report(job, done))
-            except UserError as error:
-                if len(jobs) == 1:
-                    raise
-                failed += 1
-                bar.write(f"tfsr: {error}", file=sys.stderr)
-            bar.update()
+            audio_file.require_subtype(job.target, _SUBTYPE.value)
+    if _MANIFEST.value in {str(path) for job in jobs for path in (job.source, job.target)}:
+        raise UserError(f"--manifest {_MANIFEST.value}: is a recording; give another name")
+
+
+def _request():
+    from tfsr.inference.batch import Request
+
+    return Request(
+        load=_upsampler,
+        system=_RUN_DIR.value or _PRESET.value,
+        choose=_preset,
+        bandwidth_hz=_BANDWIDTH.value,
+        keep_low_band=_KEEP_LOW_BAND.value,
+        chunk_seconds=_CHUNK.value,
+        seed=_SEED.value,
+        rate=_rate(),
+        subtype=_SUBTYPE.value,
+        skip_existing=_SKIP_EXISTING.value,
+    )
+
+
+def _rate() -> int | str | None:
+    from tfsr.inference.batch import KEEP
+
+    if _RATE.value in (None, KEEP):
+        return _RATE.value
+    if not _RATE.value.isdecimal() or not 1000 <= int(_RATE.value) <= 1_000_000:
+        raise UserError(f"--rate {_RATE.value}: give Hz, such as 48000, or {KEEP}")
+    return int(_RATE.value)
+
+
+def _upsampler(system: str):
+    """Of the run, or of a preset."""
+    if _RUN_DIR.value:
+        from tfsr.gin_config import load_run
+
+        upsampler = load_run(system, _PARAM.value).upsampler
+    else:
+        from tfsr import presets
+
+        upsampler = presets.load(system)
+    command.return_free_memory()
+    return upsampler
+
+
+def _preset(bandwidth_hz: float) -> str:
+    """The name of the one that suits a recording."""
+    from tfsr import presets
+    from tfsr.inference.choice import choice
+
+    return choice(bandwidth_hz, [presets.get(name) for name in presets.names()])
+
+
+def _tell(request, jobs: list, told) -> int:
+    """Say what would be done; for how many files it could not be."""
+    failed = 0
+    for job in jobs:
+        try:
+            print(f"{job.source} {request.look(job.source)} -> {job.target}", file=told)
+        except UserError as error:
+            failed += 1
+            print(f"tfsr: {error}", file=sys.stderr)
     return failed
 
 
-def _percentage(bar):
-    return lambda share: bar.set_postfix_str(f"{share:.0%}")
+def _upsample(request, jobs: list, told) -> int:
+    """How many failed; a single file raises instead."""
+    from tqdm import tqdm
+
+    from tfsr.inference import manifest
+    from tfsr.inference.batch import in_order
+
+    if request.system:
+        request.upsampler(request.system)
+    records = []
+    try:
+        with tqdm(total=len(jobs), unit="file", unit_scale=True, disable=None) as bar:
+            for record in in_order(jobs, lambda job: _one(request, job, bar), _JOBS.value):
+                records.append(record)
+                if record.error and len(jobs) == 1:
+                    raise UserError(record.error)
+                bar.write(str(record), file=sys.stderr if record.error else told)
+    finally:
+        if _MANIFEST.value:
+            manifest.write(_MANIFEST.value, records)
+    return sum(record.error is not None for record in records)
 
 
-def _report(job, done) -> str:
-    line = f"{job.source} {done.source_rate} Hz -> {job.target} {done.output_rate} Hz"
-    if not done.was_resampled:
-        return line
-    return f"{job.source}: resampled from {done.source_rate} to {done.input_rate} Hz first\n{line}"
+def _one(request, job, bar):
+    """The record of a file, while the bar goes on by its share of all of them."""
+    done = 0.0
+
+    def show(share: float) -> None:
+        nonlocal done
+        bar.update(share - done)
+        done = share
+
+    record = request.upsample(job, show)
+    show(1.0)
+    return record
 
 
 if __name__ == "__main__":

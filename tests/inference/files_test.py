@@ -6,7 +6,7 @@ import pytest
 from tfsr import audio_file
 from tfsr.errors import UserError
 from tfsr.inference.chunks import upsample_array
-from tfsr.inference.files import upsample_file
+from tfsr.inference.files import Settings, upsample_file
 from tfsr.signal.resample import resample
 from tfsr.upsamplers.interpolation import Interpolation
 
@@ -30,9 +30,9 @@ def left_in(folder) -> list[str]:
 def test_the_file_is_what_the_array_is(upsampler, tmp_path, samples, channels):
     low = sound(samples, channels)
     audio_file.write(tmp_path / "low.wav", low, 8000, "FLOAT")
-    done = upsample_file(upsampler, tmp_path / "low.wav", tmp_path / "high.wav", chunk=7000)
+    done = upsample_file(upsampler, tmp_path / "low.wav", tmp_path / "high.wav", Settings(7000))
     high, rate = audio_file.read(tmp_path / "high.wav")
-    assert rate == 16000 and done.samples == len(high) == 2 * samples and not done.was_resampled
+    assert rate == 16000 and done.samples == len(high) == 2 * samples
     np.testing.assert_allclose(high, upsample_array(upsampler, low), rtol=0, atol=1e-5)
 
 
@@ -41,11 +41,11 @@ def test_other_rates_are_resampled(upsampler, tmp_path, rate):
     audio = sound(70_001, 2)
     audio_file.write(tmp_path / "in.wav", audio, rate, "FLOAT")
     done = upsample_file(upsampler, tmp_path / "in.wav", tmp_path / "out.wav")
-    assert done.was_resampled and (done.source_rate, done.input_rate) == (rate, 8000)
-    low = resample(audio, rate, 8000)
+    assert (done.source_rate, done.input_rate, done.output_rate) == (rate, 8000, 16000)
     high = audio_file.read(tmp_path / "out.wav")[0]
-    assert len(low) == -(-70_001 * 8000 // rate) and len(high) == 2 * len(low)
-    np.testing.assert_allclose(high, upsample_array(upsampler, low), rtol=0, atol=1e-5)
+    assert done.samples == len(high) == -(-70_001 * 16000 // rate)
+    expected = upsample_array(upsampler, resample(audio, rate, 8000))[: len(high)]
+    np.testing.assert_allclose(high, expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,11 @@ def test_progress_ends_at_one(upsampler, tmp_path):
     audio_file.write(tmp_path / "low.wav", sound(5000, 1), 8000)
     shares = []
     upsample_file(
-        upsampler, tmp_path / "low.wav", tmp_path / "high.wav", 1000, progress=shares.append
+        upsampler,
+        tmp_path / "low.wav",
+        tmp_path / "high.wav",
+        Settings(1000),
+        progress=shares.append,
     )
     assert shares == sorted(shares) and len(shares) == 5 and shares[-1] == 1
 
@@ -86,7 +90,7 @@ def test_a_bad_sample_is_refused_and_nothing_is_left(upsampler, tmp_path, bad):
     low[150_000] = bad
     audio_file.write(tmp_path / "low.wav", low, 8000, "FLOAT")
     with pytest.raises(UserError, match=r"low\.wav"):
-        upsample_file(upsampler, tmp_path / "low.wav", tmp_path / "high.wav", 8000)
+        upsample_file(upsampler, tmp_path / "low.wav", tmp_path / "high.wav", Settings(8000))
     assert left_in(tmp_path) == ["low.wav"]
 
 
@@ -101,7 +105,7 @@ def test_nothing_half_written_when_it_breaks_off(upsampler, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         upsample_file(
-            upsampler, tmp_path / "low.wav", tmp_path / "high.wav", 5000, progress=interrupt
+            upsampler, tmp_path / "low.wav", tmp_path / "high.wav", Settings(5000), interrupt
         )
     assert left_in(tmp_path) == ["high.wav", "low.wav"]
     assert (tmp_path / "high.wav").read_text() == "older"

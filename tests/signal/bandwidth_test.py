@@ -12,7 +12,9 @@ from tfsr.signal.resample import resample
 
 BUNDLED = sorted(Path(str(resources.files("tfsr.data") / "bundled")).glob("*.flac"))
 CUT_OFFS = [2000, 4000, 5500, 8000, 11_000]
-CASES = [(rate, cut_off) for rate in (16_000, 48_000) for cut_off in CUT_OFFS if 2 * cut_off <= rate]
+CASES = [
+    (rate, cut_off) for rate in (16_000, 48_000) for cut_off in CUT_OFFS if 2 * cut_off <= rate
+]
 
 
 def speech(number: int, rate: int, cut_off: int) -> np.ndarray:

@@ -10,6 +10,9 @@ from tfsr.errors import UserError
 # Their codecs know only some rates, and lose what an upsampler has just added.
 _NOT_WRITTEN = (".mp3", ".opus")
 
+# In the names of outputs that lie beside their inputs.
+_MARK = ".tfsr"
+
 
 @dataclasses.dataclass(frozen=True)
 class Job:
@@ -19,50 +22,87 @@ class Job:
     target: Path
 
 
-def plan(inputs: Sequence[str], output: str) -> list[Job]:
+def plan(
+    inputs: Sequence[str],
+    output: str | None = None,
+    extension: str | None = None,
+    recursive: bool = True,
+) -> list[Job]:
     """One job for each file among `inputs` and each audio file below its folders.
 
     A single file goes to `output` if that is named like an audio file, else into the folder
     `output`. Folders are mirrored below it: relative paths and extensions are kept, but MP3 and
-    Opus become .wav, and so does what has no audio file's extension.
+    Opus become .wav, and so does what has no audio file's extension. With no `output`, each file
+    goes beside its input: of call.wav becomes call.tfsr.wav. What is named so is left out of
+    folders.
+
+    Args:
+        extension: such as ".flac", of all outputs; None for each input's.
+        recursive: whether the folders of folders are read too.
 
     Raises:
         UserError: an input is missing, a folder has no audio, `output` would overwrite an input,
-            or two inputs would become one file.
+            two inputs would become one file, or `output` has another extension.
     """
-    out = Path(output)
-    if len(inputs) == 1 and Path(inputs[0]).is_file() and _has_audio_extension(out):
+    if extension is not None and extension not in audio_file.EXTENSIONS:
+        known = " ".join(known[1:] for known in audio_file.EXTENSIONS)
+        raise UserError(f"--format {extension[1:]}: there are {known}")
+    out = None if output is None else Path(output)
+    if out and len(inputs) == 1 and Path(inputs[0]).is_file() and _has_audio_extension(out):
+        if extension not in (None, out.suffix.lower()):
+            raise UserError(f"{out}: is not named {extension}, which --format wants; leave one out")
         jobs = [Job(Path(inputs[0]), out)]
     else:
-        jobs = [job for name in inputs for job in _jobs(Path(name), out)]
+        naming = _Naming(out, extension)
+        jobs = [job for name in inputs for job in naming.jobs(Path(name), recursive)]
     _refuse_overwriting(jobs)
     return jobs
 
 
-def _jobs(path: Path, out: Path) -> list[Job]:
-    if path.is_file():
-        return [Job(path, _written(out / path.name))]
-    if not path.is_dir():
-        raise UserError(f"{path}: no such file or folder")
-    found = [
-        source for source in audio_file.find(path) if not _is_earlier_output(source, out, path)
-    ]
-    if not found:
-        raise UserError(f"{path}: no audio files in it")
-    return [Job(source, _written(out / source.relative_to(path))) for source in found]
+@dataclasses.dataclass(frozen=True)
+class _Naming:
+    """How outputs are called; see `plan`."""
+
+    out: Path | None
+    extension: str | None
+
+    def jobs(self, path: Path, recursive: bool) -> list[Job]:
+        if path.is_file():
+            return [Job(path, self._target(path, path.parent))]
+        if not path.is_dir():
+            raise UserError(f"{path}: no such file or folder")
+        found = [
+            source
+            for source in audio_file.find(path, recursive)
+            if not _is_earlier_output(source, self.out, path)
+        ]
+        if not found:
+            raise UserError(f"{path}: no audio files in it")
+        return [Job(source, self._target(source, path)) for source in found]
+
+    def _target(self, source: Path, folder: Path) -> Path:
+        if self.out is not None:
+            return self._written(self.out / source.relative_to(folder))
+        target = self._written(source)
+        return target.with_name(f"{target.stem}{_MARK}{target.suffix}")
+
+    def _written(self, target: Path) -> Path:
+        """`target` with an extension that is wanted, or at least can be written."""
+        if not _has_audio_extension(target):
+            return target.with_name(f"{target.name}{self.extension or '.wav'}")
+        if self.extension or target.suffix.lower() in _NOT_WRITTEN:
+            return target.with_suffix(self.extension or ".wav")
+        return target
 
 
-def _is_earlier_output(source: Path, out: Path, folder: Path) -> bool:
-    """Whether the output lies inside the input folder, and `source` in the output."""
+def _is_earlier_output(source: Path, out: Path | None, folder: Path) -> bool:
+    """Whether `source` is named so, or the output lies in the input folder, and `source` there."""
+    if source.stem.endswith(_MARK):
+        return True
+    if out is None:
+        return False
     inside = out.resolve() != folder.resolve() and out.resolve().is_relative_to(folder.resolve())
     return inside and source.resolve().is_relative_to(out.resolve())
-
-
-def _written(target: Path) -> Path:
-    """`target` with an extension that can be written."""
-    if not _has_audio_extension(target):
-        return target.with_name(f"{target.name}.wav")
-    return target.with_suffix(".wav") if target.suffix.lower() in _NOT_WRITTEN else target
 
 
 def _has_audio_extension(path: Path) -> bool:

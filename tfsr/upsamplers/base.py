@@ -70,6 +70,7 @@ class Upsampler(Trainable):
             that runs on streams; None: it wants whole recordings.
         peaks: a recording whose largest absolute sample lies outside of this range is brought to
             the nearer end for `upsample`, and back after it; None leaves every level.
+        restores: whether it also changes the band that a recording has, and is meant to.
     """
 
     noise_steps: int = 0
@@ -80,6 +81,7 @@ class Upsampler(Trainable):
     fade: int = 0
     latency_ms: float | None = None
     peaks: tuple[float, float] | None = None
+    restores: bool = False
 
     def __init__(
         self,

@@ -49,6 +49,8 @@ def voicefixer_adam(
 class Restoration(Upsampler):
     """At one rate, in chunks that see `halo_seconds` on each side."""
 
+    restores = True
+
     def __init__(
         self, rate: int, halo_seconds: float, optimizer: keras.optimizers.Optimizer | None
     ):

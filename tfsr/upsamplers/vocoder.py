@@ -51,6 +51,8 @@ class Vocoder(Judged):
         UserError: generator and spectrogram have different hops.
     """
 
+    restores = True
+
     def __init__(
         self,
         network: TFGAN,

@@ -1,0 +1,56 @@
+"""What suits a recording, by where its band ends."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from tfsr.errors import UserError
+
+# A telephone's band ends at 3.4 kHz, or at 4.
+_TELEPHONE_HZ = (2800, 4400)
+
+# So much of a band must be there to be taken for all of it.
+_FILLED = 0.8
+
+
+class Preset(Protocol):
+    """A trained upsampler with a name; it takes recordings up to `bandwidth_hz`."""
+
+    name: str
+    output_rate: int
+    bandwidth_hz: float
+
+
+def choice(bandwidth_hz: float, presets: Sequence[Preset]) -> str:
+    """The name of the preset with the widest input that such recordings fill.
+
+    Of several with the same input, those named telephony are for telephone recordings.
+
+    Raises:
+        UserError: there is no band to add.
+    """
+    filled = [one for one in presets if _FILLED * one.bandwidth_hz <= bandwidth_hz]
+    best = max(
+        filled or [min(presets, key=lambda one: one.bandwidth_hz)],
+        key=lambda one: (
+            one.bandwidth_hz,
+            one.name.startswith("telephony") == is_telephone(bandwidth_hz),
+        ),
+    )
+    if bandwidth_hz > 0.9 * best.output_rate / 2:
+        raise UserError(
+            f"reaches {bandwidth_hz / 1000:.1f} kHz already, there is no band to add; "
+            "--bandwidth HZ or --preset NAME takes it as one that ends lower"
+        )
+    return best.name
+
+
+def is_telephone(bandwidth_hz: float) -> bool:
+    return _TELEPHONE_HZ[0] <= bandwidth_hz <= _TELEPHONE_HZ[1]
+
+
+def remark(bandwidth_hz: float, rate: int) -> str:
+    """What to say of a recording that does not fill the band of its rate; "" of one that does."""
+    if bandwidth_hz > _FILLED * rate / 2:
+        return ""
+    kind = "taken for a telephone recording, " if is_telephone(bandwidth_hz) else ""
+    return f"nothing above {bandwidth_hz / 1000:.1f} kHz, {kind}"

@@ -1,0 +1,79 @@
+"""The low band of a recording as it is, whatever an upsampler makes of it, in constant memory.
+
+    output = high + low-pass(low - high)
+
+`low` is the recording resampled to the output rate. The low-pass has linear phase, and its delay
+is made up for: below it the output is `low`, above it `high`, and where both agree it does nothing.
+"""
+
+import functools
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import scipy.signal
+
+PASSED = 0.9
+"""Share of the cut-off up to which the low band is kept; from the cut-off on nothing of it is."""
+
+_RIPPLE_DB = 100.0
+
+
+def with_low_band(
+    low: Iterable[np.ndarray], high: Iterable[np.ndarray], cutoff_hz: float, rate: int
+) -> Iterator[np.ndarray]:
+    """`high` with the band of `low` up to 0.9 of the cut-off, to 100 dB.
+
+    Both streams are float32 [time, channels] at `rate`, in blocks of any lengths that need not be
+    the same; around both is silence.
+
+    Args:
+        low: ends first, or together with `high`.
+        cutoff_hz: from half the rate on, all that is given is `low`.
+
+    Yields:
+        float32 [time, channels], together as long as `low`.
+    """
+    kernel = low_pass(cutoff_hz, rate)
+    delay = len(kernel) // 2
+    waiting = sums = None
+    missing = delay
+    for low_block, high_block in _side_by_side(iter(low), high, delay):
+        if waiting is None:
+            waiting = np.zeros([delay, low_block.shape[1]], np.float32)
+            sums = np.zeros([len(kernel) - 1, low_block.shape[1]], np.float32)
+        size = len(low_block)
+        filtered = scipy.signal.oaconvolve(low_block - high_block, kernel, axes=0)
+        filtered[: len(sums)] += sums
+        waiting = np.concatenate([waiting, high_block])
+        yield (waiting[:size] + filtered[:size])[min(missing, size) :]
+        missing -= min(missing, size)
+        waiting, sums = waiting[size:], filtered[size:]
+
+
+@functools.lru_cache
+def low_pass(cutoff_hz: float, rate: int) -> np.ndarray:
+    """float32 [taps, 1], an odd number of taps: 1 up to 0.9 of the cut-off, from there on 0."""
+    if cutoff_hz >= rate / 2:
+        return np.ones([1, 1], np.float32)
+    width = (1 - PASSED) * cutoff_hz
+    taps, beta = scipy.signal.kaiserord(_RIPPLE_DB, width / (rate / 2))
+    middle = cutoff_hz - width / 2
+    kernel = scipy.signal.firwin(taps | 1, middle, window=("kaiser", beta), fs=rate)
+    return kernel.astype(np.float32)[:, np.newaxis]
+
+
+def _side_by_side(
+    low: Iterator[np.ndarray], high: Iterable[np.ndarray], silence: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Blocks of the same length of both, as long as there is `low`, and silence after them."""
+    held = next(low)
+    for block in high:
+        while len(held) < len(block) and (more := next(low, None)) is not None:
+            held = np.concatenate([held, more])
+        size = min(len(held), len(block))
+        if size:
+            yield held[:size], block[:size]
+        held = held[size:]
+    if silence:
+        nothing = np.zeros([silence, held.shape[1]], np.float32)
+        yield nothing, nothing
