@@ -50,11 +50,18 @@ _TENSORFLOW_IO = {
     ("MP3", "MPEG_LAYER_III"): ("decode_mp3", None, 1),
 }
 
+# Hz. Others are damage, by which a short file would become hours of output.
+_RATES = (1000, 1_000_000)
+
+# Of float samples, far beyond those that were scaled as integers: squares stay finite.
+_LARGEST = 1e12
+
 # Their containers have no place for title, artist and the like.
 _WITHOUT_TAGS = ("AU", "W64")
 
 # libsndfile's Vorbis encoder overflows its stack when it is given minutes at once.
 _WRITE_BLOCK = 65536
+_READ_BLOCK = 65536
 
 
 @dataclass(frozen=True)
@@ -100,12 +107,13 @@ def read(path: str | os.PathLike) -> tuple[np.ndarray, int]:
     Float formats and lossy ones may go beyond [-1, 1], and are given as they are.
 
     Raises:
-        UserError: as `info`; besides, a damaged file, and one with NaN or infinite samples.
+        UserError: as `info`; besides, a damaged file, and one with NaN, infinite or absurd samples.
     """
     header = info(path)
     audio = _decode_with_tensorflow_io(path, header)
     if audio is None:
-        audio = np.concatenate(list(_decode_with_soundfile(path, header.samples)))
+        # In parts, for the header may promise more than there is memory for.
+        audio = np.concatenate(list(_decode_with_soundfile(path, _READ_BLOCK)))
     _check_finite(path, audio, header.rate, first=0)
     return audio, header.rate
 
@@ -114,7 +122,7 @@ def blocks(path: str | os.PathLike, block_samples: int) -> Iterator[np.ndarray]:
     """The file as float32 [block_samples, channels] (the last one shorter), in constant memory.
 
     Raises:
-        UserError: at once as `info`; while iterating, at damage and at NaN or infinite samples.
+        UserError: at once as `info`; while iterating, at damage and at NaN, infinite or absurd samples.
     """
     header = info(path)
 
@@ -279,9 +287,15 @@ def _open(path: str | os.PathLike) -> soundfile.SoundFile:
     except (OSError, TypeError, soundfile.SoundFileError) as error:
         # TypeError: soundfile takes ".raw" for headerless audio and asks for a rate.
         raise UserError(f"{path}: cannot be read as audio ({_reason(error)})") from error
-    if file.frames == 0:
+    if file.frames <= 0:
         file.close()
         raise UserError(f"{path}: holds no samples")
+    if not _RATES[0] <= file.samplerate <= _RATES[1]:
+        file.close()
+        raise UserError(
+            f"{path}: is damaged (its header tells a rate of {file.samplerate} Hz, not one of "
+            f"{_RATES[0]} to {_RATES[1]})"
+        )
     return file
 
 
@@ -342,10 +356,11 @@ def _tensorflow_io_decoder(header: Info) -> Callable[[bytes], np.ndarray] | None
 
 
 def _check_finite(path: str | os.PathLike, audio: np.ndarray, rate: int, first: int) -> None:
-    bad = ~np.isfinite(audio).all(axis=1)
+    bad = ~(np.abs(audio) <= _LARGEST).all(axis=1)
     if bad.any():
-        seconds = (first + int(np.argmax(bad))) / rate
-        raise UserError(f"{path}: a sample is NaN or infinite, first at {seconds:.3f} s")
+        place = int(np.argmax(bad))
+        kind = f"beyond {_LARGEST:g}" if np.isfinite(audio[place]).all() else "NaN or infinite"
+        raise UserError(f"{path}: a sample is {kind}, first at {(first + place) / rate:.3f} s")
 
 
 def _container(path: Path) -> str:

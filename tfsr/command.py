@@ -1,6 +1,7 @@
 """What every command shares: flags, help, and one clear line for a mistake of the user's."""
 
 import ctypes
+import functools
 import logging
 import os
 import sys
@@ -44,6 +45,19 @@ def quiet_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     logging.getLogger("absl").setLevel(logging.ERROR)
+
+
+@functools.cache
+def quiet_decoders() -> None:
+    """Keep off the terminal what C libraries print there: mpg123 tells of each damaged frame.
+
+    What Python prints still comes through. Set TF_CPP_MIN_LOG_LEVEL yourself to see it all.
+    """
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3":
+        sys.stderr.flush()
+        told = os.dup(2)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        sys.stderr = open(told, "w", buffering=1, errors="backslashreplace")
 
 
 def share_one_heap() -> None:

@@ -60,6 +60,7 @@ def main(positional: list[str]) -> None:
         raise UserError("upsample: give --preset or --run_dir, not both")
     if _PARAM.value and not _RUN_DIR.value:
         raise UserError("upsample: --gin_param changes a run; give --run_dir DIR too")
+    command.quiet_decoders()
     command.share_one_heap()
     from tfsr.inference.pipes import PIPE, as_files
     from tfsr.inference.targets import plan
