@@ -227,6 +227,37 @@ def test_allowed_subtype():
     assert audio_file.allowed_subtype("a.opus", "PCM_16") == "OPUS"
 
 
+def test_what_cannot_be_held_is_told():
+    audio_file.require_subtype("a.flac", "PCM_24")
+    for subtype in ("FLOAT", "NONSENSE"):
+        with raises(f"a.flac: FLAC holds no {subtype}, but one of .*PCM_24"):
+            audio_file.require_subtype("a.flac", subtype)
+
+
+TAGS = {"title": "Tïtle", "artist": "Somebody", "comment": "None", "date": "1999", "album": "It"}
+
+
+@pytest.mark.parametrize(
+    "name, kept",
+    [
+        *((name, TAGS) for name in ("a.wav", "a.flac", "a.ogg", "a.opus", "a.caf")),
+        ("a.aiff", {name: TAGS[name] for name in ("title", "artist", "comment")}),
+        *((name, {}) for name in ("a.au", "a.w64")),
+    ],
+)
+def test_tags(tmp_path, name, kept):
+    with audio_file.Writer(tmp_path / name, RATE, 1, tags=TAGS) as writer:
+        writer.write(tone())
+    assert audio_file.tags(tmp_path / name) == kept
+
+
+@pytest.mark.parametrize("rate", [1, 999, 1_000_001])
+def test_a_rate_that_no_recording_has(tmp_path, rate):
+    soundfile.write(tmp_path / "a.wav", tone(), rate)
+    with raises(f"a.wav: is damaged .*{rate} Hz"):
+        audio_file.info(tmp_path / "a.wav")
+
+
 def test_find(tmp_path):
     for name in ["b.WAV", "a/c.flac", "a/.hidden.wav", ".git/d.wav", "notes.txt", "a/e.mp3"]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -234,5 +265,7 @@ def test_find(tmp_path):
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
     found = [path.relative_to(tmp_path).as_posix() for path in audio_file.find(tmp_path)]
     assert found == ["a/c.flac", "a/e.mp3", "b.WAV"]
+    found = audio_file.find(tmp_path, recursive=False)
+    assert [path.name for path in found] == ["b.WAV"]
     with raises("no such folder"):
         audio_file.find(tmp_path / "missing")

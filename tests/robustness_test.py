@@ -38,7 +38,6 @@ for source in sorted(Path(folder).iterdir()):
     results[source.name] = code, os.pread(said, 10_000, 0).decode()
 signal.setitimer(signal.ITIMER_PROF, 0)
 results["kilobytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-results["cpu"] = resource.getrusage(resource.RUSAGE_SELF).ru_utime
 Path(folder + ".json").write_text(json.dumps(results))
 """
 
@@ -59,7 +58,6 @@ def upsample_all(start, tmp_path):
         now = folder.with_name(f"{folder.name}.now").read_text()
         assert ended.returncode == 0, f"{now}: {ended}"
         results = json.loads(folder.with_name(f"{folder.name}.json").read_text())
-        print(results.pop("cpu"), results["kilobytes"])
         assert results.pop("kilobytes") < 2**20
         return results
 
@@ -109,3 +107,37 @@ def test_damaged_files_end_in_one_line(upsample_all, tmp_path, seed):
     written = {path.name.removesuffix(".wav") for path in (tmp_path / "in.out").iterdir()}
     assert written == {name for name, (code, _) in results.items() if code == 0}
     assert 0.1 < len(written) / len(results) < 0.9
+
+
+def odd_files(folder) -> dict[str, int]:
+    """Writes recordings of every kind that is still one, name -> rate, and two that are none."""
+    random = np.random.default_rng(0)
+    noise = random.normal(0, 0.1, [9001, 1])
+    beyond = noise.copy()
+    beyond[5000] = np.nan
+    kinds = {
+        **{"one.wav": (noise[:1], 8000, "PCM_16"), "old.wav": (noise, 7350, "PCM_U8")},
+        **{"fast.wav": (noise, 192_000, "PCM_24"), "ulaw.wav": (noise, 8000, "ULAW")},
+        **{"double.wav": (noise, 44_100, "DOUBLE"), "clipped.wav": (np.sign(noise), 11_025, "")},
+        **{"six.flac": (np.tile(noise, 6), 8000, ""), "many.wav": (np.tile(noise, 40), 8000, "")},
+        **{"direct.wav": (0.7 + 0 * noise, 16_000, ""), "none.wav": (0 * noise, 8000, "")},
+        **{"nan.wav": (beyond, 8000, "FLOAT"), "inf.wav": (beyond * np.inf, 8000, "FLOAT")},
+    }
+    folder.mkdir()
+    for name, (sound, rate, subtype) in kinds.items():
+        soundfile.write(folder / name, sound, rate, subtype or None)
+    return {name: rate for name, (_, rate, _) in kinds.items()}
+
+
+def test_odd_files(upsample_all, tmp_path):
+    rates = odd_files(tmp_path / "in")
+    results = upsample_all(tmp_path / "in")
+    for name in ("nan.wav", "inf.wav"):
+        code, said = results.pop(name)
+        assert code == 2 and said.count("\n") == 1 and "NaN or infinite" in said
+    for name, (code, said) in results.items():
+        assert code == 0, said
+        given, made = audio_file.info(tmp_path / "in" / name), tmp_path / "in.out" / f"{name}.wav"
+        audio, rate = audio_file.read(made)
+        assert rate == 16_000 and np.all(np.isfinite(audio))
+        assert audio.shape == (-(-given.samples * rate // rates[name]), given.channels)

@@ -16,6 +16,9 @@ import os, sys, types
 if "STDIN" in os.environ:
     sys.stdin = open(os.environ["STDIN"])
     os.dup2(os.open(os.environ["STDOUT"], os.O_WRONLY | os.O_CREAT), 1)
+if "LARGEST" in os.environ:
+    import resource
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(os.environ["LARGEST"]),) * 2)
 def interpolation(*rates):
     from tfsr.upsamplers.interpolation import Interpolation
     return Interpolation(*rates)
@@ -181,8 +184,23 @@ def test_mistakes_are_one_line(upsample, arguments, message):
     assert len(done.stderr.splitlines()) == 1 and message in done.stderr
 
 
-def test_unwritable_output(upsample, tapes):
-    done = upsample(tapes / "a.wav", "-o", tapes / "a.wav" / "b.wav", "--run_dir", "any")
+@pytest.mark.parametrize("name", ["b.wav", "b.flac"])
+def test_a_full_disk(upsample, tapes, name):
+    made = tapes.parent / "made"
+    how = ["--run_dir", "any", "--rate", "48000", "--manifest", made / "done.json"]
+    done = upsample(tapes / "a.wav", "-o", made / name, *how, LARGEST="30000")
     assert done.returncode == 2
-    assert done.stderr.startswith(f"tfsr: {tapes}/a.wav/b.wav: cannot be written")
-    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith(f"tfsr: {made}/{name}: cannot be written")
+    assert done.stderr.count("\n") == 1
+    assert [path.name for path in made.iterdir()] == ["done.json"]
+    assert "cannot be written" in json.loads((made / "done.json").read_text())["files"][0]["error"]
+
+
+@pytest.mark.parametrize("folder", ["a.wav", "/proc"])
+def test_a_folder_that_cannot_be_written(upsample, tapes, folder):
+    how = ["--run_dir", "any", "--manifest", tapes / folder / "done.json"]
+    done = upsample(tapes / "b" / "c.flac", "-o", tapes.parent / "c.wav", *how)
+    assert done.returncode == 2 and "done.json: cannot be written" in done.stderr
+    done = upsample(tapes / "b" / "c.flac", "-o", tapes / folder / "c.wav", *how[:2])
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert f"{tapes / folder}/c.wav: cannot be written" in done.stderr

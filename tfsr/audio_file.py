@@ -122,7 +122,8 @@ def blocks(path: str | os.PathLike, block_samples: int) -> Iterator[np.ndarray]:
     """The file as float32 [block_samples, channels] (the last one shorter), in constant memory.
 
     Raises:
-        UserError: at once as `info`; while iterating, at damage and at NaN, infinite or absurd samples.
+        UserError: at once as `info`; while iterating, at damage and at NaN, infinite or absurd
+            samples.
     """
     header = info(path)
 

@@ -55,9 +55,9 @@ def quiet_decoders() -> None:
     """
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3":
         sys.stderr.flush()
-        told = os.dup(2)
+        told = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        sys.stderr = open(told, "w", buffering=1, errors="backslashreplace")
+        sys.stderr = told
 
 
 def share_one_heap() -> None:

@@ -2,6 +2,10 @@ import os
 
 import numpy as np
 import pytest
+import scipy.signal
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tfsr import audio_file
 from tfsr.errors import UserError
@@ -82,6 +86,77 @@ def test_progress_ends_at_one(upsampler, tmp_path):
         progress=shares.append,
     )
     assert shares == sorted(shares) and len(shares) == 5 and shares[-1] == 1
+
+
+class Scrambled(Interpolation):
+    """One that leaves nothing of the low band, and counts how often it is traced."""
+
+    traces = 0
+
+    def upsample(self, low, noise=None):
+        self.traces += 1
+        return 0.05 - 2 * tf.tanh(super().upsample(low))
+
+
+@pytest.fixture(scope="module")
+def upsamplers() -> list[Interpolation]:
+    kinds = Interpolation, Scrambled
+    return [kind(8000, 8000 * ratio) for kind in kinds for ratio in (1, 2, 3)]
+
+
+@settings(max_examples=10)
+@given(
+    number=st.integers(0, 5),
+    rate=st.sampled_from([8000, 11_025, 48_000]),
+    share=st.floats(0.2, 0.95),
+    chunk=st.integers(3000, 9000),
+    seed=st.integers(0, 99),
+)
+def test_the_low_band_is_the_recordings(
+    upsamplers, tmp_path_factory, number, rate, share, chunk, seed
+):
+    upsampler, folder = upsamplers[number], tmp_path_factory.mktemp("low")
+    cutoff = share * min(rate, upsampler.output_rate) / 2
+    random = np.random.default_rng(seed)
+    audio_file.write(folder / "in.wav", random.normal(0, 0.1, [2 * rate, 2]), rate, "FLOAT")
+    made = []
+    for size in (chunk, 10**6):
+        how = Settings(size, low_band_hz=cutoff)
+        upsample_file(upsampler, folder / "in.wav", folder / "out.wav", how)
+        made.append(audio_file.read(folder / "out.wav")[0])
+    np.testing.assert_allclose(*made, rtol=0, atol=1e-5)
+    low = resample(audio_file.read(folder / "in.wav")[0], rate, upsampler.output_rate)
+    kept, error = (below(0.9 * cutoff, x, upsampler.output_rate) for x in (low, made[0] - low))
+    assert len(made[0]) == len(low)
+    assert np.sum(error**2) < 1e-6 * np.sum(kept**2)
+
+
+def below(hz: float, audio: np.ndarray, rate: int) -> np.ndarray:
+    """What is a little below a frequency, but for both ends."""
+    kernel = scipy.signal.firwin(4001, hz - rate / 400, window=("kaiser", 12), fs=rate)
+    return scipy.signal.oaconvolve(np.float64(audio), kernel[:, np.newaxis], "valid", 0)
+
+
+@pytest.mark.parametrize("rate", [44_100, 48_000])
+def test_another_rate_of_the_output(upsampler, tmp_path, rate):
+    low = sound(40_000, 2)
+    audio_file.write(tmp_path / "in.wav", low, 8000, "FLOAT")
+    done = upsample_file(
+        upsampler, tmp_path / "in.wav", tmp_path / "out.wav", Settings(9000, rate=rate)
+    )
+    expected = resample(upsample_array(upsampler, low), 16_000, rate)
+    assert done.samples == len(expected) == 5 * rate
+    high = audio_file.read(tmp_path / "out.wav")[0]
+    np.testing.assert_allclose(high, expected, rtol=0, atol=1e-5)
+
+
+def test_a_folder_of_any_lengths_is_traced_once(tmp_path):
+    upsampler = Scrambled(8000, 16_000)
+    for number in range(40):
+        low = sound(700 + 997 * number % 4001, 1 + number % 3)
+        audio_file.write(tmp_path / "in.wav", low, [8000, 16_000, 11_025][number % 3])
+        upsample_file(upsampler, tmp_path / "in.wav", tmp_path / "out.wav", Settings(2000))
+    assert upsampler.traces == 1
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

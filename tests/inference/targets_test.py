@@ -16,7 +16,7 @@ def tapes(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def pairs(inputs: list[str], output: str) -> dict[str, str]:
+def pairs(inputs: list[str], output: str | None) -> dict[str, str]:
     return {str(job.source): str(job.target) for job in plan(inputs, output)}
 
 
@@ -33,6 +33,31 @@ def pairs(inputs: list[str], output: str) -> dict[str, str]:
 )
 def test_one_file(tapes, source, output, target):
     assert pairs([source], output) == {source: target}
+
+
+def test_beside_the_inputs(tapes):
+    made = {
+        "tapes/a.wav": "tapes/a.tfsr.wav",
+        "tapes/side b/c.flac": "tapes/side b/c.tfsr.flac",
+        "tapes/side b/d.MP3": "tapes/side b/d.tfsr.wav",
+    }
+    assert pairs(["tapes"], None) == made
+    for name in made.values():
+        Path(name).touch()
+    assert pairs(["tapes"], None) == made
+    assert pairs(["tapes/notes.txt"], None) == {"tapes/notes.txt": "tapes/notes.txt.tfsr.wav"}
+
+
+def test_another_format_and_only_one_folder(tapes):
+    jobs = plan(["tapes"], "new", ".ogg", recursive=False)
+    assert [str(job.target) for job in jobs] == ["new/a.ogg"]
+    assert [str(job.target) for job in plan(["tapes/a.wav"], None, ".flac")] == [
+        "tapes/a.tfsr.flac"
+    ]
+    with pytest.raises(UserError, match=r"new\.wav: is not named \.flac"):
+        plan(["tapes/a.wav"], "new.wav", ".flac")
+    with pytest.raises(UserError, match="--format doc: there are wav flac"):
+        plan(["tapes/a.wav"], "new", ".doc")
 
 
 def test_folders_are_mirrored(tapes):

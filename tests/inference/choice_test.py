@@ -1,0 +1,49 @@
+import dataclasses
+
+import pytest
+
+from tfsr.errors import UserError
+from tfsr.inference.choice import choice, remark
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    name: str
+    input_rate: int
+    output_rate: int
+
+    @property
+    def bandwidth_hz(self) -> float:
+        return self.input_rate / 2
+
+
+PRESETS = [
+    Preset("speech-16k-x2", 8000, 16_000),
+    Preset("speech-16k-x4", 4000, 16_000),
+    Preset("speech-48k-x3", 16_000, 48_000),
+    Preset("telephony-8k-16k", 8000, 16_000),
+]
+
+
+@pytest.mark.parametrize(
+    "bandwidth_hz, name",
+    [
+        *((hz, "speech-16k-x4") for hz in (500, 1900, 3000)),
+        *((hz, "telephony-8k-16k") for hz in (3300, 3900, 4300)),
+        *((hz, "speech-16k-x2") for hz in (4500, 5500, 6300)),
+        *((hz, "speech-48k-x3") for hz in (7000, 7800, 11_000, 16_000, 20_000)),
+    ],
+)
+def test_by_bandwidth(bandwidth_hz, name):
+    assert choice(bandwidth_hz, PRESETS) == choice(bandwidth_hz, PRESETS[::-1]) == name
+
+
+def test_nothing_to_add():
+    with pytest.raises(UserError, match=r"reaches 23\.5 kHz already"):
+        choice(23_500, PRESETS)
+
+
+def test_remarks():
+    assert remark(3900, 48_000) == "nothing above 3.9 kHz, taken for a telephone recording, "
+    assert remark(5500, 48_000) == "nothing above 5.5 kHz, "
+    assert remark(3900, 8000) == ""
