@@ -123,6 +123,7 @@ def test_several_at_once_again_and_only_in_words(upsample, tapes):
     first = upsample(*how, "--norecursive")
     assert first.stdout == f"{tapes}/a.wav 8000 Hz -> {out}/a.wav 16000 Hz (any)\n", first.stderr
     second = upsample(*how, "--manifest", manifest)
+    assert upsample(*how, "--dry_run").stdout == ""
     assert second.stdout.splitlines()[0] == f"{tapes}/a.wav: {out}/a.wav is there already"
     records = json.loads(manifest.read_text())["files"]
     assert [record["skipped"] for record in records] == [True, False]
@@ -172,6 +173,7 @@ def test_one_file_to_one_name(upsample, tapes):
         (["a.wav", "--preset", "x", "--run_dir", "any"], "not both"),
         (["a.wav", "--gin_param", "A=1"], "--run_dir DIR"),
         (["gone.wav", "-o", "-", "--format", "doc"], "--format doc"),
+        ([__file__, "--manifest", __file__, "--run_dir", "any"], "is a recording"),
         (["-", "b.wav"], "standard output takes one file"),
         (["gone.wav", "-o", "out", "--run_dir", "any"], "gone.wav: no such file or folder"),
         (["a.wav", "-o", "out", "--run_dir", "any", "--chunk", "-1"], "chunk"),

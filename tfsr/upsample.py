@@ -10,6 +10,7 @@ of each really is, whatever its rate, or with a trained run. What a recording ha
 """
 
 import sys
+from pathlib import Path
 
 from absl import flags
 
@@ -82,7 +83,8 @@ def _check(jobs: list) -> None:
     if _SUBTYPE.value:
         for job in jobs:
             audio_file.require_subtype(job.target, _SUBTYPE.value)
-    if _MANIFEST.value in {str(path) for job in jobs for path in (job.source, job.target)}:
+    recordings = {path.resolve() for job in jobs for path in (job.source, job.target)}
+    if _MANIFEST.value and Path(_MANIFEST.value).resolve() in recordings:
         raise UserError(f"--manifest {_MANIFEST.value}: is a recording; give another name")
 
 
@@ -139,6 +141,8 @@ def _tell(request, jobs: list, told) -> int:
     """Say what would be done; for how many files it could not be."""
     failed = 0
     for job in jobs:
+        if request.skips(job):
+            continue
         try:
             print(f"{job.source} {request.look(job.source)} -> {job.target}", file=told)
         except UserError as error:

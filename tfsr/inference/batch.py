@@ -83,6 +83,10 @@ class Request:
         except UserError as error:
             raise UserError(f"{source}: {error}") from error
 
+    def skips(self, job: Job) -> bool:
+        """Whether a job is left out, for what it would make is there."""
+        return self.skip_existing and job.target.exists()
+
     def upsampler(self, system: str) -> Upsampler:
         with self._lock:
             if system not in self._loaded:
@@ -92,7 +96,7 @@ class Request:
     def upsample(self, job: Job, progress: Callable[[float], None]) -> Record:
         """Upsample a file; what is wrong with it is told in the record."""
         record, start = Record(str(job.source), str(job.target), seed=self.seed), time.monotonic()
-        if self.skip_existing and job.target.exists():
+        if self.skips(job):
             return dataclasses.replace(record, skipped=True)
         try:
             sight = self.look(job.source)
