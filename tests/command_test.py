@@ -5,7 +5,10 @@ import sys
 
 import pytest
 
-VERBS = ("train", "evaluate", "upsample", "export", "prepare", "summarize", "compare", "listen")
+VERBS = (
+    *("upsample", "list", "compare", "listen"),
+    *("train", "evaluate", "export", "prepare", "summarize"),
+)
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -1,13 +1,16 @@
 """tfsr VERB: the same as python -m tfsr.VERB.
 
-Verbs: train, evaluate, upsample, export, prepare, summarize, compare, listen.
+Verbs: upsample, list, compare, listen, train, evaluate, export, prepare, summarize.
 `tfsr VERB --help` says what each wants.
 """
 
 import runpy
 import sys
 
-VERBS = ("train", "evaluate", "upsample", "export", "prepare", "summarize", "compare", "listen")
+VERBS = (
+    *("upsample", "list", "compare", "listen"),
+    *("train", "evaluate", "export", "prepare", "summarize"),
+)
 
 
 def main() -> None:
