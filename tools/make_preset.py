@@ -79,6 +79,7 @@ def entry(arguments: argparse.Namespace) -> dict:
             "causal": upsampler.network.causal,
         },
         codec=dataclasses.asdict(upsampler.codec),
+        level_db=upsampler.level_db,
         parameters=cost.parameters,
         multiply_adds=cost.multiply_adds,
         real_time_factor=round(real_time_factor(upsampler), 5),

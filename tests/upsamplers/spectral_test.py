@@ -186,6 +186,27 @@ def test_nothing_beyond_the_receptive_field_matters_and_its_ends_do(name, causal
         assert (after + 1) * ratio == upsampler.latency
 
 
+def test_the_upper_band_can_be_softer_but_in_training():
+    softer = built(SMALL["asymmetric"], interpolation=SHORT, level_db=-6.0)
+    full = small("asymmetric")
+    softer.set_weights(full.get_weights())
+    low = noise(1, 20 * full.hop)
+    low_band = full.interpolation(tf.constant(low), full.ratio)
+    upper, half = (each.upsample(low) - low_band for each in (full, softer))
+    np.testing.assert_allclose(half, 10**-0.3 * upper, rtol=0, atol=1e-6)
+    frame, state = low[:, : 4 * full.hop], full.initial_state()
+    late = full.delay
+    streamed = [each.step(frame, state)[0][:, late:] for each in (full, softer)]
+    np.testing.assert_allclose(
+        streamed[1] - streamed[0],
+        (half - upper)[:, : streamed[0].shape[1]],
+        rtol=0,
+        atol=1e-6,
+    )
+    trained = [each.widened(low, training=True) for each in (full, softer)]
+    np.testing.assert_array_equal(*trained)
+
+
 def test_the_loss_is_the_weighted_sum_for_each_example():
     upsampler = Spectral(
         functools.partial(UpperBins, channels=8, blocks=1),

@@ -33,6 +33,7 @@ class Preset:
         latency_ms: see `Upsampler`.
         network: arguments of `UpperBins`.
         codec: arguments of `FrameCodec`.
+        level_db: see `Spectral`.
         parameters: how many.
         multiply_adds: for one second of audio.
         real_time_factor: seconds for a second of audio, one thread, on `machine`.
@@ -54,6 +55,7 @@ class Preset:
     latency_ms: float | None
     network: Mapping[str, Any]
     codec: Mapping[str, Any]
+    level_db: float
     parameters: int
     multiply_adds: int
     real_time_factor: float
@@ -81,6 +83,7 @@ class Preset:
             self.output_rate,
             losses={},
             codec=FrameCodec(**self.codec),
+            level_db=self.level_db,
         )
         upsampler.initialize()
         return upsampler
