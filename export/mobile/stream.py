@@ -54,7 +54,7 @@ class Stream:
         self._state = initial_state(stream=np.zeros(1, np.int32))
 
     def push(self, frame: np.ndarray) -> np.ndarray:
-        """float32 [n * hop] of the call to [ratio * n * hop] of the wider one."""
+        """float32 [hop] of the call to [ratio * hop] of the wider one."""
         made = self._step(audio=frame[np.newaxis], **self._state)
         audio = made.pop("audio")[0]
         self._state = made  # all else, by the same names
@@ -83,7 +83,11 @@ def read_properties(model: str) -> dict:
 
 def read_call(path: str, rate: int) -> np.ndarray:
     """float32 [time]; exits unless it is 16 bits, mono and at `rate` Hz."""
-    with wave.open(path) as file:
+    try:
+        file = wave.open(path)
+    except (OSError, EOFError, wave.Error) as error:
+        fail(f"{path}: is no WAV file of 16 bits ({error})")
+    with file:
         kind = file.getframerate(), file.getnchannels(), 8 * file.getsampwidth()
         if kind != (rate, 1, 16):
             fail(f"{path}: is {kind} in Hz, channels and bits, not {(rate, 1, 16)}")

@@ -31,8 +31,7 @@ def export_tflite(
     batch, ratio * time]}, standard normal. Batch and time are resizable.
 
     One for streams has "initial_state" and "step" in its place, for one stream: {"audio": float32
-    [1, time]}, whole hops, and the state by name become {"audio": float32 [1, ratio * time]} and
-    the next state. It begins with the state of {"stream": int32 [1]}, any number.
+    [1, hop]} and the state by name become {"audio": float32 [1, ratio * hop]} and the next state. It begins with the state of {"stream": int32 [1]}, any number.
 
     Args:
         upsampler: with its weights.
@@ -62,7 +61,7 @@ def signatures(upsampler: Upsampler, streaming: bool = False) -> dict[str, Signa
         )
     return {
         "initial_state": upsampler.signatures["initial_state"],
-        "step": upsampler.step_signature(batch=1),
+        "step": upsampler.step_signature(batch=1, hops=1),
     }
 
 
