@@ -1,3 +1,5 @@
+import fnmatch
+import importlib.util
 import multiprocessing
 import os
 from collections.abc import Callable
@@ -17,6 +19,13 @@ settings.register_profile("tfsr", deadline=None, derandomize=True, max_examples=
 settings.load_profile("tfsr")
 
 RATE = 16000
+ROOT = Path(__file__).parents[1]
+
+# Experiments that take few steps and little memory.
+SHORT = [
+    *("BATCH = 2", "experiment.Experiment.log_every = 1"),
+    *("experiment.Experiment.checkpoint_every = 1", "experiment.Experiment.validate_every = 4"),
+]
 
 # All that takes long to import and does nothing by itself.
 HEAVY = ["tensorflow", "tf_keras", "tensorflow_probability", "scipy.signal", "matplotlib.figure"]
@@ -38,6 +47,13 @@ try:
 finally:
     atexit._run_exitfuncs()
 """
+
+
+def pytest_generate_tests(metafunc) -> None:
+    """A test with an argument `system` is for every configuration at the top level."""
+    if "system" in metafunc.fixturenames:
+        configs = sorted((ROOT / "configs").glob("*.gin"))
+        metafunc.parametrize("system", [f"configs/{path.name}" for path in configs])
 
 
 class Ended(NamedTuple):
@@ -169,3 +185,34 @@ def recordings(tmp_path_factory):
         sound = 0.1 * np.sum(tones, axis=0) + 0.01 * random.normal(size=RATE)
         soundfile.write(folder / f"word{number:02d}.wav", sound, RATE)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny() -> dict[str, list[str]]:
+    """The union of what the tests say makes their configurations small, by pattern of name."""
+    found = {}
+    folders = [ROOT / "tests" / "networks", ROOT / "tests" / "upsamplers"]
+    for path in [path for folder in folders for path in folder.glob("*_test.py")]:
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        found |= getattr(module, "TINY", {})
+    return found
+
+
+@pytest.fixture
+def build(tiny, recordings):
+    """A function that builds a configuration in small, for so many steps."""
+    import gin
+
+    from tfsr import gin_config
+
+    def build(config: str, steps: int):
+        (settings,) = [tiny[pattern] for pattern in tiny if fnmatch.fnmatch(config, pattern)]
+        more = [f"DATA = {str(recordings)!r}", f"STEPS = {steps}"]
+        built = gin_config.experiment([config], SHORT + settings + more)
+        built.upsampler.initialize()
+        return built
+
+    yield build
+    gin.clear_config()

@@ -50,7 +50,7 @@ def test_export(tfsr, run_dir, tmp_path):
     assert "serving_default" in tfsr(*common, "saved_model", "--output", tmp_path / "1")
     assert (tmp_path / "1" / "saved_model.pb").exists()
     tfsr(*common, "tflite", "--output", tmp_path / "a.tflite")
-    tfsr(*common, "tflite", "--output", tmp_path / "b.tflite", "--float16")
+    tfsr(*common, "tflite", "--output", tmp_path / "b.tflite", "--quantize=float16")
     assert (tmp_path / "b.tflite").stat().st_size < (tmp_path / "a.tflite").stat().st_size
 
 

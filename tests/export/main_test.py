@@ -22,7 +22,8 @@ def export(run):
 
 
 @pytest.mark.parametrize(
-    "kind, name, more", [("tflite", "voice.tflite", ["--float16"]), ("saved_model", "voice/1", [])]
+    "kind, name, more",
+    [("tflite", "voice.tflite", ["--quantize", "float16"]), ("saved_model", "voice/1", [])],
 )
 def test_says_what_it_wrote(export, tmp_path, kind, name, more):
     out = tmp_path / name
@@ -41,7 +42,10 @@ def test_says_what_it_wrote(export, tmp_path, kind, name, more):
         ([], "--run_dir"),
         (["--run_dir", "any", "--output", "x"], "--format"),
         (["--run_dir", "any", "--format", "tflite"], "--output"),
-        (["--run_dir", "any", "--format", "saved_model", "--output", "x", "--float16"], "tflite"),
+        (
+            ["--run_dir", "any", "--format", "saved_model", "--output", "x", "--quantize", "int8"],
+            "tflite",
+        ),
         (["--run_dir", "any", "--format", "saved_model", "--output", "x", "--streaming"], "tflite"),
         (["--run_dir", "any", "--format", "tflite", "--output", "x", "--streaming"], "causal"),
         (["runs/any"], "runs/any"),

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tfsr.errors import UserError
 from tfsr.export import metadata
+from tfsr.export.quantization import QUANTIZATIONS
 from tfsr.export.tflite import Interpreter, export_tflite
 
 
@@ -59,7 +60,7 @@ def test_float16(upsamplers, exported, tmp_path, assert_equal):
     try:
         # Weights that float16 holds, as it does the two parts of the spline's kernel.
         upsampler.set_weights([value.astype(np.float16).astype(np.float32) for value in kept])
-        export_tflite(upsampler, half, float16=True)
+        export_tflite(upsampler, half, QUANTIZATIONS["float16"])
         assert_equal(upsampler, Interpreter(half), tolerance=1e-5)
     finally:
         upsampler.set_weights(kept)
@@ -70,7 +71,7 @@ def test_float16(upsamplers, exported, tmp_path, assert_equal):
 
 def test_float16_of_any_weights_is_near(upsamplers, tmp_path):
     upsampler, path = upsamplers["unet"], tmp_path / "half.tflite"
-    export_tflite(upsampler, path, float16=True)
+    export_tflite(upsampler, path, QUANTIZATIONS["float16"])
     low = np.random.default_rng(0).uniform(-0.5, 0.5, [2, 3001]).astype(np.float32)
     expected = upsampler.upsample(low).numpy()
     error = Interpreter(path)(low) - expected

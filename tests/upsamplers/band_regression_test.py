@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfsr.errors import UserError
+from tfsr.export.quantization import QUANTIZATIONS
 from tfsr.export.saved_model import export_saved_model
 from tfsr.export.tflite import Interpreter, export_tflite
 from tfsr.inference.chunks import upsample_array
@@ -202,7 +203,7 @@ def test_exports_equal_keras_at_any_length(phase, whitening, tmp_path):
 
 def test_float16_leaves_the_low_band_as_it_is(tmp_path):
     upsampler, path = without_high_band(make()), tmp_path / "half.tflite"
-    export_tflite(upsampler, path, float16=True)
+    export_tflite(upsampler, path, QUANTIZATIONS["float16"])
     run, low = Interpreter(path), noise(1, 1000)
     np.testing.assert_allclose(run(low)[:, ::2], low, atol=1e-6)
     np.testing.assert_array_equal(run(0 * low), np.zeros([1, 2000]))

@@ -2,6 +2,7 @@
 
     python -m tfsr.export --run_dir runs/quickstart --format saved_model --output exported/1
     python -m tfsr.export --run_dir runs/quickstart --format tflite --output voice.tflite
+    python -m tfsr.export --preset telephony-8k-16k --streaming --format tflite --output call.tflite
 
 Both take waveforms of any length: {audio: float32 [batch, time]} at the input rate becomes
 {audio: float32 [batch, ratio * time]} at the output rate. Systems that draw noise also take a seed
@@ -16,6 +17,7 @@ from tfsr import command
 from tfsr.errors import UserError
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "The run: a folder that tfsr.train wrote.")
+_PRESET = flags.DEFINE_string("preset", None, "Or a preset, see python -m tfsr.list.")
 _FORMAT = flags.DEFINE_enum(
     "format", None, ["saved_model", "tflite"], "A SavedModel's folder, or a TensorFlow Lite file."
 )
@@ -23,7 +25,13 @@ _PARAM = flags.DEFINE_multi_string(
     "gin_param", [], "A setting that differs from the run's, such as its steps; may repeat."
 )
 _OUTPUT = flags.DEFINE_string("output", None, "Folder (saved_model) or file (tflite) to write.")
-_FLOAT16 = flags.DEFINE_bool("float16", False, "Weights in half the space (tflite only).")
+_QUANTIZE = flags.DEFINE_enum(
+    "quantize",
+    None,
+    ["float16", "int8", "full_int8"],
+    "Smaller numbers (tflite only): weights in float16; in int8; in int8 activations too, with "
+    "ranges measured on the run's training data. docs/export.md tells what each costs.",
+)
 _STREAMING = flags.DEFINE_bool("streaming", False, "For streams, frame by frame (tflite only).")
 _LICENCE = flags.DEFINE_string(
     "data_licence", None, "Of the training data, where its corpus did not tell it."
@@ -33,20 +41,23 @@ _LICENCE = flags.DEFINE_string(
 def main(positional: list[str]) -> None:
     if positional:
         raise UserError(f"export: {positional[0]!r} is no flag; a run is --run_dir DIR")
-    for flag in _RUN_DIR, _FORMAT, _OUTPUT:
+    if bool(_RUN_DIR.value) == bool(_PRESET.value):
+        raise UserError("export: give --run_dir DIR or --preset NAME; --help tells what they are")
+    for flag in _FORMAT, _OUTPUT:
         if not flag.value:
             raise UserError(f"export: give --{flag.name}; --help tells what it is")
-    for flag in _FLOAT16, _STREAMING:
+    for flag in _PARAM, _LICENCE:
+        if flag.value and _PRESET.value:
+            raise UserError(f"export: --{flag.name} is for --run_dir")
+    for flag in _QUANTIZE, _STREAMING:
         if flag.value and _FORMAT.value != "tflite":
             raise UserError(f"export: --{flag.name} is for --format tflite")
-    from tfsr.gin_config import load_run
-
-    upsampler = load_run(_RUN_DIR.value, _PARAM.value).upsampler
-    sources = _sources()
+    upsampler, sources, data = _preset() if _PRESET.value else _run()
     if _FORMAT.value == "tflite":
         from tfsr.export.tflite import export_tflite, signatures
 
-        export_tflite(upsampler, _OUTPUT.value, _FLOAT16.value, _STREAMING.value, sources)
+        quantization, inputs = _quantization(data)
+        export_tflite(upsampler, _OUTPUT.value, quantization, inputs, _STREAMING.value, sources)
         written = signatures(upsampler, _STREAMING.value)
     else:
         from tfsr.export.saved_model import export_saved_model, signatures
@@ -56,13 +67,35 @@ def main(positional: list[str]) -> None:
     print(_summary(upsampler, written, _OUTPUT.value))
 
 
-def _sources() -> list[dict[str, str]]:
+def _run() -> tuple:
+    """Upsampler, sources, and the data that it was trained on."""
+    from tfsr.gin_config import load_run
     from tfsr.training.provenance import sources
 
-    found = sources(_RUN_DIR.value)
-    if _LICENCE.value is None:
-        return found
-    return [source | {"licence": _LICENCE.value} for source in found or [{"corpus": "unknown"}]]
+    run, found = load_run(_RUN_DIR.value, _PARAM.value), sources(_RUN_DIR.value)
+    if _LICENCE.value is not None:
+        found = found or [{"corpus": "unknown"}]
+        found = [source | {"licence": _LICENCE.value} for source in found]
+    return run.upsampler, found, run.data
+
+
+def _preset() -> tuple:
+    """The same; the data does not come with it."""
+    from tfsr import presets
+
+    return presets.load(_PRESET.value), presets.get(_PRESET.value).training_data, None
+
+
+def _quantization(data) -> tuple:
+    """The kind that was asked for, None for float32, and inputs if it wants some."""
+    from tfsr.export.quantization import QUANTIZATIONS, representative
+
+    kind = QUANTIZATIONS.get(_QUANTIZE.value)
+    if kind is None or not kind.calibrated:
+        return kind, ()
+    if data is None:
+        raise UserError(f"export: --quantize {kind.name} wants the data of a run: give --run_dir")
+    return kind, representative(data)
 
 
 def _summary(upsampler, signatures, output: str) -> str:

@@ -1,0 +1,107 @@
+"""Every system in every format: they agree, and smaller numbers cost no more than they may.
+
+TensorFlow Lite quantizes tensors of more than 1,024 elements only. So narrow, the systems have few
+of these; what quantization costs at full width is measured in docs/export.md.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfsr.data.bundled import Bundled
+from tfsr.evaluation.metrics import Lsd
+from tfsr.export import metadata
+from tfsr.export.quantization import QUANTIZATIONS
+from tfsr.export.saved_model import SIGNATURE, export_saved_model
+from tfsr.export.tflite import Interpreter, quantized
+from tfsr.upsamplers.base import Upsampler
+
+MOST_LSD_LOST = {"float16": 0.01, "int8": 0.03}
+
+
+@pytest.fixture(scope="session")
+def speech():
+    """A function that reads so many samples of a test utterance at a rate."""
+    recording = Bundled().recordings("test")[0]
+    return lambda rate, samples: recording.read(rate, rate, rate + samples)
+
+
+def disturb(upsampler: Upsampler) -> None:
+    """Last layers often start at zero: with that an error in the network would not show."""
+    random = np.random.default_rng(0)
+    for weight in upsampler.trainable_weights:
+        weight.assign_add(np.float32(random.normal(0, 0.02, weight.shape)))
+
+
+def export(upsampler: Upsampler, folder: Path) -> tuple[tf.Module, dict[str, Path]]:
+    """The SavedModel, and TensorFlow Lite files of it by kind."""
+    export_saved_model(upsampler, folder / "saved_model")
+    signature = "with_noise" if upsampler.noise_steps else SIGNATURE
+    files = {}
+    for kind in ("float32", *MOST_LSD_LOST):
+        quantization = QUANTIZATIONS.get(kind)
+        model = quantized(folder / "saved_model", quantization, signature=signature)
+        files[kind] = folder / f"{kind}.tflite"
+        files[kind].write_bytes(metadata.add(model, upsampler))
+    return tf.saved_model.load(str(folder / "saved_model")), files
+
+
+def draws(upsampler: Upsampler, low: np.ndarray) -> list[np.ndarray]:
+    """Noise for signals [batch, time]; an empty list where none is wanted."""
+    shape = [upsampler.noise_steps, low.shape[0], upsampler.ratio * low.shape[1]]
+    random = np.random.default_rng(1)
+    return [np.float32(random.normal(size=shape))] if upsampler.noise_steps else []
+
+
+def test_every_format(system, build, speech, tmp_path):
+    built = build(system, steps=1)
+    upsampler = built.upsampler
+    disturb(upsampler)
+    saved_model, files = export(upsampler, tmp_path)
+    interpreters = {kind: Interpreter(path) for kind, path in files.items()}
+    assert_equal_keras(upsampler, saved_model, interpreters["float32"])
+    high = speech(upsampler.output_rate, 8192 * upsampler.ratio)
+    rates = upsampler.output_rate, upsampler.input_rate
+    low, high = built.data.degradation.pair(high, *rates, np.random.default_rng(0))
+    assert_little_is_lost(upsampler, interpreters, np.float32(low), high)
+    assert_sizes(files, saved_model.weights)
+    for path in files.values():
+        assert_built_in(path)
+
+
+def assert_equal_keras(upsampler: Upsampler, saved_model: tf.Module, phone: Interpreter):
+    served = saved_model.signatures["with_noise" if upsampler.noise_steps else SIGNATURE]
+    random = np.random.default_rng(1)
+    for length in (1, *random.integers(2, 3000, 9)):
+        low = np.float32(random.normal(0, 0.1, [2, length]))
+        noise = draws(upsampler, low)
+        expected = upsampler.serve(tf.constant(low), *noise)
+        tensors = dict(zip(("audio", "noise"), map(tf.constant, (low, *noise)), strict=False))
+        np.testing.assert_allclose(served(**tensors)["audio"], expected, atol=1e-4)
+        np.testing.assert_allclose(phone(low, *noise), expected, atol=1e-4)
+
+
+def assert_little_is_lost(upsampler: Upsampler, interpreters: dict, low, high):
+    low = low[np.newaxis]
+    noise = draws(upsampler, low)
+    rates = upsampler.output_rate, upsampler.input_rate / 2
+    distance = {
+        kind: Lsd()(high, run(low, *noise)[0], *rates) for kind, run in interpreters.items()
+    }
+    for kind, most in MOST_LSD_LOST.items():
+        assert distance[kind] - distance["float32"] <= most, kind
+
+
+def assert_sizes(files: dict[str, Path], weights: list[tf.Variable]):
+    """float16 takes an operation for each tensor, which widens it, and some are computed before."""
+    full, half, quarter = (files[kind].stat().st_size for kind in ("float32", *MOST_LSD_LOST))
+    assert half < full - sum(weight.shape.num_elements() for weight in weights) + 200 * len(weights)
+    assert quarter <= 1.02 * full
+
+
+def assert_built_in(path: Path):
+    details = tf.lite.Interpreter(model_path=str(path))._get_ops_details()
+    names = {operation["op_name"] for operation in details}
+    assert not {name for name in names if name.startswith("Flex") or name == "CUSTOM"}

@@ -1,0 +1,68 @@
+"""Smaller numbers for a TensorFlow Lite file, chosen after training."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from tfsr.data.pipeline import Patches
+
+PATCHES = 100
+"""How many inputs ranges are measured on; TensorFlow Lite's guide wants a few hundred at most."""
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """What weights and activations are stored and computed as; waveforms stay float32.
+
+    TensorFlow Lite leaves tensors of 1,024 elements or fewer as they are. Weights in float16 are
+    widened before use; those in int8 meet activations that an operation narrows as they come.
+
+    Args:
+        name: what users call it.
+        weights: types of the stored weights other than int8.
+        calibrated: whether activations are int8 too where there are kernels for it, in ranges that
+            are measured beforehand, for which representative inputs are needed.
+    """
+
+    name: str
+    weights: tuple[tf.DType, ...] = ()
+    calibrated: bool = False
+
+    def apply(
+        self, converter: tf.lite.TFLiteConverter, signature: str, inputs: Iterable[np.ndarray]
+    ) -> None:
+        """Make a converter write such a file.
+
+        Args:
+            signature: of the graph, for which the `inputs` are.
+            inputs: representative ones where the kind is calibrated, float32 [batch, time] each.
+        """
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = list(self.weights)
+        if self.calibrated:
+            feed = ((signature, {"audio": audio}) for audio in inputs)
+            converter.representative_dataset = lambda: feed
+
+
+QUANTIZATIONS = {
+    kind.name: kind
+    for kind in (
+        Quantization("float16", (tf.float16,)),
+        Quantization("int8"),
+        Quantization("full_int8", calibrated=True),
+    )
+}
+
+
+def representative(data: Patches, patches: int = PATCHES) -> Iterator[np.ndarray]:
+    """Inputs as in training, float32 [1, time] each: the first patches of a run's own batches.
+
+    Raises:
+        UserError: the corpus is not there.
+    """
+    batches = data.batches(0, -(-patches // data.batch)).as_numpy_iterator()
+    rows = (row[np.newaxis] for batch in batches for row in batch["low"])
+    return itertools.islice(rows, patches)
