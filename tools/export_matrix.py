@@ -14,7 +14,6 @@ import json
 import multiprocessing
 import os
 import platform
-import sys
 import tempfile
 from pathlib import Path
 
@@ -25,8 +24,8 @@ from tfsr import command
 
 KINDS = ("float32", "float16", "int8", "full_int8")
 ADVICE = "\n## Which for what\n"
-HEAD = ["system", "parameters", "SavedModel", *KINDS, "LSD", *(f"{kind} LSD" for kind in KINDS[1:])]
-HEAD += ["difference", "operations", "int8 time"]
+HEAD = ["system", "parameters", "SavedModel", *KINDS, "seconds", "LSD"]
+HEAD += [*(f"{kind} LSD" for kind in KINDS[1:]), "difference", "operations", "int8 time"]
 
 
 def main() -> None:
@@ -42,7 +41,7 @@ def main() -> None:
     arguments = parser.parse_args()
     command.quiet_tensorflow()
     rows = [row(name, arguments) for name in arguments.run_dir + arguments.config]
-    arguments.output.write_text(page(rows, advice(arguments.output)))
+    arguments.output.write_text(page(rows) + advice(arguments.output))
 
 
 def row(name: str, arguments: argparse.Namespace) -> dict:
@@ -87,7 +86,8 @@ def measure(name: str, trained: bool, utterances: int, seconds: float) -> dict:
     return {
         "name": f"runs/{Path(name).name}" if trained else name,
         "trained": trained,
-        "parameters": int(sum(np.prod(weight.shape) for weight in upsampler.weights)),
+        "seconds": sum(high.size for _, high in signals) / upsampler.output_rate,
+        "parameters": files["parameters"],
         "megabytes": files["megabytes"],
         "lsd": distances,
         "difference": max(float(np.abs(way - keras).max()) for way in ways),
@@ -147,6 +147,7 @@ def exported(experiment, folder: Path, trained: bool) -> dict:
     sizes = [file.stat().st_size for file in place.rglob("*") if file.is_file()]
     result = {"saved_model": served, "runs": {}, "refused": {}}
     result["megabytes"] = {"SavedModel": sum(sizes) / 1e6}
+    result["parameters"] = sum(weight.shape.num_elements() for weight in model.weights)
     for kind in KINDS if trained and not upsampler.noise_steps else KINDS[:3]:
         file, quantization = folder / f"{kind}.tflite", QUANTIZATIONS.get(kind)
         patches = representative(experiment.data) if kind == "full_int8" else ()
@@ -162,20 +163,21 @@ def exported(experiment, folder: Path, trained: bool) -> dict:
     return result | {"operations": sorted({operation["op_name"] for operation in details})}
 
 
-def page(rows: list[dict], rest: str) -> str:
-    made_by = " ".join(["python", *sys.argv])
+def page(rows: list[dict]) -> str:
+    flags = [f"--{'run_dir' if row['trained'] else 'config'} {row['name']}" for row in rows]
+    made_by = " ".join(["python tools/export_matrix.py --output docs/export.md", *flags])
     heading = (
         f"# Exported files\n\nMade by `{made_by}` on {datetime.date.today()}: {cpu_name()}, "
         f"{os.cpu_count()} cores, one thread, Python {platform.python_version()}. Sizes in MB. "
-        "LSD: that of float32 on test utterances of the bundled speech, and what others add to it. "
-        "Difference: the largest between Keras, SavedModel and TensorFlow Lite in float32. Int8 "
-        "time: that of float32 taken as 1, in turns.\n"
+        "LSD: that of float32 on so many seconds of the bundled test speech, and what the others "
+        "add to it. Difference: the largest between Keras, SavedModel and TensorFlow Lite in "
+        "float32. Int8 time: that of float32 taken as 1, in turns.\n"
     )
     listed = [f"* `{row['name']}`: {', '.join(row['operations'])}" for row in rows]
     refused = [f"* `{row['name']}`, {why}" for row in rows for why in row["refused"].values()]
     folded = ["<details><summary>The operations</summary>\n", *listed, "\n</details>\n"]
     parts = [heading, table(HEAD, [cells(row) for row in rows]), *refused, "\n".join(folded)]
-    return "\n".join(parts) + rest
+    return "\n".join(parts)
 
 
 def cells(row: dict) -> list[str]:
@@ -186,6 +188,7 @@ def cells(row: dict) -> list[str]:
         f"`{row['name']}`" + ("" if row["trained"] else ", untrained"),
         f"{row['parameters']:,}",
         *("" if size is None else f"{size:.2f}" for size in sizes),
+        f"{row['seconds']:.0f}",
         f"{lsd['float32']:.3f}",
         *lost,
         f"{row['difference']:.1e}",

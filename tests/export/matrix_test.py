@@ -62,7 +62,7 @@ def test_every_format(system, build, speech, tmp_path):
     saved_model, files = export(upsampler, tmp_path)
     interpreters = {kind: Interpreter(path) for kind, path in files.items()}
     assert_equal_keras(upsampler, saved_model, interpreters["float32"])
-    high = speech(upsampler.output_rate, 8192 * upsampler.ratio)
+    high = speech(upsampler.output_rate, 6144)  # which all ratios divide
     rates = upsampler.output_rate, upsampler.input_rate
     low, high = built.data.degradation.pair(high, *rates, np.random.default_rng(0))
     assert_little_is_lost(upsampler, interpreters, np.float32(low), high)
@@ -95,9 +95,10 @@ def assert_little_is_lost(upsampler: Upsampler, interpreters: dict, low, high):
 
 
 def assert_sizes(files: dict[str, Path], weights: list[tf.Variable]):
-    """float16 takes an operation for each tensor, which widens it, and some are computed before."""
+    """float16 takes an operation before each use of a tensor, which widens it."""
     full, half, quarter = (files[kind].stat().st_size for kind in ("float32", *MOST_LSD_LOST))
-    assert half < full - sum(weight.shape.num_elements() for weight in weights) + 200 * len(weights)
+    saved = sum(weight.shape.num_elements() for weight in weights)
+    assert half <= 1.05 * full - saved + 200 * len(weights) + 200  # for two constants
     assert quarter <= 1.02 * full
 
 

@@ -1,4 +1,4 @@
-import ast
+import json
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +65,5 @@ def test_what_does_not_run_is_refused_in_one_line(upsamplers, tmp_path):
 
 
 def test_the_command_knows_all_kinds():
-    program = ast.parse((Path(tfsr.export.__file__).parent / "__main__.py").read_text())
-    lists = [ast.literal_eval(node) for node in ast.walk(program) if isinstance(node, ast.List)]
-    assert list(QUANTIZATIONS) in lists
+    program = (Path(tfsr.export.__file__).parent / "__main__.py").read_text()
+    assert json.dumps(list(QUANTIZATIONS)) in program
