@@ -173,7 +173,10 @@ def page(rows: list[dict]) -> str:
         "add to it. Difference: the largest between Keras, SavedModel and TensorFlow Lite in "
         "float32. Int8 time: that of float32 taken as 1, in turns.\n"
     )
-    listed = [f"* `{row['name']}`: {', '.join(row['operations'])}" for row in rows]
+    having = {}
+    for row in rows:
+        having.setdefault(", ".join(row["operations"]), []).append(f"`{row['name']}`")
+    listed = [f"* {', '.join(names)}: {operations}" for operations, names in having.items()]
     refused = [f"* `{row['name']}`, {why}" for row in rows for why in row["refused"].values()]
     folded = ["<details><summary>The operations</summary>\n", *listed, "\n</details>\n"]
     parts = [heading, table(HEAD, [cells(row) for row in rows]), *refused, "\n".join(folded)]
