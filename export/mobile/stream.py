@@ -84,14 +84,14 @@ def read_properties(model: str) -> dict:
 def read_call(path: str, rate: int) -> np.ndarray:
     """float32 [time]; exits unless it is 16 bits, mono and at `rate` Hz."""
     try:
-        file = wave.open(path)
+        with wave.open(path) as file:
+            kind = file.getframerate(), file.getnchannels(), 8 * file.getsampwidth()
+            data = file.readframes(-1)
     except (OSError, EOFError, wave.Error) as error:
         fail(f"{path}: is no WAV file of 16 bits ({error})")
-    with file:
-        kind = file.getframerate(), file.getnchannels(), 8 * file.getsampwidth()
-        if kind != (rate, 1, 16):
-            fail(f"{path}: is {kind} in Hz, channels and bits, not {(rate, 1, 16)}")
-        return np.frombuffer(file.readframes(-1), "<i2").astype(np.float32) / 32768
+    if kind != (rate, 1, 16):
+        fail(f"{path}: is {kind} in Hz, channels and bits, not {(rate, 1, 16)}")
+    return np.frombuffer(data, "<i2").astype(np.float32) / 32768
 
 
 def write_call(path: str, audio: np.ndarray, rate: int) -> None:
