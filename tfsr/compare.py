@@ -1,6 +1,7 @@
 """Compare what systems made of a recording with the original, on a page to hear and to see.
 
     python -m tfsr.compare original.wav low.wav wide.wav spline.wav --html page.html
+    python -m tfsr.compare original.wav low.wav wide.wav --figure before_after.png
 
 The first file is the original, the second what the systems were given, the others what they made
 of it. Prints the scores of the protocol tfsr and writes one page that works without network: all
@@ -18,6 +19,7 @@ from tfsr import command
 from tfsr.errors import UserError
 
 _HTML = flags.DEFINE_string("html", None, "The page to write.")
+_FIGURE = flags.DEFINE_string("figure", None, "A PNG file for the spectrograms, side by side.")
 _CUTOFF = flags.DEFINE_float(
     "cutoff",
     None,
@@ -27,15 +29,26 @@ _CUTOFF = flags.DEFINE_float(
 
 
 def main(positional: list[str]) -> None:
-    if len(positional) < 3 or not _HTML.value:
-        raise UserError("compare: give ORIGINAL LOW OUT... --html PAGE; --help tells what they are")
-    from tfsr.complete import write_text
-    from tfsr.evaluation.comparison import compare, page
+    if len(positional) < 3 or not (_HTML.value or _FIGURE.value):
+        raise UserError(
+            "compare: give ORIGINAL LOW OUT... and --html PAGE or --figure PNG; --help tells what "
+            "they are"
+        )
+    from tfsr.complete import new_file, write_text
+    from tfsr.evaluation.comparison import compare, figure, page
 
     original, low, *outs = map(Path, positional)
     comparison = compare(original, low, outs, _CUTOFF.value)
-    write_text(_HTML.value, page(comparison))
-    print(comparison.table(), f"\npage {_HTML.value}", sep="\n")
+    print(comparison.table())
+    if _HTML.value:
+        write_text(_HTML.value, page(comparison))
+        print(f"\npage {_HTML.value}")
+    if _FIGURE.value:
+        from matplotlib.image import imsave
+
+        with new_file(_FIGURE.value) as part:
+            imsave(part, figure(comparison), format="png")
+        print(f"\nfigure {_FIGURE.value}")
 
 
 if __name__ == "__main__":

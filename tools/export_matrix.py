@@ -152,7 +152,7 @@ def exported(experiment, folder: Path, trained: bool) -> dict:
         file, quantization = folder / f"{kind}.tflite", QUANTIZATIONS.get(kind)
         patches = representative(experiment.data) if kind == "full_int8" else ()
         try:
-            file.write_bytes(quantized(place, quantization, patches, signature))
+            file.write_bytes(quantized(place, quantization, patches, [signature]))
         except UserError as error:
             result["refused"][kind] = str(error)
             continue

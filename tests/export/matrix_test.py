@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfsr.data.bundled import Bundled
 from tfsr.evaluation.metrics import Lsd
-from tfsr.export import metadata
+from tfsr.export import metadata, properties
 from tfsr.export.quantization import QUANTIZATIONS
 from tfsr.export.saved_model import SIGNATURE, export_saved_model
 from tfsr.export.tflite import Interpreter, quantized
@@ -39,12 +39,12 @@ def export(upsampler: Upsampler, folder: Path) -> tuple[tf.Module, dict[str, Pat
     """The SavedModel, and TensorFlow Lite files of it by kind."""
     export_saved_model(upsampler, folder / "saved_model")
     signature = "with_noise" if upsampler.noise_steps else SIGNATURE
-    files = {}
+    files, about = {}, properties.of(upsampler, sources=[])
     for kind in ("float32", *MOST_LSD_LOST):
         quantization = QUANTIZATIONS.get(kind)
-        model = quantized(folder / "saved_model", quantization, signature=signature)
+        model = quantized(folder / "saved_model", quantization, signatures=[signature])
         files[kind] = folder / f"{kind}.tflite"
-        files[kind].write_bytes(metadata.add(model, upsampler))
+        files[kind].write_bytes(metadata.add(model, about))
     return tf.saved_model.load(str(folder / "saved_model")), files
 
 

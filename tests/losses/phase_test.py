@@ -5,8 +5,14 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfsr.losses.phase import amplitude_distance, anti_wrapped, complex_distance, phase_distance
-from tfsr.signal.polar import Polar
+from tfsr.losses.phase import (
+    StftPhase,
+    amplitude_distance,
+    anti_wrapped,
+    complex_distance,
+    phase_distance,
+)
+from tfsr.signal.polar import Polar, PolarStft
 from tfsr.signal.stft import Spectrum
 
 
@@ -68,3 +74,19 @@ def test_mean_squares():
     parts = Spectrum(*noise(2, 1, 3, 4)), Spectrum(*noise(2, 1, 3, 4, seed=1))
     expected = np.mean((np.stack(parts[0]) - np.stack(parts[1])) ** 2)
     np.testing.assert_allclose(complex_distance(*parts), [expected], rtol=1e-5)
+
+
+def test_of_waveforms_it_is_that_of_their_spectra():
+    high, estimate = noise(2, 2048), noise(2, 2048, seed=1)
+    transform = PolarStft(512, 128, 512)
+    expected = phase_distance(transform(high), transform(estimate))
+    np.testing.assert_allclose(StftPhase()(high, estimate), expected, rtol=1e-3)
+    np.testing.assert_allclose(StftPhase()(high, high), [0, 0], atol=1e-6)
+
+
+def test_silence_has_no_phase_to_learn_from():
+    high, estimate = noise(1, 2048), tf.Variable(tf.zeros([1, 2048]))
+    with tf.GradientTape() as tape:
+        distance = StftPhase()(high, estimate)
+    assert np.isfinite(distance.numpy()).all()
+    np.testing.assert_array_equal(tape.gradient(distance, estimate), np.zeros([1, 2048]))

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from tfsr import plot
 from tfsr.errors import UserError
 from tfsr.evaluation import protocols
@@ -82,6 +84,13 @@ def compare(
         for name in names[1:]
     }
     return Comparison(sounds, scores, cutoff_hz)
+
+
+def figure(comparison: Comparison) -> np.ndarray:
+    """Spectrograms side by side, the original's last, as a picture: uint8 [height, width, 3]."""
+    original, *others = comparison.sounds
+    waveforms = {name: comparison.sounds[name].waveform for name in (*others, original)}
+    return plot.spectrogram_row(waveforms, [comparison.rate] * len(waveforms))
 
 
 def page(comparison: Comparison) -> str:

@@ -4,11 +4,12 @@ Each takes what is wanted and what was estimated and gives float32 [batch], a me
 bins of an example.
 """
 
+import dataclasses
 import math
 
 import tensorflow as tf
 
-from tfsr.signal.polar import Polar
+from tfsr.signal.polar import Polar, PolarStft
 from tfsr.signal.stft import Spectrum
 
 
@@ -28,6 +29,29 @@ def phase_distance(target: Polar, estimate: Polar) -> tf.Tensor:
     angular_frequency = difference[:, 1:] - difference[:, :-1]
     differences = difference, group_delay, angular_frequency
     return tf.add_n([_mean(anti_wrapped(x)) for x in differences])
+
+
+@dataclasses.dataclass(frozen=True)
+class StftPhase:
+    """`phase_distance` of two waveforms' spectra: [batch, time] x 2 -> [batch].
+
+    Args:
+        transform: makes the spectra.
+        floor: bins with real and imaginary parts below it have no phase to learn from; they are
+            given one of 0.
+    """
+
+    transform: PolarStft = PolarStft(n_fft=512, hop_length=128, window_length=512)
+    floor: float = 1e-4
+
+    def __call__(self, high: tf.Tensor, estimate: tf.Tensor) -> tf.Tensor:
+        return phase_distance(*(self._filled(self.transform(x)) for x in (high, estimate)))
+
+    def _filled(self, polar: Polar) -> Polar:
+        # The gradient of atan2 is not defined at 0.
+        empty = (tf.abs(polar.real) < self.floor) & (tf.abs(polar.imag) < self.floor)
+        real = tf.where(empty, 1.0, polar.real)
+        return polar._replace(real=real, imag=tf.where(empty, 0.0, polar.imag))
 
 
 def complex_distance(target: Spectrum, estimate: Spectrum) -> tf.Tensor:
