@@ -28,6 +28,6 @@ def test_a_page_of_one_system(tool, monkeypatch, tmp_path):
     assert 0 < float(cells["LSD"]) < 10
     assert abs(float(cells["float16 LSD"])) < 0.01
     assert cells["full_int8"] == cells["full_int8 LSD"] == ""
-    assert float(cells["difference"]) < 1e-4 and float(cells["int8 time"]) > 0
+    assert float(cells["difference"]) < 1e-4 and float(cells["dynamic_int8 time"]) > 0
     (operations,) = [line for line in text.splitlines() if line.startswith(f"* `{SPECTRAL}`: ")]
     assert len(operations.split(", ")) == int(cells["operations"]) and "RESHAPE" in operations

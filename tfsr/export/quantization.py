@@ -1,13 +1,14 @@
 """Smaller numbers for a TensorFlow Lite file, chosen after training."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
 from tfsr.data.pipeline import Patches
+from tfsr.export.int8_weights import int8_weights
 
 PATCHES = 100
 """How many inputs ranges are measured on; TensorFlow Lite's guide wants a few hundred at most."""
@@ -17,19 +18,22 @@ PATCHES = 100
 class Quantization:
     """What weights and activations are stored and computed as; waveforms stay float32.
 
-    TensorFlow Lite leaves tensors of 1,024 elements or fewer as they are. Weights in float16 are
-    widened before use; those in int8 meet activations that an operation narrows as they come.
+    TensorFlow Lite leaves tensors of fewer than 1,024 elements as they are. Weights in float16 and
+    in int8 are widened before use; in dynamic_int8 they meet activations that an operation narrows
+    as they come.
 
     Args:
         name: what users call it.
         weights: types of the stored weights other than int8.
         calibrated: whether activations are int8 too where there are kernels for it, in ranges that
             are measured beforehand, for which representative inputs are needed.
+        finish: what is done to the file that the converter has written.
     """
 
     name: str
     weights: tuple[tf.DType, ...] = ()
     calibrated: bool = False
+    finish: Callable[[bytes], bytes] = bytes
 
     def apply(
         self, converter: tf.lite.TFLiteConverter, signature: str, inputs: Iterable[np.ndarray]
@@ -51,7 +55,8 @@ QUANTIZATIONS = {
     kind.name: kind
     for kind in (
         Quantization("float16", (tf.float16,)),
-        Quantization("int8"),
+        Quantization("int8", (tf.float16,), finish=int8_weights),
+        Quantization("dynamic_int8"),
         Quantization("full_int8", calibrated=True),
     )
 }

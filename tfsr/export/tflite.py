@@ -129,7 +129,7 @@ def quantized(
     inputs = list(inputs)
     quantization.apply(converter, signatures[0], inputs)
     if not quantization.calibrated:
-        return _converted(converter, name)
+        return quantization.finish(_converted(converter, name))
     return _calibrated(converter, quantization.name, inputs, name)
 
 
