@@ -49,11 +49,10 @@ finally:
 """
 
 
-def pytest_generate_tests(metafunc) -> None:
-    """A test with an argument `system` is for every configuration at the top level."""
-    if "system" in metafunc.fixturenames:
-        configs = sorted((ROOT / "configs").glob("*.gin"))
-        metafunc.parametrize("system", [f"configs/{path.name}" for path in configs])
+@pytest.fixture(params=sorted(f"configs/{path.name}" for path in (ROOT / "configs").glob("*.gin")))
+def system(request) -> str:
+    """Every configuration at the top level."""
+    return request.param
 
 
 class Ended(NamedTuple):

@@ -10,7 +10,7 @@ WITHOUT_RUN = """
 import runpy, sys, types
 def load_run(run_dir, bindings):
     from tfsr.upsamplers.interpolation import Interpolation
-    return types.SimpleNamespace(upsampler=Interpolation(8000, 16000))
+    return types.SimpleNamespace(upsampler=Interpolation(8000, 16000), data=None)
 sys.modules["tfsr.gin_config"] = types.SimpleNamespace(load_run=load_run)
 runpy.run_module("tfsr.export", run_name="__main__", alter_sys=True)
 """

@@ -1,9 +1,9 @@
-import librosa
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tfsr.losses.spectral import LogStft
+from tfsr.signal.stft import stft
 
 
 def signals():
@@ -13,12 +13,9 @@ def signals():
     ).astype(np.float32)
 
 
-def test_one_resolution_equals_librosa():
+def test_one_resolution_is_a_mean_of_differences():
     high, estimate = signals()
-    powers = [
-        np.abs(librosa.stft(x, n_fft=512, hop_length=128, pad_mode="reflect")) ** 2
-        for x in (high, estimate)
-    ]
+    powers = [np.abs(stft(x, 512, 128).numpy()) ** 2 for x in (high, estimate)]
     logs = [np.log10(power + 1e-8) for power in powers]
     expected = np.abs(logs[0] - logs[1]).mean(axis=(1, 2))
     np.testing.assert_allclose(LogStft((512,))(high, estimate), expected, rtol=1e-4)
