@@ -107,6 +107,7 @@ def main() -> None:
     parser.add_argument("wide")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
+    packages = peak_megabytes()
     stream = Stream(arguments.model, arguments.threads)
     known = stream.properties
     low = read_call(arguments.call, known["input_rate"])
@@ -120,18 +121,21 @@ def main() -> None:
         seconds.append(time.perf_counter() - start)
     high = np.concatenate(made)[stream.late :][: known["ratio"] * len(low)]
     write_call(arguments.wide, high, known["output_rate"])
-    print(report(arguments.model, known, seconds), file=sys.stderr)
+    print(report(arguments.model, known, seconds, packages), file=sys.stderr)
 
 
-def report(model: str, known: dict, seconds: list[float]) -> str:
+def peak_megabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def report(model: str, known: dict, seconds: list[float], packages: float) -> str:
     counted = 1000 * np.asarray(seconds[WARM_UP:] or seconds)
     frame = 1000 * known["hop"] / known["input_rate"]
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return (
         f"{os.path.getsize(model) / 1e6:.3f} MB, latency {known['latency_ms']:g} ms; "
         f"{len(counted)} frames of {frame:g} ms: p50 {np.percentile(counted, 50):.3f} ms, "
         f"p99 {np.percentile(counted, 99):.3f} ms, real-time factor {counted.mean() / frame:.4f}; "
-        f"peak memory {memory:.0f} MB, Python and its packages included"
+        f"memory {peak_megabytes() - packages:.0f} MB more than the {packages:.0f} MB of packages"
     )
 
 
