@@ -99,7 +99,7 @@ def assert_sizes(files: dict[str, Path], weights: list[tf.Variable]):
     full, half, quarter = (files[kind].stat().st_size for kind in ("float32", *MOST_LSD_LOST))
     saved = sum(weight.shape.num_elements() for weight in weights)
     assert half <= 1.05 * full - saved + 200 * len(weights) + 200  # for two constants
-    assert quarter <= 1.02 * half
+    assert quarter <= 1.05 * half + 2000  # scales, and an operation that widens each tensor
 
 
 def assert_built_in(path: Path):
