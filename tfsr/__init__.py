@@ -9,6 +9,6 @@ def load(preset: str):
     Raises:
         tfsr.errors.UserError: there is none of that name.
     """
-    from tfsr import presets  # which takes seconds, for it imports TensorFlow
+    from tfsr import presets
 
     return presets.load(preset)

@@ -11,7 +11,6 @@ Writes the weights and the manifest of `tfsr.presets`, and docs/presets.md from 
 import argparse
 import dataclasses
 import datetime
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -69,7 +68,7 @@ def entry(arguments: argparse.Namespace) -> dict:
         description=arguments.description,
         file=path.name,
         size=path.stat().st_size,
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        sha256=presets.sha256(path),
         input_rate=upsampler.input_rate,
         output_rate=upsampler.output_rate,
         latency_ms=upsampler.latency_ms,

@@ -69,8 +69,7 @@ class FileRecording(Recording):
     path: Path
 
     def read(self, rate: int, start: int = 0, stop: int | None = None) -> np.ndarray:
-        audio, stored_rate = audio_file.read(self.path)
-        return resample(audio.mean(axis=1), stored_rate, rate)[start:stop]
+        return read_mono(self.path, rate)[start:stop]
 
 
 class Corpus(abc.ABC):
@@ -160,6 +159,16 @@ def licence_in(folder: Path) -> str:
     found = sorted(path for path in folder.iterdir() if _LICENCE_FILE.fullmatch(path.name))
     text = "\n".join(path.read_text(errors="replace") for path in found)
     return next(filter(None, (line.strip(" #*\t") for line in text.splitlines())), UNKNOWN)
+
+
+def read_mono(path: Path, rate: int) -> np.ndarray:
+    """A file's channels averaged and resampled, float32 [time].
+
+    Raises:
+        UserError: see `tfsr.audio_file.read`.
+    """
+    audio, stored_rate = audio_file.read(path)
+    return resample(audio.mean(axis=1), stored_rate, rate)
 
 
 def without_microphone(stem: str) -> str:

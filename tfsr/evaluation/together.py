@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tfsr import audio_file
+from tfsr.data.recordings import read_mono
 from tfsr.errors import UserError
-from tfsr.signal.resample import resample
 
 _SHORTEST_SHARE = 0.9
 
@@ -32,7 +32,7 @@ def read_together(paths: Sequence[Path]) -> list[Sound]:
     """
     headers = [audio_file.info(path) for path in paths]
     _check_lengths(paths, headers)
-    waveforms = [_read(path, headers[0].rate) for path in paths]
+    waveforms = [read_mono(path, headers[0].rate) for path in paths]
     shortest = min(map(len, waveforms))
     return [
         Sound(Path(path), header, waveform[:shortest])
@@ -49,8 +49,3 @@ def _check_lengths(paths: Sequence[Path], headers: Sequence[audio_file.Info]) ->
             f"{path}: {shortest:.2f} s, but {other} has {longest:.2f} s: give files of the same "
             "sound, equally long but for a tenth"
         )
-
-
-def _read(path: Path, rate: int) -> np.ndarray:
-    audio, stored_rate = audio_file.read(path)
-    return resample(audio.mean(axis=1), stored_rate, rate)

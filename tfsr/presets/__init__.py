@@ -113,7 +113,7 @@ def load(name: str) -> "Spectral":
     """
     preset = get(name)
     path = folder() / preset.file
-    if not path.exists() or _sha256(path) != preset.sha256:
+    if not path.exists() or sha256(path) != preset.sha256:
         raise UserError(f"{path}: is not as it was made (SHA-256); install tfsr again")
     upsampler = preset.build()
     upsampler.network.load_weights(str(path))
@@ -130,5 +130,6 @@ def _manifest() -> dict[str, dict[str, Any]]:
     return json.loads((folder() / MANIFEST).read_text(encoding="utf-8"))
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """Of a file, in hexadecimal digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
