@@ -67,6 +67,14 @@ def test_a_mistake_is_one_line_that_names_it(run, arguments, named, tmp_path):
     assert done.stderr.count("\n") == 1, done.stderr
 
 
+def test_a_reader_that_has_seen_enough_is_no_mistake():
+    command = [sys.executable, "-m", "tfsr.list"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        program.stdout.close()
+        assert program.stderr.read() == b""
+    assert program.returncode == 141
+
+
 def test_an_unwritable_run_directory_is_named(run, tmp_path):
     (tmp_path / "file").write_text("in the way")
     flags = ["--gin", "configs/quickstart.gin", "--run_dir", str(tmp_path / "file" / "run")]
@@ -85,7 +93,7 @@ def test_a_corpus_without_one_usable_file_leaves_nothing_behind(run, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_summarize_gives_the_published_count(run):
-    done = run("-m", "tfsr.summarize", "--gin", "configs/audiounet.gin")
-    assert "56,411,394" in done.stdout
+def test_summarize_gives_the_count_that_the_configuration_names(run):
+    done = run("-m", "tfsr.summarize", "--gin", "configs/quickstart.gin")
+    assert "883,362" in done.stdout
     assert "hop             16 input samples" in done.stdout

@@ -134,9 +134,21 @@ def test_through_pipes(upsample, tmp_path):
     source = call(tmp_path / "call.wav", 8000)
     done = upsample("-", STDIN=str(source), STDOUT=str(tmp_path / "piped.wav"))
     assert done.returncode == 0, done.stderr
-    assert "8000 Hz -> " in done.stderr and done.stderr.count("\n") == 1
+    assert done.stderr == ("standard input 8000 Hz -> standard output 16000 Hz (telephony)\n")
     upsample(source, "-o", tmp_path / "named.wav")
     assert (tmp_path / "piped.wav").read_bytes() == (tmp_path / "named.wav").read_bytes()
+
+
+def test_what_comes_through_a_pipe_is_called_so(upsample, tmp_path):
+    (tmp_path / "text").write_text("no sound at all")
+    pipe = {"STDIN": str(tmp_path / "text"), "STDOUT": str(tmp_path / "piped.wav")}
+    for how in [], ["--dry_run"]:
+        done = upsample("-", "--manifest", tmp_path / "done.json", *how, **pipe)
+        assert done.returncode == 2
+        assert done.stderr.startswith("tfsr: standard input: "), done.stderr
+    (record,) = json.loads((tmp_path / "done.json").read_text())["files"]
+    assert (record["source"], record["target"]) == ("standard input", "standard output")
+    assert record["error"].startswith("standard input: ")
 
 
 def test_a_full_device_behind_the_pipe(upsample, tmp_path):

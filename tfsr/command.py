@@ -14,6 +14,9 @@ from tfsr.errors import UserError
 # From glibc's malloc.h.
 _M_ARENA_MAX = -8
 
+# What a shell says of a program that SIGPIPE has ended.
+_PIPE_CLOSED = 141
+
 
 def run(main: Callable[[list[str]], None]) -> None:
     """Parse the flags, call `main(positional arguments)` and exit: 0 done, 2 user's mistake.
@@ -22,19 +25,30 @@ def run(main: Callable[[list[str]], None]) -> None:
     module that calls this, followed by its flags; it is printed without importing TensorFlow.
     """
     flags.FLAGS.set_gnu_getopt(True)
-    if {"-h", "--help", "-help"} & set(sys.argv[1:]):
-        print(sys.modules[main.__module__].__doc__.strip())
-        print(flags.FLAGS.main_module_help())
-        sys.exit(0)
-    quiet_tensorflow()
     try:
-        positional = flags.FLAGS(sys.argv)[1:]
-        main(positional)
+        if {"-h", "--help", "-help"} & set(sys.argv[1:]):
+            _help(main)
+        else:
+            _call(main)
+        sys.stdout.flush()
+    except BrokenPipeError:  # by head, for one, that has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_PIPE_CLOSED)
     except (UserError, flags.Error) as error:
         print(f"tfsr: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _help(main: Callable) -> None:
+    print(sys.modules[main.__module__].__doc__.strip())
+    print(flags.FLAGS.main_module_help())
+
+
+def _call(main: Callable) -> None:
+    quiet_tensorflow()
+    main(flags.FLAGS(sys.argv)[1:])
 
 
 def quiet_tensorflow() -> None:

@@ -38,8 +38,9 @@ def main(positional: list[str]) -> None:
     files = _GIN.value or [gin_config.operative_config(run_dir)]
     with strategy.scope():
         experiment = gin_config.experiment(files, _bindings())
+        # First, for the weights of a large network take long to make.
+        described = experiment.data.corpus.describe()
         experiment.upsampler.initialize()
-    described = experiment.data.corpus.describe()
     if distribution.is_chief(strategy):
         gin_config.write_operative_config(run_dir)
     print(f"run directory {run_dir}; {described}", flush=True)

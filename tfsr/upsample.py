@@ -69,10 +69,11 @@ def main(positional: list[str]) -> None:
     extension = f".{_FORMAT.value.lower()}" if _FORMAT.value else None
     # What goes to standard output is the recording alone.
     told = sys.stderr if PIPE in (_OUT.value, *positional) else sys.stdout
-    with as_files(positional, _OUT.value, extension) as (inputs, out):
-        jobs = plan(inputs, out, extension, _RECURSIVE.value)
+    with as_files(positional, _OUT.value, extension) as files:
+        jobs = plan(files.inputs, files.output, extension, _RECURSIVE.value)
         _check(jobs)
-        failed = (_tell if _DRY_RUN.value else _upsample)(_request(), jobs, told)
+        do = _tell if _DRY_RUN.value else _upsample
+        failed = do(_request(), jobs, files.told, told)
         if failed:
             raise UserError(f"{failed} of {len(jobs)} files could not be upsampled")
 
@@ -137,21 +138,21 @@ def _preset(bandwidth_hz: float) -> str:
     return choice(bandwidth_hz, [presets.get(name) for name in presets.names()])
 
 
-def _tell(request, jobs: list, told) -> int:
+def _tell(request, jobs: list, names, told) -> int:
     """Say what would be done; for how many files it could not be."""
     failed = 0
     for job in jobs:
         if request.skips(job):
             continue
         try:
-            print(f"{job.source} {request.look(job.source)} -> {job.target}", file=told)
+            print(names(f"{job.source} {request.look(job.source)} -> {job.target}"), file=told)
         except UserError as error:
             failed += 1
-            print(f"tfsr: {error}", file=sys.stderr)
+            print(names(f"tfsr: {error}"), file=sys.stderr)
     return failed
 
 
-def _upsample(request, jobs: list, told) -> int:
+def _upsample(request, jobs: list, names, told) -> int:
     """How many failed; a single file raises instead."""
     from tqdm import tqdm
 
@@ -164,6 +165,7 @@ def _upsample(request, jobs: list, told) -> int:
     try:
         with tqdm(total=len(jobs), unit="file", unit_scale=True, disable=None) as bar:
             for record in in_order(jobs, lambda job: _one(request, job, bar), _JOBS.value):
+                record = record.told(names)
                 records.append(record)
                 if record.error and len(jobs) == 1:
                     raise UserError(record.error)

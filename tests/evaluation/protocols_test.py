@@ -41,7 +41,7 @@ class TestContents:
         for protocol in map(protocols.named, SUPER_RESOLUTION):
             more = ["SNR-low", "LTAS-high", "PESQ"] if protocol.name == "tfsr" else []
             assert list(protocol.metrics) == same + more
-            assert list(protocol.baselines) == ["spline", "linear"]
+            assert list(protocol.baselines) == ["spline", "linear", "sinc"]
 
     def test_kuleshov2017(self):
         protocol = PROTOCOLS["kuleshov2017"]
@@ -75,7 +75,7 @@ class TestContents:
         protocol = PROTOCOLS[name]
         assert protocol.metrics == PROTOCOLS["tfsr"].metrics | {"STOI": Stoi()}
         assert list(protocol.degradation.stages) == [Decimate(), *TELEPHONY[name]]
-        assert list(protocol.baselines) == ["spline", "sinc"]
+        assert list(protocol.baselines) == ["spline", "linear", "sinc"]
 
     def test_bands_share_the_protocols_convention(self):
         high = np.random.default_rng(0).standard_normal(4000)

@@ -13,9 +13,10 @@ import tensorflow as tf
 from tfsr.data.bundled import Bundled
 from tfsr.evaluation.metrics import Lsd
 from tfsr.export import metadata, properties
+from tfsr.export.int8_weights import int8_weights
 from tfsr.export.quantization import QUANTIZATIONS
-from tfsr.export.saved_model import SIGNATURE, export_saved_model
-from tfsr.export.tflite import Interpreter, quantized
+from tfsr.export.saved_model import SIGNATURE, export_saved_model, save
+from tfsr.export.tflite import Interpreter, quantized, signatures
 from tfsr.upsamplers.base import Upsampler
 
 MOST_LSD_LOST = {"float16": 0.01, "int8": 0.03}
@@ -38,11 +39,11 @@ def disturb(upsampler: Upsampler) -> None:
 def export(upsampler: Upsampler, folder: Path) -> tuple[tf.Module, dict[str, Path]]:
     """The SavedModel, and TensorFlow Lite files of it by kind."""
     export_saved_model(upsampler, folder / "saved_model")
-    signature = "with_noise" if upsampler.noise_steps else SIGNATURE
+    save(signatures(upsampler), folder / "phone")
+    full, half = (quantized(folder / "phone", QUANTIZATIONS.get(n)) for n in ("float32", "float16"))
+    models = {"float32": full, "float16": half, "int8": int8_weights(half)}
     files, about = {}, properties.of(upsampler, sources=[])
-    for kind in ("float32", *MOST_LSD_LOST):
-        quantization = QUANTIZATIONS.get(kind)
-        model = quantized(folder / "saved_model", quantization, signatures=[signature])
+    for kind, model in models.items():
         files[kind] = folder / f"{kind}.tflite"
         files[kind].write_bytes(metadata.add(model, about))
     return tf.saved_model.load(str(folder / "saved_model")), files

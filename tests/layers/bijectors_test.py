@@ -113,7 +113,7 @@ def test_unknown_batch_and_time_make_no_difference(name):
     spec = tf.TensorSpec([None, None, CHANNELS])
     specs = [spec, tf.nest.map_structure(lambda _: spec, condition_for(name, noise(1, 1, 6)))]
 
-    @tf.function(input_signature=specs)
+    @tf.function(input_signature=specs, autograph=False)
     def forward(x, condition):
         log_det = bijector.forward_log_det_jacobian(x, event_ndims=2, **condition)
         return bijector.forward(x, **condition), log_det
@@ -184,7 +184,7 @@ def loss_and_step(name: str, strategy: tf.distribute.Strategy) -> tuple[float, l
         return loss
 
     shares = strategy.experimental_distribute_values_from_function(share)
-    losses = tf.function(lambda: strategy.run(step, shares))()
+    losses = tf.function(lambda: strategy.run(step, shares), autograph=False)()
     loss = strategy.reduce("SUM", losses, axis=None)
     return float(loss), [variable.numpy() for variable in variables]
 

@@ -186,7 +186,9 @@ def test_any_length_in_a_graph_that_does_not_know_it(tiny, frames):
 
 def dynamic(network: TFGAN):
     if not hasattr(network, "graph"):
-        network.graph = tf.function(network, input_signature=[tf.TensorSpec([None, None, 3])])
+        network.graph = tf.function(
+            network, input_signature=[tf.TensorSpec([None, None, 3])], autograph=False
+        )
     return network.graph
 
 

@@ -148,7 +148,7 @@ def test_any_length_in_a_graph_that_does_not_know_it(time):
     np.testing.assert_array_equal(condition[:, frames:], -4)
 
 
-@tf.function(input_signature=[tf.TensorSpec([None, None])])
+@tf.function(input_signature=[tf.TensorSpec([None, None])], autograph=False)
 def dynamic(x):
     condition = vocoder_condition(SMALL(x), 8000)
     assert condition.shape[2] == 8

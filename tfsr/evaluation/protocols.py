@@ -1,7 +1,9 @@
 """The conventions by which published figures were computed, under their names.
 
 Nothing but a protocol decides which reference an estimate is compared with, how the low-rate
-signal was made, which interpolations stand beside it and what the columns mean.
+signal was made, which interpolations stand beside it and what the columns mean. Where the rate is
+raised, these are spline, linear and windowed-sinc interpolation, the former two as the source had
+them.
 """
 
 import dataclasses
@@ -128,7 +130,7 @@ _KULESHOV = Protocol(
         Snr(error_power=1e-6, ratio_offset=1e-8),
         Lsd(base=math.e, floor=0.0, offset=1e-8, axes="swapped", cap=10.0),
     ),
-    {"spline": Spline("not_a_knot"), "linear": Linear()},
+    {"spline": Spline("not_a_knot"), "linear": Linear(), "sinc": sinc_hann.SincHann()},
     degradation=Decimate(Chebyshev()),
 )
 
@@ -138,7 +140,7 @@ _NUWAVE = Protocol(
     "The SNR is that of their erratum, twice the figures in the paper's table. Noise is drawn five "
     "times.",
     _columns(Snr(smallest_error=1e-8), Lsd()),
-    {"spline": Spline(), "linear": Linear(half_pixel=True)},
+    {"spline": Spline(), "linear": Linear(half_pixel=True), "sinc": sinc_hann.SincHann()},
     degradation=Decimate(BrickWall()),
     preparation=Preparation(trim_db=15.0, peak=True, shortest=32768),
     output_rate=48000,
@@ -150,7 +152,7 @@ _KING = Protocol(
     "King et al. 2021, and their program: causal Butterworth filter whose delay counts as error, "
     "LSD with SciPy's default STFT, root over time and mean over frequency. They worked at 12 kHz.",
     _columns(Snr(), Lsd(n_fft=256, hop_length=128, floor=0.0, axes="swapped", padding="zeros")),
-    {"spline": Spline("not_a_knot"), "linear": Linear()},
+    {"spline": Spline("not_a_knot"), "linear": Linear(), "sinc": sinc_hann.SincHann()},
     degradation=Decimate(Butterworth()),
 )
 
@@ -165,7 +167,7 @@ _TFSR = Protocol(
         "LTAS-high": Lsd(band="high", long_term=True),
         "PESQ": PesqWideband(),
     },
-    {"spline": Spline(), "linear": Linear()},
+    {"spline": Spline(), "linear": Linear(), "sinc": sinc_hann.SincHann()},
 )
 
 _CALLS = {"": (), "_g711": (G711(),), "_gsm": (Gsm(),)}
@@ -177,7 +179,6 @@ _TELEPHONY = tuple(
         source="As tfsr, on speech that was filtered and decimated as Kuleshov et al. 2017 do"
         + "".join(f" and has been through {type(codec).__name__}" for codec in codecs),
         metrics=_TFSR.metrics | {"STOI": Stoi()},
-        baselines={"spline": Spline(), "sinc": sinc_hann.SincHann()},
         degradation=Chain((Decimate(), *codecs)),
     )
     for suffix, codecs in _CALLS.items()
@@ -195,7 +196,7 @@ _APBWE = Protocol(
     "recordings, 16 bits. IP, GD and IAF are distances of phases. They report ViSQOL besides. "
     "Their estimates end with the last whole 80 samples, and so did what they compared.",
     _columns(Snr(smallest_error=1e-8), Lsd()) | _PHASE,
-    {"sinc": sinc_hann.SincHann(), "spline": Spline()},
+    {"sinc": sinc_hann.SincHann(), "spline": Spline(), "linear": Linear()},
     degradation=SincHann(),
     pcm16=True,
 )

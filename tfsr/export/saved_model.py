@@ -95,4 +95,4 @@ def _concrete(function: Callable, inputs: Mapping[str, tf.TensorSpec]) -> Callab
         }
 
     specs = {name: tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in inputs.items()}
-    return tf.function(named).get_concrete_function(**specs)
+    return tf.function(named, autograph=False).get_concrete_function(**specs)

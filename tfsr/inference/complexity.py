@@ -66,7 +66,7 @@ def _size(weights: Iterable[tf.Variable]) -> int:
 def _graph(upsampler: Upsampler, samples: int) -> tf.Graph:
     low = tf.TensorSpec([1, samples])
     noise = tf.TensorSpec([upsampler.noise_steps, 1, samples * upsampler.ratio])
-    return tf.function(upsampler.chain).get_concrete_function(low, noise).graph
+    return tf.function(upsampler.chain, autograph=False).get_concrete_function(low, noise).graph
 
 
 def _products(graph: tf.Graph):

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tfsr
 from tfsr.complete import write_text
@@ -39,6 +39,12 @@ class Record:
     spent_seconds: float | None = None
     error: str | None = None
     skipped: bool = False
+
+    def told(self, names: Callable[[str], str]) -> "Record":
+        """The same with other names of files, in what is told of them too."""
+        texts = {"source": self.source, "target": self.target, "error": self.error}
+        changed = {field: names(text) for field, text in texts.items() if text is not None}
+        return dataclasses.replace(self, **changed)
 
     def __str__(self) -> str:
         """The lines that a person is told."""

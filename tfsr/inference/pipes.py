@@ -1,6 +1,7 @@
 """Standard input and output as files: audio cannot be read or written in one go everywhere."""
 
 import contextlib
+import dataclasses
 import shutil
 import sys
 import tempfile
@@ -12,11 +13,31 @@ from tfsr.errors import UserError
 PIPE = "-"
 
 
+@dataclasses.dataclass(frozen=True)
+class Files:
+    """Inputs and output by the names of files.
+
+    Attributes:
+        output: None where none was given.
+        names: file -> what it stands for, of those in the place of "-".
+    """
+
+    inputs: list[str]
+    output: str | None
+    names: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def told(self, text: str) -> str:
+        """What a person is told, who knows nothing of the files in the place of "-"."""
+        for file, name in self.names.items():
+            text = text.replace(file, name)
+        return text
+
+
 @contextlib.contextmanager
 def as_files(
     inputs: Sequence[str], output: str | None, extension: str | None = None
-) -> Iterator[tuple[list[str], str | None]]:
-    """Inputs and output with files in the place of "-"; what is written there is sent at the end.
+) -> Iterator[Files]:
+    """Files in the place of "-"; what is written there is sent at the end.
 
     What comes from standard input goes to standard output, unless `output` says otherwise.
 
@@ -24,29 +45,38 @@ def as_files(
         extension: of what goes to standard output; None is ".wav".
 
     Raises:
-        UserError: more than one file for standard output, or one of the two fails.
+        UserError: more than one file for standard output, or one of the two fails. Those that are
+            raised meanwhile are told of standard input and output too.
     """
     output = PIPE if output is None and PIPE in inputs else output
     if output == PIPE and (len(inputs) != 1 or Path(inputs[0]).is_dir()):
         raise UserError("-o -: standard output takes one file; give one input")
     if PIPE not in (*inputs, output):
-        yield list(inputs), output
+        yield Files(list(inputs), output)
         return
     with tempfile.TemporaryDirectory(prefix="tfsr-") as folder:
-        sent = Path(folder, f"stdout{extension or '.wav'}")
-        received = [_received(Path(folder, "stdin")) if x == PIPE else x for x in inputs]
-        yield received, str(sent) if output == PIPE else output
+        sent, received = Path(folder, f"stdout{extension or '.wav'}"), Path(folder, "stdin")
+        if PIPE in inputs:
+            _receive(received)
+        files = Files(
+            [str(received) if name == PIPE else name for name in inputs],
+            str(sent) if output == PIPE else output,
+            {str(sent): "standard output", str(received): "standard input"},
+        )
+        try:
+            yield files
+        except UserError as error:
+            raise UserError(files.told(str(error))) from error
         if sent.exists():
             _send(sent)
 
 
-def _received(path: Path) -> str:
+def _receive(path: Path) -> None:
     try:
         with open(path, "wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)
     except OSError as error:
         raise UserError(f"standard input: cannot be kept ({error.strerror})") from error
-    return str(path)
 
 
 def _send(path: Path) -> None:
