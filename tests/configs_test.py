@@ -47,9 +47,9 @@ def test_the_contract(system, build, tmp_path):
     assert_chunks_equal_the_whole(upsampler)
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_one_step(variant, build):
-    """Without a graph, which takes longer to make than the step."""
     built = build(variant, steps=1)
     upsampler, before = built.upsampler, by_reference(built.upsampler)
     upsampler.compile()

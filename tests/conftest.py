@@ -143,6 +143,16 @@ def put_nuwave_weights() -> Callable:
 
 
 @pytest.fixture
+def eagerly():
+    """Without graphs, which take longer to make than a few steps."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
 def mixed_precision():
     import tf_keras as keras
 

@@ -33,7 +33,7 @@ def test_evaluate(tfsr, run_dir, tmp_path):
     out = tfsr("evaluate", "--run_dir", run_dir, "--protocol", "kuleshov2017", "--json", scores)
     assert "kuleshov2017: 8000 -> 16000 Hz" in out and "SHA-256" in out
     means = json.loads(scores.read_text())["means"]
-    assert set(means) == {"estimate", "spline", "linear"}
+    assert set(means) == {"estimate", "spline", "linear", "sinc"}
     assert np.isfinite(list(means["estimate"].values())).all()
 
 

@@ -46,12 +46,12 @@ def evaluate(upsampler, recordings, protocol, degradation, seed=0, **options):
 
 class TestEvaluate:
     @pytest.mark.parametrize("protocol", ["kuleshov2017", "king2021", "tfsr"])
-    @pytest.mark.parametrize("baseline", ["spline", "linear"])
+    @pytest.mark.parametrize("baseline", ["spline", "linear", "sinc"])
     def test_a_baseline_evaluated_equals_its_own_row(self, sounds, protocol, baseline):
         chosen = PROTOCOLS[protocol]
         upsampler = Interpolation(8000, 16000, chosen.baselines[baseline])
         results = evaluate(upsampler, sounds(5000, 12001), chosen, Decimate())
-        assert results.systems == ("estimate", "spline", "linear")
+        assert results.systems == ("estimate", "spline", "linear", "sinc")
         for file in results.files:
             assert file.scores["estimate"] == file.scores[baseline]
             assert file.scores["spline"] != file.scores["linear"]

@@ -42,7 +42,7 @@ class TestPage:
         for scores in [*results.means.values(), *(f.scores["linear"] for f in results.files)]:
             for value in scores.values():
                 assert f"{value:.3f}" in cells
-        assert sum(tag == "tr" for tag, _ in page.elements) == (1 + 3) + (1 + 2 * 3)
+        assert sum(tag == "tr" for tag, _ in page.elements) == (1 + 4) + (1 + 2 * 4)
 
     def test_every_picture_decodes(self, page):
         pictures = [Image.open(io.BytesIO(png)) for png in page.sources("img")]

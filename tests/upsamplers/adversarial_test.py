@@ -39,6 +39,7 @@ def values(variables) -> list[np.ndarray]:
     return [variable.numpy() for variable in variables]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_step_updates_the_critic_n_times_and_the_network_once():
     upsampler = make(critic_updates=3)
     assert upsampler.batches_per_step == 4
@@ -47,6 +48,7 @@ def test_a_step_updates_the_critic_n_times_and_the_network_once():
     assert iterations == [6, 6, 6, 2]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_each_update_changes_its_own_network_only():
     for changed, frozen in ((0, -1), (-1, 0)):
         upsampler = make(critic_updates=1)
@@ -71,6 +73,7 @@ def test_every_update_has_a_batch_of_its_own():
     assert all(part.shape == (EXAMPLES, TIME) for part in seen)
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("objective", [Wasserstein(), CrossEntropy()])
 def test_all_losses_are_logged_for_each_example(objective):
     upsampler = make(objective=objective)
@@ -91,6 +94,7 @@ def test_the_critics_judgement_alone_can_be_what_counts():
     assert "rmse" not in losses
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_network_minds_the_critic_from_the_given_step_on():
     upsampler = make(adversarial_start=2, critic_updates=1)
     minded = [np.any(upsampler.losses_for(batch(), False)["adversarial"])]
@@ -119,6 +123,7 @@ def test_wasserstein_training_finds_the_distance():
     assert history["wasserstein"][0] > 0.05
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_features_are_frozen_and_compared():
     features = MUAutoencoder([(1, 1, 1, 1)], [(1, 1, 1, 1)])
     upsampler = make(features=features)
@@ -134,6 +139,7 @@ def test_features_are_frozen_and_compared():
     np.testing.assert_allclose(losses["features"], expected, rtol=1e-5)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_moving_averages_are_taken_for_the_network():
     upsampler = make(optimizer=keras.optimizers.Adam(0.1, use_ema=True), critic_updates=1)
     assert upsampler.averages_weights

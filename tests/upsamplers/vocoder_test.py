@@ -189,6 +189,7 @@ def test_training_brings_the_losses_down():
     assert upsampler.losses_for(batch(), training=False)["loss"].numpy().mean() < 0.9 * first
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_critics_begin_at_their_step():
     """Before it nothing of them changes, not even means of their normalisation."""
     upsampler = make(critics=True, start_step=1)
