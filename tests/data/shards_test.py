@@ -1,9 +1,6 @@
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -219,14 +216,14 @@ shards.prepare(Folder(sys.argv[1]), sys.argv[2], shard_bytes=4000)
 """
 
 
-def test_killed_and_gone_on(source, tmp_path):
+def test_killed_and_gone_on(source, start, tmp_path):
     prepare(Folder(source), tmp_path / "whole", shard_bytes=4000)
     killed = tmp_path / "killed"
-    command = [sys.executable, "-c", PROGRAM, str(source), str(killed)]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-        while not list(killed.glob("audio-00001.tfrecord")) and process.poll() is None:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
+    program = start("-c", PROGRAM, source, killed)
+    while not list(killed.glob("audio-00001.tfrecord")):
+        assert not program.over, "it is too fast to be killed"
+        time.sleep(0.01)
+    program.kill()
     assert not (killed / "manifest.jsonl").exists()
     prepare(Folder(source), killed, shard_bytes=4000)
     assert contents(killed) == contents(tmp_path / "whole")

@@ -184,6 +184,7 @@ def test_a_gan_trains_on_two_devices(succeed, recordings, tmp_path):
     np.testing.assert_allclose(*first, rtol=1e-5)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_network_begins_with_the_weights_of_another_run(recordings, tmp_path):
     def run(config: str, name: str, *more: str):
         return trained(recordings, tmp_path / name, config, "STEPS = 2", *more)

@@ -22,6 +22,8 @@ NARROW = {"channels": 4, "blocks": 2, "dilation_cycle": 2, "waves": 4, "embeddin
 _TINY = [
     *("CHANNELS = 4", "BLOCKS = 2", "PATCH = 768"),  # ratios 2 and 3 divide it
     *("nuwave.NuWave.waves = 4", "nuwave.NuWave.embedding = 8"),
+    "diffusion.Diffusion.schedule = @noise_schedule.geometric_schedule()",
+    "noise_schedule.geometric_schedule.steps = 3",
 ]
 TINY = {
     "configs/nuwave.gin": _TINY,
