@@ -134,7 +134,7 @@ def test_through_pipes(upsample, tmp_path):
     source = call(tmp_path / "call.wav", 8000)
     done = upsample("-", STDIN=str(source), STDOUT=str(tmp_path / "piped.wav"))
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ("standard input 8000 Hz -> standard output 16000 Hz (telephony)\n")
+    assert done.stderr == "standard input 8000 Hz -> standard output 16000 Hz (telephony)\n"
     upsample(source, "-o", tmp_path / "named.wav")
     assert (tmp_path / "piped.wav").read_bytes() == (tmp_path / "named.wav").read_bytes()
 

@@ -1,9 +1,7 @@
 """The conventions by which published figures were computed, under their names.
 
 Nothing but a protocol decides which reference an estimate is compared with, how the low-rate
-signal was made, which interpolations stand beside it and what the columns mean. Where the rate is
-raised, these are spline, linear and windowed-sinc interpolation, the former two as the source had
-them.
+signal was made, which interpolations stand beside it and what the columns mean.
 """
 
 import dataclasses
@@ -121,6 +119,11 @@ def _columns(snr: Snr, lsd: Lsd) -> dict[str, Metric]:
     }
 
 
+def _interpolations(spline: Spline = Spline(), linear: Linear = Linear()) -> dict[str, Callable]:
+    """What stands beside an estimate at a higher rate, the spline first, as the source had them."""
+    return {"spline": spline, "linear": linear, "sinc": sinc_hann.SincHann()}
+
+
 _KULESHOV = Protocol(
     "kuleshov2017",
     "Kuleshov, Enam, Ermon 2017, Audio super-resolution using neural networks, and their program: "
@@ -130,7 +133,7 @@ _KULESHOV = Protocol(
         Snr(error_power=1e-6, ratio_offset=1e-8),
         Lsd(base=math.e, floor=0.0, offset=1e-8, axes="swapped", cap=10.0),
     ),
-    {"spline": Spline("not_a_knot"), "linear": Linear(), "sinc": sinc_hann.SincHann()},
+    _interpolations(Spline("not_a_knot")),
     degradation=Decimate(Chebyshev()),
 )
 
@@ -140,7 +143,7 @@ _NUWAVE = Protocol(
     "The SNR is that of their erratum, twice the figures in the paper's table. Noise is drawn five "
     "times.",
     _columns(Snr(smallest_error=1e-8), Lsd()),
-    {"spline": Spline(), "linear": Linear(half_pixel=True), "sinc": sinc_hann.SincHann()},
+    _interpolations(linear=Linear(half_pixel=True)),
     degradation=Decimate(BrickWall()),
     preparation=Preparation(trim_db=15.0, peak=True, shortest=32768),
     output_rate=48000,
@@ -152,7 +155,7 @@ _KING = Protocol(
     "King et al. 2021, and their program: causal Butterworth filter whose delay counts as error, "
     "LSD with SciPy's default STFT, root over time and mean over frequency. They worked at 12 kHz.",
     _columns(Snr(), Lsd(n_fft=256, hop_length=128, floor=0.0, axes="swapped", padding="zeros")),
-    {"spline": Spline("not_a_knot"), "linear": Linear(), "sinc": sinc_hann.SincHann()},
+    _interpolations(Spline("not_a_knot")),
     degradation=Decimate(Butterworth()),
 )
 
@@ -167,7 +170,7 @@ _TFSR = Protocol(
         "LTAS-high": Lsd(band="high", long_term=True),
         "PESQ": PesqWideband(),
     },
-    {"spline": Spline(), "linear": Linear(), "sinc": sinc_hann.SincHann()},
+    _interpolations(),
 )
 
 _CALLS = {"": (), "_g711": (G711(),), "_gsm": (Gsm(),)}
