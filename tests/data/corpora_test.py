@@ -49,6 +49,24 @@ def test_a_speaker_stays_on_one_side(tmp_path):
     assert {recording.speaker for recording in folder.recordings("train")} <= set("abcdefgh")
 
 
+def test_several_corpora_are_one(tmp_path):
+    for folder, licence in (("first", "CC0"), ("second", "CC BY 4.0")):
+        for speaker in "abcdefgh":
+            save(tmp_path, f"{folder}/{speaker}/{speaker}.wav")
+        (tmp_path / folder / "LICENSE").write_text(licence)
+    (tmp_path / "second" / "broken.wav").write_text("text")
+    together = corpus([tmp_path / "first", tmp_path / "second"])
+    apart = [corpus(tmp_path / name) for name in ("first", "second")]
+    expected = {f"{one.name}/{name}": s for one in apart for name, s in split_of(one).items()}
+    assert split_of(together) == expected and len(expected) == 16
+    assert together.name == "first + second"
+    assert [name for name, _ in together.skipped] == ["second/broken.wav"]
+    speakers = {recording.speaker for recording in together.all_recordings}
+    assert speakers == set("abcdefgh")
+    licences = {source["corpus"]: source["licence"] for source in together.sources}
+    assert licences == {"first": "CC0", "second": "CC BY 4.0"}
+
+
 def test_few_files_are_all_trained_on(tmp_path):
     save(tmp_path, "a.wav", "b.wav")
     assert set(split_of(Folder(tmp_path)).values()) == {"train"}

@@ -28,6 +28,7 @@ _TINY = ["CHANNELS = 8", "BLOCKS = 1", "PATCH = 3072"]
 TINY = {
     "configs/spectral.gin": _TINY,
     "configs/spectral/*.gin": _TINY,
+    "configs/presets/*.gin": [*_TINY, "CRITICS_START = 0"],
     "configs/telephony_8k_16k.gin": [*_TINY, "PATCH = 3200"],
 }
 

@@ -5,7 +5,8 @@ import math
 
 import tensorflow as tf
 
-from tfsr.signal.stft import stft
+from tfsr.signal.mel import mel_filters
+from tfsr.signal.stft import Spectrum, stft
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +35,40 @@ class LogStft:
         return tf.add_n(distances) / len(distances)
 
     def _log_power(self, x: tf.Tensor, n_fft: int) -> tf.Tensor:
-        spectrum = stft(x, n_fft, n_fft // 4)
-        power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
+        return tf.math.log(_power(x, n_fft) + self.floor) / math.log(10)
+
+
+@dataclasses.dataclass(frozen=True)
+class LogMelPower:
+    """Mean absolute difference of log10 powers in mel bands, averaged over several resolutions.
+
+    The power of a band is a mean over its bins. So a noise-like band is brought to its true level,
+    where a distance of single bins' logarithms asks for their median, which is lower.
+
+    Args:
+        rate: Hz, of the waveforms.
+        resolutions: samples of a Hann window, which hops by a quarter, and number of mel bands.
+        floor: added to the power of a band; for audio in [-1, 1].
+    """
+
+    rate: int
+    resolutions: tuple[tuple[int, int], ...] = ((256, 24), (512, 48), (1024, 80))
+    floor: float = 1e-5
+
+    def __call__(self, high: tf.Tensor, estimate: tf.Tensor) -> tf.Tensor:
+        distances = [
+            tf.reduce_mean(
+                tf.abs(self._levels(high, *sizes) - self._levels(estimate, *sizes)), axis=[1, 2]
+            )
+            for sizes in self.resolutions
+        ]
+        return tf.add_n(distances) / len(distances)
+
+    def _levels(self, x: tf.Tensor, n_fft: int, bands: int) -> tf.Tensor:
+        power = tf.matmul(_power(x, n_fft), mel_filters(self.rate, n_fft, bands))
         return tf.math.log(power + self.floor) / math.log(10)
+
+
+def _power(x: tf.Tensor, n_fft: int) -> tf.Tensor:
+    """[batch, frames, n_fft / 2 + 1]."""
+    return Spectrum.of(stft(x, n_fft, n_fft // 4)).power
