@@ -191,14 +191,21 @@ def test_bundled_size_and_hashes():
 
 def test_bundled_splits():
     bundled = corpus()
-    names = {split: [recording.name for recording in bundled.recordings(split)] for split in SPLITS}
-    assert [len(names[split]) for split in SPLITS] == [76, 8, 8]
-    assert max(names["train"]) < min(names["validation"])
-    assert max(names["validation"]) < min(names["test"])
-    assert names["test"][-1] == "p228_371_mic1.flac"
-    minutes = sum(recording.seconds for recording in bundled.recordings("train")) / 60
-    assert 4.5 < minutes < 5.5
+    recordings = {split: bundled.recordings(split) for split in SPLITS}
+    p228 = {
+        split: [each.name for each in recordings[split] if each.speaker == "p228"]
+        for split in SPLITS
+    }
+    assert [len(p228[split]) for split in SPLITS] == [29, 8, 8]
+    assert max(p228["train"]) < min(p228["validation"])
+    assert max(p228["validation"]) < min(p228["test"])
+    assert p228["test"][-1] == "p228_371_mic1.flac"
+    others = [
+        {each.speaker for each in recordings[split] if each.speaker != "p228"} for split in SPLITS
+    ]
+    assert [len(each) for each in others] == [33, 4, 6]
+    assert len(set.union(*others)) == 43  # nobody is on two sides
     assert "CC BY 4.0" in (bundled_folder() / "ATTRIBUTION.md").read_text()
     assert bundled.describe().startswith(
-        "bundled (VCTK 0.92, p228): train 76 (4.8 min, speakers: 1)"
+        "bundled (VCTK 0.92, 44 speakers): train 62 (4.0 min, speakers: 34)"
     )

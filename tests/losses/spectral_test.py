@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfsr.losses.spectral import LogMelPower, LogStft
+from tfsr.losses.spectral import LogMelPower, LogStft, MelLoudness
 from tfsr.signal.stft import stft
 
 
@@ -49,7 +49,28 @@ def test_of_noise_that_is_as_loud_as_another_powers_of_bands_tell_least():
     assert bands < 0.6 * bins
 
 
-@pytest.mark.parametrize("loss", [LogStft(), LogMelPower(16000)])
+def test_loudness_is_the_fourth_root_of_power():
+    """A sixteenth of the power is half as loud, at any level."""
+    high, _ = signals()
+    loss = MelLoudness(16000, floor=1e-12)
+    for level in (1.0, 0.1):
+        np.testing.assert_allclose(loss(level * high, level * high / 4), 0.5, rtol=1e-3)
+
+
+def test_an_error_counts_as_much_as_it_is_loud():
+    """One of 10 dB in a frame that is 40 dB softer counts less; a distance of logarithms cannot."""
+    first, _ = signals()
+    high = np.concatenate([first, 0.01 * first], axis=1)
+    pairs = [
+        np.concatenate([of_loud * high[:, :4096], of_soft * high[:, 4096:]], axis=1)
+        for of_loud, of_soft in ((0.316, 1.0), (1.0, 0.316))
+    ]
+    loudness, logs = MelLoudness(16000, floor=1e-12), LogMelPower(16000, floor=0.0)
+    assert np.all(loudness(high, pairs[0]) > 5 * loudness(high, pairs[1]))
+    np.testing.assert_allclose(logs(high, pairs[0]), logs(high, pairs[1]), rtol=0.15)
+
+
+@pytest.mark.parametrize("loss", [LogStft(), LogMelPower(16000), MelLoudness(16000)])
 @pytest.mark.parametrize("estimate", [np.zeros, np.ones])
 def test_gradient_is_finite_even_at_silence(estimate, loss):
     high, _ = signals()
