@@ -154,6 +154,19 @@ def put_nuwave_weights() -> Callable:
 
 
 @pytest.fixture(scope="session")
+def rounding() -> Callable[..., float]:
+    """Between two orders of `count` float32 operations in a row, on values as large as these.
+
+    Each rounds by half an epsilon at most; which order there is depends on the processor.
+    """
+
+    def rounding(count: float, *values: np.ndarray) -> float:
+        return count * np.finfo(np.float32).eps * max(np.max(np.abs(each)) for each in values)
+
+    return rounding
+
+
+@pytest.fixture(scope="session")
 def log_dets() -> Callable:
     """ln |det(dy / dx)| of each example, for y = function(x) of as many values as x.
 

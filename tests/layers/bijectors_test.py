@@ -72,16 +72,18 @@ every = pytest.mark.parametrize("name", MAKERS)
 
 @every
 @pytest.mark.parametrize(("batch", "time"), [(1, 1), (3, 1), (2, 9)])
-def test_inverse_undoes_forward_and_the_other_way_round(name, batch, time):
+def test_inverse_undoes_forward_and_the_other_way_round(name, batch, time, rounding):
     bijector, x = made(name), noise(batch, time, CHANNELS)
     condition = condition_for(name, x)
     y = bijector.forward(x, **condition)
     assert y.shape == x.shape and np.abs(y - x).max() > 0.1
     # Through tf.identity: the result itself is remembered with what it was made from.
     back = bijector.inverse(tf.identity(y), **condition)
-    np.testing.assert_allclose(back, x, atol=1e-5)
+    np.testing.assert_allclose(back, x, atol=max(1e-5, rounding(4 * CHANNELS, y)))
     z = bijector.inverse(x, **condition)
-    np.testing.assert_allclose(bijector.forward(tf.identity(z), **condition), x, atol=1e-5)
+    # Sums over the channels, there and back, of up to two products with matrices.
+    atol = max(1e-5, rounding(4 * CHANNELS, z))
+    np.testing.assert_allclose(bijector.forward(tf.identity(z), **condition), x, atol=atol)
 
 
 @every
