@@ -18,6 +18,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 settings.register_profile("tfsr", deadline=None, derandomize=True, max_examples=15)
 settings.load_profile("tfsr")
 
+# Seconds after which a program hangs: many times what the slowest takes beside other work.
+HANGS = 900
+
 RATE = 16000
 ROOT = Path(__file__).parents[1]
 
@@ -80,8 +83,10 @@ class Program:
         self._process.join()
 
     def wait(self) -> Ended:
-        self._process.join(300)
-        assert self.over, "the program hangs"
+        self._process.join(HANGS)
+        if not self.over:
+            self.kill()
+            raise AssertionError(f"the program hangs: {self._err.read_text()}")
         return Ended(self._process.exitcode, self._out.read_text(), self._err.read_text())
 
 
@@ -106,6 +111,12 @@ def start(tmp_path_factory) -> Callable[..., Program]:
         return Program(process, out, err)
 
     return start
+
+
+@pytest.fixture(scope="session")
+def hangs() -> int:
+    """Seconds after which a program hangs, on any machine."""
+    return HANGS
 
 
 @pytest.fixture(scope="session")
@@ -140,6 +151,39 @@ def put_nuwave_weights() -> Callable:
                 place.set_weights([values[key].T, bias])
 
     return put
+
+
+@pytest.fixture(scope="session")
+def rounding() -> Callable[..., float]:
+    """Between two orders of `count` float32 operations in a row, on values as large as these.
+
+    Each rounds by half an epsilon at most; which order there is depends on the processor.
+    """
+
+    def rounding(count: float, *values: np.ndarray) -> float:
+        return count * np.finfo(np.float32).eps * max(np.max(np.abs(each)) for each in values)
+
+    return rounding
+
+
+@pytest.fixture(scope="session")
+def log_dets() -> Callable:
+    """ln |det(dy / dx)| of each example, for y = function(x) of as many values as x.
+
+    Row by row: Jacobians that TensorFlow vectorises (pfor) have rows of zeros where oneDNN makes
+    them, and write into memory that is not theirs.
+    """
+    import tensorflow as tf
+
+    def log_dets(function: Callable, x: tf.Tensor) -> np.ndarray:
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            y = tf.reshape(function(x), [x.shape[0], -1])
+        jacobians = tape.batch_jacobian(y, x, experimental_use_pfor=False)
+        square = np.reshape(jacobians, [*y.shape, y.shape[1]])
+        return np.linalg.slogdet(square.astype(np.float64)).logabsdet
+
+    return log_dets
 
 
 @pytest.fixture

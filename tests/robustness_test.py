@@ -9,7 +9,7 @@ import soundfile
 from tfsr import audio_file
 
 # Many files in one process, which would take seconds to start for each. Interpolation is cheap, so
-# that what is tested is reading. A crash, or five seconds of work on one file, ends the process.
+# that what is tested is reading. A crash, or a minute of work on one file, ends the process.
 WORKER = """
 import json, os, resource, signal, sys, types
 from pathlib import Path
@@ -27,7 +27,7 @@ for source in sorted(Path(folder).iterdir()):
     os.ftruncate(said, 0)
     os.lseek(said, 0, 0)
     Path(folder + ".now").write_text(source.name)
-    signal.setitimer(signal.ITIMER_PROF, 5)
+    signal.setitimer(signal.ITIMER_PROF, 60)
     sys.argv = ["tfsr", str(source), "-o", folder + ".out/" + source.name + ".wav", *more]
     try:
         command.run(upsample.main)

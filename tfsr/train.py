@@ -34,7 +34,7 @@ def main(positional: list[str]) -> None:
     run_dir = _run_dir()
     from tfsr import gin_config
     from tfsr.evaluation.evaluate import evaluate_run
-    from tfsr.training import checkpoints, cost, distribution, loop
+    from tfsr.training import checkpoints, cost, distribution, loop, provenance
 
     distribution.make_cpu_deterministic()
     strategy = distribution.strategy()
@@ -48,6 +48,7 @@ def main(positional: list[str]) -> None:
         gin_config.write_operative_config(run_dir)
     print(f"run directory {run_dir}; {described}", flush=True)
     print(cost.announcement(experiment), flush=True)
+    print(provenance.one_dnn(), flush=True)
     start = loop.train(experiment, run_dir, strategy)
     if start and start == experiment.steps:
         print(f"{run_dir} already stands at step {start}; give --gin_param STEPS=... to go on")

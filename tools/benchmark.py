@@ -57,10 +57,17 @@ def report(arguments: argparse.Namespace) -> str:
 def heading() -> str:
     made_by = " ".join(["python", *sys.argv])
     return (
-        f"# Benchmarks\n\nMade by `{made_by}` on {datetime.date.today()}: {cpu_name()}, "
+        f"# Benchmarks\n\nMade by `{made_by}` on {datetime.date.today()}: {machine()}, "
         f"{os.cpu_count()} cores, Python {platform.python_version()}. "
         "Real-time factor: seconds of computing for one second of audio.\n"
     )
+
+
+def machine() -> str:
+    """What figures depend on: the processor, and whether TensorFlow uses oneDNN on it."""
+    from tfsr.training import provenance
+
+    return f"{cpu_name()}, {provenance.one_dnn()}"
 
 
 def cpu_name() -> str:

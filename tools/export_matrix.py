@@ -17,7 +17,7 @@ import platform
 import tempfile
 from pathlib import Path
 
-from benchmark import cpu_name, table
+from benchmark import machine, table
 from timing import in_turns, use_threads
 
 from tfsr import command
@@ -168,7 +168,7 @@ def page(rows: list[dict]) -> str:
     flags = [f"--{'run_dir' if row['trained'] else 'config'} {row['name']}" for row in rows]
     made_by = " ".join(["python tools/export_matrix.py --output docs/export.md", *flags])
     heading = (
-        f"# Exported files\n\nMade by `{made_by}` on {datetime.date.today()}: {cpu_name()}, "
+        f"# Exported files\n\nMade by `{made_by}` on {datetime.date.today()}: {machine()}, "
         f"{os.cpu_count()} cores, one thread, Python {platform.python_version()}. Sizes in MB. "
         "LSD: that of float32 on so many seconds of the bundled test speech, and what the others "
         "add to it. Difference: the largest between Keras, SavedModel and TensorFlow Lite in "

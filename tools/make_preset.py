@@ -16,7 +16,7 @@ import os
 from pathlib import Path
 
 import numpy as np
-from benchmark import cpu_name
+from benchmark import machine
 from timing import timed, use_threads
 
 from tfsr import command, presets
@@ -82,7 +82,7 @@ def entry(arguments: argparse.Namespace) -> dict:
         parameters=cost.parameters,
         multiply_adds=cost.multiply_adds,
         real_time_factor=round(real_time_factor(upsampler), 5),
-        machine=f"{cpu_name()}, 1 thread, {datetime.date.today()}",
+        machine=f"{machine()}, 1 thread, {datetime.date.today()}",
         configuration=arguments.configuration,
         steps=run.steps,
         training_data=sources(arguments.run_dir),

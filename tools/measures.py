@@ -22,6 +22,9 @@ TRACED = 3
 LISTED = 12
 """A profile is the mean of so many calls, and lists so many types of operations."""
 
+OPERATION = re.compile(r"[^:]+:_?(Mkl(Native)?)?(?P<type>\w+)")
+"""An operation in a trace: its name and its type, which oneDNN's have with something before it."""
+
 
 def pipeline(arguments: argparse.Namespace) -> dict:
     data = experiment(arguments).data
@@ -254,7 +257,10 @@ def profile(arguments: argparse.Namespace) -> dict:
 
 
 def operation_seconds(action: Callable[[], object]) -> Counter:
-    """Seconds that a call spends in operations, by their types, as TensorFlow's profiler saw it."""
+    """Seconds that a call spends in operations, by their types, as TensorFlow's profiler saw it.
+
+    Those that oneDNN does count under the names that they have without it.
+    """
     import tensorflow as tf
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
@@ -268,8 +274,8 @@ def operation_seconds(action: Callable[[], object]) -> Counter:
     for plane in space.planes:
         for event in (event for line in plane.lines for event in line.events):
             name = plane.event_metadata[event.metadata_id].name
-            if match := re.fullmatch(r"[^:]+:(\w+)", name):  # of an operation: its name and type
-                seconds[match[1]] += event.duration_ps / 1e12 / TRACED
+            if match := OPERATION.fullmatch(name):
+                seconds[match["type"]] += event.duration_ps / 1e12 / TRACED
     return seconds
 
 

@@ -368,9 +368,9 @@ raise ValueError
 """
 
 
-def test_a_program_that_ends_with_an_iterator_at_work_does_not_hang(root):
+def test_a_program_that_ends_with_an_iterator_at_work_does_not_hang(root, hangs):
     program = PROGRAM.format(here=os.path.dirname(__file__), root=str(root))
     command = [sys.executable, "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=hangs)
     assert done.stdout == "leaving\n"
     assert done.returncode == 1

@@ -34,7 +34,7 @@ def test_effects_keep_length_and_repeat(effect, time, seed):
 
 @pytest.mark.parametrize("share", ["0.6667", "0.2500", "0.0909"])
 def test_clipping_equals_the_recorded(voicefixer, share):
-    gain = 1 / float(share)
+    gain = 1 / float(share)  # which has four digits, to 5e-5
     clipped = Clip((gain, gain))(voicefixer["wav"], RATE, RATE, generator())
     np.testing.assert_allclose(clipped[::50], voicefixer[f"clip/{share}"], atol=2e-5)
 

@@ -72,34 +72,27 @@ every = pytest.mark.parametrize("name", MAKERS)
 
 @every
 @pytest.mark.parametrize(("batch", "time"), [(1, 1), (3, 1), (2, 9)])
-def test_inverse_undoes_forward_and_the_other_way_round(name, batch, time):
+def test_inverse_undoes_forward_and_the_other_way_round(name, batch, time, rounding):
     bijector, x = made(name), noise(batch, time, CHANNELS)
     condition = condition_for(name, x)
     y = bijector.forward(x, **condition)
     assert y.shape == x.shape and np.abs(y - x).max() > 0.1
     # Through tf.identity: the result itself is remembered with what it was made from.
     back = bijector.inverse(tf.identity(y), **condition)
-    np.testing.assert_allclose(back, x, atol=1e-5)
+    np.testing.assert_allclose(back, x, atol=max(1e-5, rounding(4 * CHANNELS, y)))
     z = bijector.inverse(x, **condition)
-    np.testing.assert_allclose(bijector.forward(tf.identity(z), **condition), x, atol=1e-5)
-
-
-def log_det_of_jacobian(function, x: tf.Tensor) -> np.ndarray:
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        y = function(x)
-    jacobian = tape.batch_jacobian(y, x).numpy().astype(np.float64)
-    size = x.shape[1] * x.shape[2]
-    return np.linalg.slogdet(jacobian.reshape(-1, size, size)).logabsdet
+    # Sums over the channels, there and back, of up to two products with matrices.
+    atol = max(1e-5, rounding(4 * CHANNELS, z))
+    np.testing.assert_allclose(bijector.forward(tf.identity(z), **condition), x, atol=atol)
 
 
 @every
 @pytest.mark.parametrize("time", [1, 4])
-def test_log_dets_equal_the_jacobians(name, time):
+def test_log_dets_equal_the_jacobians(name, time, log_dets):
     bijector, x = made(name), noise(3, time, CHANNELS)
     condition = condition_for(name, x)
-    forward = log_det_of_jacobian(lambda x: bijector.forward(x, **condition), x)
-    inverse = log_det_of_jacobian(lambda y: bijector.inverse(y, **condition), x)
+    forward = log_dets(lambda x: bijector.forward(x, **condition), x)
+    inverse = log_dets(lambda y: bijector.inverse(y, **condition), x)
     x, y = tf.identity(x), tf.identity(x)
     log_det = bijector.forward_log_det_jacobian(x, event_ndims=2, **condition)
     np.testing.assert_allclose(np.broadcast_to(log_det, [3]), forward, atol=1e-4)

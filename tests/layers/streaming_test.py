@@ -41,7 +41,7 @@ def causal(request) -> keras.layers.Layer:
 
 
 @given(splits=SPLITS, batch=st.integers(1, 2))
-def test_step_by_step_equals_the_whole(causal, splits, batch):
+def test_step_by_step_equals_the_whole(causal, splits, batch, rounding):
     x = noise(batch, sum(splits), CHANNELS)
     state, made = causal.initial_state(batch), []
     shapes = [part.shape for part in tf.nest.flatten(state)]
@@ -49,7 +49,9 @@ def test_step_by_step_equals_the_whole(causal, splits, batch):
         y, state = causal.step(part, state)
         made.append(y)
         assert [part.shape for part in tf.nest.flatten(state)] == shapes
-    np.testing.assert_allclose(tf.concat(made, axis=1), causal(x), rtol=0, atol=1e-5)
+    whole = causal(x)
+    atol = max(1e-5, rounding(5 * CHANNELS, whole))  # terms of a convolution's sum
+    np.testing.assert_allclose(tf.concat(made, axis=1), whole, rtol=0, atol=atol)
 
 
 @pytest.mark.parametrize("name", LAYERS)

@@ -58,7 +58,8 @@ def assert_recorded(maps: list[tf.Tensor], family: str, kind: str, number: int) 
         np.testing.assert_allclose(np.mean(np.abs(each)), mean, rtol=1e-5)
     scores = maps[-1] if family == "mpd" else tf.transpose(maps[-1], [0, 2, 1, 3])
     expected = RECORDED[f"{family}/score_{kind}/{number}"]
-    np.testing.assert_allclose(tf.reshape(scores, expected.shape), expected, atol=3e-6)
+    # Of six convolutions in a row, with some hundred terms in each sum: 80 epsilons of 1.
+    np.testing.assert_allclose(tf.reshape(scores, expected.shape), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("family", ["mpd", "mrad"])

@@ -186,10 +186,11 @@ def double_precision():
 def test_training_equals_the_recorded_one(double_precision, recorded):
     network, expected = built(**SMALL), load("resunet_train")
     put(network, unpack(recorded, "weights"))
-    x = tf.cast(log_mel(recorded["mel"][..., np.newaxis]), tf.float64)
+    x = log_mel(np.float64(recorded["mel"][..., np.newaxis]))
     with tf.GradientTape() as tape:
         output = network(x, training=True)[..., 0]
         loss = tf.reduce_mean(tf.abs(output - expected["target"]))
+    # The recorded is in single precision and so far off; ours is the same on every processor.
     np.testing.assert_allclose(output, expected["output"], atol=3e-4)
     np.testing.assert_allclose(loss, expected["loss"], rtol=1e-6)
     gradients = tape.gradient(loss, network.trainable_weights)
@@ -210,7 +211,9 @@ def test_running_variances_have_n_minus_1_as_in_pytorch(small, recorded):
     put(small, unpack(recorded, "weights"))
     small(log_mel(recorded["mel"][..., np.newaxis]), training=True)
     for name, values in expected.items():
-        atol = 1e-3 * np.abs(values).max()
+        # With n in place of n - 1 it would be 1e-2. Roundings of 1e-7 are 1e-4 here (see above) and
+        # twice that in a square; sums of thousands in another order have several of them.
+        atol = 3e-3 * np.abs(values).max()
         np.testing.assert_allclose(weight_of(small, name), values, atol=atol, err_msg=name)
 
 

@@ -187,15 +187,11 @@ def test_what_the_condition_says_matters(network):
         assert np.abs(other - expected).max() > 0.01
 
 
-def test_the_log_dets_are_the_jacobians(network):
+def test_the_log_dets_are_the_jacobians(network, log_dets):
     high, condition = sound(1, 32), network.condition(sound(1, 16, seed=1))
-    with tf.GradientTape() as tape:
-        tape.watch(high)
-        z, log_dets = network.forward(high, condition)
-    jacobian = np.reshape(tape.jacobian(z, high), [32, 32])
-    log_det = np.linalg.slogdet(jacobian.astype(np.float64)).logabsdet
-    total = sum(float(term[0]) for term in log_dets.values())
-    np.testing.assert_allclose(total, log_det, atol=1e-4)
+    total = sum(network.forward(high, condition)[1].values())
+    expected = log_dets(lambda high: network.forward(high, condition)[0], high)
+    np.testing.assert_allclose(total, expected, atol=1e-4)
 
 
 def test_starts_as_rotations():

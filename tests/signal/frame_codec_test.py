@@ -32,17 +32,19 @@ def signal(codec: FrameCodec, frames: Spectrum, samples: int) -> np.ndarray:
 
 @pytest.mark.parametrize("codec", CODECS)
 @given(batch=st.integers(1, 2), hops=st.integers(1, 8), seed=st.integers(0, 99))
-def test_gives_a_signal_back(codec, batch, hops, seed):
+def test_gives_a_signal_back(codec, batch, hops, seed, rounding):
     x = noise(batch, hops * codec.hop_length, seed=seed)
     frames = codec.analyze(around(codec, x))
     assert frames.real.shape[2] == codec.bins
-    np.testing.assert_allclose(signal(codec, frames, x.shape[1]), x, rtol=0, atol=1e-6)
+    atol = rounding(codec.n_fft, 1.0)  # terms of a sum, of samples of at most 1
+    np.testing.assert_allclose(signal(codec, frames, x.shape[1]), x, rtol=0, atol=atol)
 
 
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("ratio", [1, 2])
-def test_bins_are_those_of_the_windowed_transform(codec, ratio):
+def test_bins_are_those_of_the_windowed_transform(codec, ratio, rounding):
     samples, hop = codec.low(ratio)
+    atol = rounding(2 * samples, float(ratio))  # products and sums, up to the window's height
     x = noise(1, 4 * samples)
     frames = codec.analyze(x, ratio)
     quarter = (np.arange(samples) * ratio + 0.5) / codec.n_fft
@@ -54,8 +56,8 @@ def test_bins_are_those_of_the_windowed_transform(codec, ratio):
     for number in range(frames.real.shape[1]):
         frame = x[0, number * hop : number * hop + samples]
         expected = np.fft.rfft(frame * window)
-        np.testing.assert_allclose(frames.real[0, number], expected.real, rtol=0, atol=1e-4)
-        np.testing.assert_allclose(frames.imag[0, number], expected.imag, rtol=0, atol=1e-4)
+        np.testing.assert_allclose(frames.real[0, number], expected.real, rtol=0, atol=atol)
+        np.testing.assert_allclose(frames.imag[0, number], expected.imag, rtol=0, atol=atol)
 
 
 @pytest.mark.parametrize("codec", [FrameCodec(512, 128), FrameCodec(512, 128, asymmetric=True)])
@@ -64,7 +66,9 @@ def test_bins_of_a_low_rate_are_the_lowest_of_the_high_one(codec):
     high = sum(np.sin(2 * np.pi * f * time + f) for f in (0.01, 0.0731, 0.17)).astype(np.float32)
     of_high, of_low = codec.analyze(high[np.newaxis]), codec.analyze(high[np.newaxis, ::2], 2)
     for wide, narrow in zip(of_high, of_low, strict=True):
-        near = slice(0, 110)  # what the window lets through from far above is mirrored at the end
+        # What the window lets through from far above is mirrored at the end: 0.0196 at most here,
+        # which is the window's and no matter of rounding.
+        near = slice(0, 110)
         np.testing.assert_allclose(narrow[..., near], wide[..., near], rtol=0, atol=0.02)
         assert np.abs(wide).max() > 50
 

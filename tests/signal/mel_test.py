@@ -71,14 +71,18 @@ def test_mel_is_librosas(speech):
 
 
 def test_log_mel_equals_the_recorded_one(recorded, speech):
-    """The recorded one was transformed by a convolution and is itself 4e-5 of each mel off."""
+    """The recorded one was transformed by a convolution and is itself 4e-5 of each mel off.
+
+    Ours is up to 2e-5 off (see above).
+    """
+    atol = (4e-5 + 2e-5) / np.log(10)
     for signal, name, frames in [
         (speech, "log_mel", slice(None)),
         (speech[:, :SHORT], "short_log_mel", recorded["short_frames"]),
     ]:
         mel = PUBLISHED(signal).numpy()
         assert mel.shape == (1, 1 + signal.shape[1] // 441, 128)
-        np.testing.assert_allclose(log_mel(mel)[0].numpy()[frames], recorded[name], atol=2e-5)
+        np.testing.assert_allclose(log_mel(mel)[0].numpy()[frames], recorded[name], atol=atol)
 
 
 def test_spectrum_equals_the_recorded_one(recorded, speech):
@@ -94,11 +98,12 @@ def test_spectrum_equals_the_recorded_one(recorded, speech):
 
 
 def test_condition_equals_the_recorded_one(recorded, speech):
-    """To the accuracy of the recorded mel; from that itself to 1e-5."""
+    """To the accuracy of the mels, of which 115 dB become 8; from the recorded itself to 1e-5."""
+    atol = (4e-5 + 2e-5) * 20 / np.log(10) * 8 / 115
     condition = vocoder_condition(PUBLISHED(speech))
-    np.testing.assert_allclose(condition[0], recorded["condition"], atol=3e-5)
+    np.testing.assert_allclose(condition[0], recorded["condition"], atol=atol)
     short = vocoder_condition(PUBLISHED(speech[:, :SHORT]))
-    np.testing.assert_allclose(short[0, -8:], recorded["short_condition"], atol=3e-5)
+    np.testing.assert_allclose(short[0, -8:], recorded["short_condition"], atol=atol)
     from_recorded = vocoder_condition(from_log_mel(recorded["log_mel"][np.newaxis]))
     np.testing.assert_allclose(from_recorded[0], recorded["condition"], atol=1e-5)
 

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from tfsr import gin_config
 from tfsr.errors import UserError
-from tfsr.training import loop
+from tfsr.training import distribution, loop, provenance
 from tfsr.upsamplers.base import Upsampler
 
 STEPS = 24
@@ -85,10 +85,10 @@ def test_killed_at_ten_instants_it_yields_the_same_losses(start, succeed, record
     succeed(*command(recordings, tmp_path / "whole", *LONGER))
     flags = command(recordings, tmp_path / "killed", *LONGER)
     instants, killed = random.Random(0), 0
-    for _ in range(10):
+    for step in sorted(instants.sample(range(140), 10)):
         process = start(*flags)
-        wait_for_start(process, tmp_path / "killed")
-        time.sleep(instants.uniform(0, 3))
+        wait_for(step, process, tmp_path / "killed")
+        time.sleep(instants.uniform(0, 0.1))
         killed += not process.over
         process.kill()
     assert killed >= 8, "the run was over too early for this test to mean anything"
@@ -97,19 +97,40 @@ def test_killed_at_ten_instants_it_yields_the_same_losses(start, succeed, record
     assert lines(tmp_path / "killed") == lines(tmp_path / "whole")
 
 
-def wait_for_start(process, run_dir: Path) -> None:
-    """Until the process has opened its event file, which it does just before it trains."""
+def wait_for(step: int, process, run_dir: Path) -> None:
+    """Until it is logged; an event file is opened just before the training goes on."""
+    logs = run_dir / "logs"
     while not process.over:
-        if list((run_dir / "logs").glob(f"*.{process.pid}.*")):
+        if list(logs.glob(f"*.{process.pid}.*")) and logged(logs) >= step:
             return
-        time.sleep(0.05)
+        time.sleep(0.01)
+
+
+def logged(logs: Path) -> int:
+    """Steps whose losses are there."""
+    path = logs / "losses.csv"
+    return max(path.read_text().count("\n") - 1, 0) if path.exists() else 0
 
 
 def test_goes_on_to_more_steps_from_the_run_directory_alone(succeed, undisturbed, tmp_path):
     run_dir = shutil.copytree(undisturbed, tmp_path / "run")
     more = [f"--run_dir={run_dir}", "--noevaluate", f"--gin_param=STEPS={STEPS + 3}"]
-    succeed("-m", "tfsr.train", *more)
+    assert provenance.one_dnn() in succeed("-m", "tfsr.train", *more).splitlines()
     assert [int(line[0]) for line in lines(run_dir)[1:]] == list(range(1, STEPS + 4))
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_run_that_goes_on_with_other_sums_says_so(recordings, tmp_path, monkeypatch, caplog):
+    def train(steps: int) -> list[str]:
+        trained(recordings, tmp_path / "run", "audiounet", f"STEPS = {steps}")
+        return caplog.messages
+
+    train(2)
+    on = distribution.one_dnn_is_on()
+    monkeypatch.setattr(distribution, "one_dnn_is_on", lambda: not on)
+    assert train(2) == []  # which was at its end
+    (told,) = train(3)
+    assert told.startswith(f"{tmp_path / 'run'} was trained with oneDNN ")
 
 
 def test_pictures_and_sounds_are_logged_at_each_validation(undisturbed):

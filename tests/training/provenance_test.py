@@ -1,7 +1,13 @@
+import json
+import os
+import subprocess
+import sys
 import types
 
+import pytest
+
 from tfsr.data.corpora import Folder
-from tfsr.training import provenance
+from tfsr.training import distribution, provenance
 
 
 def run_of(tmp_path, name: str, pretrained: dict[str, str]):
@@ -11,7 +17,8 @@ def run_of(tmp_path, name: str, pretrained: dict[str, str]):
     (corpus / "LICENSE").write_text(f"licence of {name}")
     (tmp_path / name).mkdir()
     data = types.SimpleNamespace(corpus=Folder(corpus))
-    provenance.write(tmp_path / name, types.SimpleNamespace(data=data, pretrained=pretrained))
+    experiment = types.SimpleNamespace(data=data, pretrained=pretrained)
+    provenance.write(tmp_path / name, experiment, resumed=False)
     return tmp_path / name
 
 
@@ -29,9 +36,64 @@ def test_resumed_where_its_parts_are_gone(tmp_path):
     run_dir = run_of(tmp_path, "run", {})
     told = provenance.sources(run_dir)
     data = types.SimpleNamespace(corpus=Folder(tmp_path / "gone"))
-    provenance.write(run_dir, types.SimpleNamespace(data=data, pretrained={}))
+    provenance.write(run_dir, types.SimpleNamespace(data=data, pretrained={}), resumed=True)
     assert provenance.sources(run_dir) == told
 
 
 def test_a_run_that_does_not_tell(tmp_path):
     assert provenance.sources(tmp_path) == []
+
+
+PRODUCTS = """
+import tensorflow as tf
+from tfsr.training import provenance
+with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+    x, run = tf.random.normal([300, 300]), tf.compat.v1.RunMetadata()
+    traced = tf.compat.v1.RunOptions(output_partition_graphs=True)
+    session.run(x @ x, options=traced, run_metadata=run)
+print(provenance.one_dnn(), *(node.op for graph in run.partition_graphs for node in graph.node))
+"""
+
+
+def test_whether_one_dnn_is_on_is_seen_from_what_runs(capsys):
+    """Here, and in a process of the other setting, which TensorFlow reads when it is imported."""
+    exec(PRODUCTS, {})
+    here = capsys.readouterr().out.split()
+    other = os.environ | {"TF_ENABLE_ONEDNN_OPTS": str(int("off" in here))}
+    command = [sys.executable, "-c", PRODUCTS]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=other)
+    there = done.stdout.split()
+    assert {here[1], there[1]} == {"on", "off"}
+    for words in here, there:
+        assert ("_MklMatMul" in words, "MatMul" in words) == ("on" in words, "off" in words)
+
+
+@pytest.fixture
+def under(tmp_path, monkeypatch, caplog):
+    """A function that resumes a run with oneDNN on or off, and gives the warnings."""
+    run_dir = run_of(tmp_path, "run", {})
+
+    def under(on: bool) -> list[str]:
+        caplog.clear()
+        monkeypatch.setattr(distribution, "one_dnn_is_on", lambda: on)
+        provenance.write(run_dir, types.SimpleNamespace(), resumed=True)
+        assert json.loads((run_dir / provenance.VERSIONS).read_text())["onednn"] is on
+        return caplog.messages
+
+    return under
+
+
+@pytest.mark.parametrize("on", [False, True])
+def test_other_sums_than_before_are_told_once(under, on):
+    under(on)
+    assert under(on) == []
+    (told,) = under(not on)
+    before, now = provenance._WORDS[on], provenance._WORDS[not on]
+    assert f"oneDNN {before}, which is {now} now: from here on it no longer repeats itself" in told
+    assert told.endswith(f"TF_ENABLE_ONEDNN_OPTS={on:d} trains it as before")
+    assert under(not on) == []
+
+
+def test_a_run_too_old_to_tell_of_one_dnn(tmp_path, under, caplog):
+    (tmp_path / "run" / provenance.VERSIONS).write_text('{"tfsr": "0"}')
+    assert under(not distribution.one_dnn_is_on()) == []

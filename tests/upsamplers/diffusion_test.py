@@ -112,26 +112,30 @@ def recorded_levels(monkeypatch):
     [({}, "states"), ({"clip": True}, "clip_x0"), ({"start_from_low": True}, "no_init_noise")],
 )
 def test_chain_of_eight_steps_equals_the_recorded_one(
-    recorded_network, recorded_levels, ratio, option, key
+    recorded_network, recorded_levels, ratio, option, key, rounding
 ):
     recorded = np.load(FIXTURES / "nuwave_chain.npz")
     upsampler = Diffusion(recorded_network, 48000, 48000, NoiseSchedule(float32=True), **option)
     low, noise = recorded[f"x{ratio}/y_low"], recorded[f"x{ratio}/draws"][:, np.newaxis]
     expected = recorded[f"x{ratio}/{key}"]
     high = upsampler.upsample(low, noise)[0]
-    np.testing.assert_allclose(high, expected[-1] if key == "states" else expected, atol=1e-5)
+    expected = expected[-1] if key == "states" else expected
+    # Each of the eight steps rounds its signal, its noise and their sum.
+    atol = rounding(8 * 3, recorded[f"x{ratio}/states"])
+    np.testing.assert_allclose(high, expected, atol=atol)
     np.testing.assert_allclose(upsampler.chain(low, noise)[0], high, atol=1e-6)
 
 
 @pytest.mark.parametrize("ratio", [2, 3])
-def test_every_step_equals_the_recorded_one(recorded_network, recorded_levels, ratio):
+def test_every_step_equals_the_recorded_one(recorded_network, recorded_levels, ratio, rounding):
     recorded = np.load(FIXTURES / "nuwave_chain.npz")
     schedule = NoiseSchedule(float32=True)
     upsampler = Diffusion(recorded_network, 48000 // ratio, 48000, schedule)
     condition, signal = upsampler.condition(recorded[f"x{ratio}/low"]), ()
     states, draws = recorded[f"x{ratio}/states"], recorded[f"x{ratio}/draws"]
     # At ratio 3 the authors interpolate at positions that float32 has rounded.
-    tolerance = {2: 1e-5, 3: 1e-4}[ratio]
+    # Errors go on from step to step, as above.
+    tolerance = {2: rounding(8 * 3, states), 3: 1e-4}[ratio]
     for number, stage in enumerate(upsampler.stages):
         signal = stage.function(signal, condition, [draws[number]], *stage.settings)
         # The next state has the noise that is added on the way to it.

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 
 import tensorflow as tf
+from tensorflow.python.util import _pywrap_util_port
 
 from tfsr.errors import UserError
 
@@ -38,6 +39,15 @@ def keep_sums_of_two() -> None:
     depends on how fast the other threads are.
     """
     tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
+
+
+def one_dnn_is_on() -> bool:
+    """Whether TensorFlow computes with oneDNN on the CPU, whose sums have another order.
+
+    Without the variable TF_ENABLE_ONEDNN_OPTS this depends on the processor. The answer is that of
+    the function which TensorFlow's own rewriting of graphs asks.
+    """
+    return _pywrap_util_port.IsMklEnabled()
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:

@@ -25,7 +25,7 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
     """Train up to `experiment.steps`, going on from the newest good checkpoint of `run_dir`.
 
     A run that is killed at any instant and started again ends with the same losses and the same
-    weights as one that was not, on the same hardware.
+    weights as one that was not, on the same hardware and with oneDNN on, or off, throughout.
 
     Args:
         experiment: made under `strategy.scope()`, its upsampler initialised there.
@@ -47,7 +47,8 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
         start = checkpoints.restore(run_dir / "checkpoints", for_training=True)
         if start is None:
             start = _begin(experiment, checkpoints, strategy)
-        provenance.write(folder, experiment)
+        if not start or start < experiment.steps:  # one at its end stays as it was made
+            provenance.write(folder, experiment, resumed=start > 0)
         if experiment.upsampler.updates:
             _fit(experiment, checkpoints, Log(folder / "logs", start), start, strategy)
     return start

@@ -1,6 +1,7 @@
 """What a run was made with, and of which recordings, in files beside its checkpoints."""
 
 import json
+import logging
 import os
 import platform
 from pathlib import Path
@@ -11,29 +12,56 @@ import tf_keras as keras
 
 import tfsr
 from tfsr.complete import write_text
+from tfsr.training import distribution
 from tfsr.training.experiment import Experiment
 
 VERSIONS = "versions.json"
 SOURCES = "data.json"
 
+_log = logging.getLogger("tfsr")
+_WORDS = {False: "off", True: "on"}
 
-def write(run_dir: Path, experiment: Experiment) -> None:
-    """Keep the versions of the packages, and the corpora with their licences."""
+
+def write(run_dir: Path, experiment: Experiment, resumed: bool) -> None:
+    """Keep versions of the packages, whether oneDNN is on, and the corpora with their licences.
+
+    Where a run is resumed with another setting of oneDNN, a warning says what follows.
+    """
+    if resumed:
+        _tell_of_other_sums(run_dir)
     versions = {
         "tfsr": tfsr.__version__,
         "tensorflow": tf.__version__,
         "tf_keras": keras.__version__,
         "python": platform.python_version(),
+        "onednn": distribution.one_dnn_is_on(),
     }
     _write(run_dir / VERSIONS, versions)
     if not (run_dir / SOURCES).exists():  # its parts' runs may be gone when it is resumed
         _write(run_dir / SOURCES, _sources(experiment))
 
 
+def one_dnn() -> str:
+    """ "oneDNN on" or "oneDNN off"."""
+    return f"oneDNN {_WORDS[distribution.one_dnn_is_on()]}"
+
+
 def sources(run_dir: str | os.PathLike) -> list[dict[str, str]]:
     """ "corpus" and "licence" of all that a run has learnt from; none where it does not tell."""
     path = Path(run_dir, SOURCES)
     return json.loads(path.read_text()) if path.exists() else []
+
+
+def _tell_of_other_sums(run_dir: Path) -> None:
+    """On GPUs no run repeats itself, and a run may be too old to tell."""
+    path, now = run_dir / VERSIONS, distribution.one_dnn_is_on()
+    before = json.loads(path.read_text()).get("onednn", now) if path.exists() else now
+    if before != now and not tf.config.list_physical_devices("GPU"):
+        _log.warning(
+            "%s was trained with oneDNN %s, which is %s now: from here on it no longer repeats "
+            "itself bit for bit; TF_ENABLE_ONEDNN_OPTS=%d trains it as before",
+            *(run_dir, _WORDS[before], _WORDS[now], before),
+        )
 
 
 def _sources(experiment: Experiment) -> list[dict[str, str]]:
