@@ -95,5 +95,5 @@ def test_a_corpus_without_one_usable_file_leaves_nothing_behind(run, tmp_path):
 
 def test_summarize_gives_the_count_that_the_configuration_names(run):
     done = run("-m", "tfsr.summarize", "--gin", "configs/quickstart.gin")
-    assert "883,362" in done.stdout
-    assert "hop             16 input samples" in done.stdout
+    assert "436,065" in done.stdout
+    assert "hop             64 input samples" in done.stdout

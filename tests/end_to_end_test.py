@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 import soundfile
 
-SETTINGS = ("FILTERS = (4, 4)", "PATCH = 4096", "BATCH = 2", "STEPS = 2")
+SETTINGS = (
+    *("CHANNELS = 8", "BLOCKS = 1", "PATCH = 4096", "BATCH = 2"),
+    *("STEPS = 2", "CRITICS_START = 1"),
+)
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ def test_classes_come_out_as_they_are_with_the_bindings_in_order(settings):
 
 def test_configurations_are_found_from_any_folder(settings, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
-    assert gin_config.experiment(["configs/quickstart.gin"], settings).data.batch == 2
+    assert gin_config.experiment(["configs/small/audiounet.gin"], settings).data.batch == 2
     assert not capfd.readouterr().err
 
 

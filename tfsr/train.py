@@ -16,8 +16,11 @@ _GIN = flags.DEFINE_multi_string("gin", [], "Configuration file; may repeat, lat
 _PARAM = flags.DEFINE_multi_string(
     "gin_param", [], "One more setting, such as STEPS=2000; may repeat."
 )
-_DATA = flags.DEFINE_string(
-    "data", None, "Folder of recordings, of VCTK, or made by tfsr.prepare; else the bundled speech."
+_DATA = flags.DEFINE_multi_string(
+    "data",
+    [],
+    "Folder of recordings, of VCTK, or made by tfsr.prepare; may repeat, to train on several "
+    "together. Default: the bundled speech.",
 )
 _RUN_DIR = flags.DEFINE_string(
     "run_dir", None, "Where the run is kept; resumes when it holds one. Default: runs/CONFIG."
@@ -66,11 +69,12 @@ def _run_dir():
 
 
 def _bindings() -> list[str]:
-    if _DATA.value is None:
+    if not _DATA.value:
         return _PARAM.value
     import os
 
-    return [*_PARAM.value, f"DATA = {os.path.abspath(_DATA.value)!r}"]
+    folders = [os.path.abspath(folder) for folder in _DATA.value]
+    return [*_PARAM.value, f"DATA = {folders if len(folders) > 1 else folders[0]!r}"]
 
 
 if __name__ == "__main__":

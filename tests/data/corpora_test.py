@@ -49,6 +49,24 @@ def test_a_speaker_stays_on_one_side(tmp_path):
     assert {recording.speaker for recording in folder.recordings("train")} <= set("abcdefgh")
 
 
+def test_several_corpora_are_one(tmp_path):
+    for folder, licence in (("first", "CC0"), ("second", "CC BY 4.0")):
+        for speaker in "abcdefgh":
+            save(tmp_path, f"{folder}/{speaker}/{speaker}.wav")
+        (tmp_path / folder / "LICENSE").write_text(licence)
+    (tmp_path / "second" / "broken.wav").write_text("text")
+    together = corpus([tmp_path / "first", tmp_path / "second"])
+    apart = [corpus(tmp_path / name) for name in ("first", "second")]
+    expected = {f"{one.name}/{name}": s for one in apart for name, s in split_of(one).items()}
+    assert split_of(together) == expected and len(expected) == 16
+    assert together.name == "first + second"
+    assert [name for name, _ in together.skipped] == ["second/broken.wav"]
+    speakers = {recording.speaker for recording in together.all_recordings}
+    assert speakers == set("abcdefgh")
+    licences = {source["corpus"]: source["licence"] for source in together.sources}
+    assert licences == {"first": "CC0", "second": "CC BY 4.0"}
+
+
 def test_few_files_are_all_trained_on(tmp_path):
     save(tmp_path, "a.wav", "b.wav")
     assert set(split_of(Folder(tmp_path)).values()) == {"train"}
@@ -173,14 +191,21 @@ def test_bundled_size_and_hashes():
 
 def test_bundled_splits():
     bundled = corpus()
-    names = {split: [recording.name for recording in bundled.recordings(split)] for split in SPLITS}
-    assert [len(names[split]) for split in SPLITS] == [76, 8, 8]
-    assert max(names["train"]) < min(names["validation"])
-    assert max(names["validation"]) < min(names["test"])
-    assert names["test"][-1] == "p228_371_mic1.flac"
-    minutes = sum(recording.seconds for recording in bundled.recordings("train")) / 60
-    assert 4.5 < minutes < 5.5
+    recordings = {split: bundled.recordings(split) for split in SPLITS}
+    p228 = {
+        split: [each.name for each in recordings[split] if each.speaker == "p228"]
+        for split in SPLITS
+    }
+    assert [len(p228[split]) for split in SPLITS] == [29, 8, 8]
+    assert max(p228["train"]) < min(p228["validation"])
+    assert max(p228["validation"]) < min(p228["test"])
+    assert p228["test"][-1] == "p228_371_mic1.flac"
+    others = [
+        {each.speaker for each in recordings[split] if each.speaker != "p228"} for split in SPLITS
+    ]
+    assert [len(each) for each in others] == [33, 4, 6]
+    assert len(set.union(*others)) == 43  # nobody is on two sides
     assert "CC BY 4.0" in (bundled_folder() / "ATTRIBUTION.md").read_text()
     assert bundled.describe().startswith(
-        "bundled (VCTK 0.92, p228): train 76 (4.8 min, speakers: 1)"
+        "bundled (VCTK 0.92, 44 speakers): train 62 (4.0 min, speakers: 34)"
     )

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from tfsr import audio_file
 from tfsr.data.corpora import Folder
 from tfsr.data.pipeline import Patches, patches_per_second
 from tfsr.data.prepared import Prepared
+from tfsr.data.recordings import FileRecording
 from tfsr.data.shards import prepare
-from tfsr.data.slots import Slots, slot_of
+from tfsr.data.slots import Order, Slots, slot_of
 from tfsr.data.waveforms import Waveforms
 from tfsr.degradation.base import Degradation
 from tfsr.degradation.decimation import Decimate, Polyphase
@@ -139,6 +141,31 @@ def test_every_epoch_visits_every_slot_once_in_its_own_order():
     orders = [[slot_of(seed, 50, index) for index in range(100)] for seed in (0, 1)]
     assert orders[0][:50] != orders[0][50:]
     assert orders[0] != orders[1]
+
+
+def test_by_speaker_every_speaker_counts_alike():
+    """However much there is of each; and in the end all of each is seen."""
+    recordings = [
+        FileRecording(f"{number}.wav", speaker, "train", RATE, samples, Path("."))
+        for number, (speaker, samples) in enumerate(
+            [("b", 640), ("a", 64), ("b", 130), ("c", 1000), ("a", 50)]
+        )
+    ]
+    slots = Slots(recordings, RATE, 64)
+    speakers = sorted({recording.speaker for recording in recordings})
+    own = slots.of_speakers()
+    assert [len(each) for each in own] == [2, 12, 15]
+    assert sorted(np.concatenate(own)) == list(range(len(slots)))
+    order = Order(slots, seed=3, by_speaker=True)
+    epochs = max(map(len, own))
+    seen = [order.slot(index) for index in range(epochs * len(speakers))]
+    for epoch in np.split(np.array(seen), epochs):
+        owners = [recordings[slots.recording(slot)].speaker for slot in epoch]
+        assert sorted(owners) == speakers
+    most = own[int(np.argmax([len(each) for each in own]))]
+    assert sorted(set(seen) & set(most)) == sorted(most)
+    assert seen == [order.slot(index) for index in range(len(seen))]
+    assert seen != [Order(slots, 4, by_speaker=True).slot(index) for index in range(len(seen))]
 
 
 def test_an_epoch_covers_every_part_about_once(root):

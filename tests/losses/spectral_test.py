@@ -1,8 +1,9 @@
+import librosa
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfsr.losses.spectral import LogStft
+from tfsr.losses.spectral import LogMelPower, LogStft, MelLoudness
 from tfsr.signal.stft import stft
 
 
@@ -28,11 +29,53 @@ def test_zero_for_equal_signals_and_two_for_a_tenth_of_the_amplitude():
     np.testing.assert_allclose(loss(high, 0.1 * high), 2.0, rtol=1e-4)
 
 
+def test_powers_of_mel_bands_are_compared():
+    high, estimate = signals()
+    levels = []
+    for x in (high, estimate):
+        power = np.abs(stft(x, 512, 128).numpy()) ** 2
+        bands = librosa.filters.mel(sr=16000, n_fft=512, n_mels=40, htk=True, norm=None)
+        levels.append(np.log10(power @ bands.T + 1e-5))
+    expected = np.abs(levels[0] - levels[1]).mean(axis=(1, 2))
+    loss = LogMelPower(16000, ((512, 40),))(high, estimate)
+    np.testing.assert_allclose(loss, expected, rtol=1e-4)
+
+
+def test_of_noise_that_is_as_loud_as_another_powers_of_bands_tell_least():
+    """Bins of two noises differ however loud these are, which bands do not much."""
+    first, second = (np.random.default_rng(seed).normal(0, 0.1, [1, 16384]) for seed in (1, 2))
+    pair = np.float32(first), np.float32(second)
+    bands, bins = LogMelPower(16000)(*pair)[0], LogStft()(*pair)[0]
+    assert bands < 0.6 * bins
+
+
+def test_loudness_is_the_fourth_root_of_power():
+    """A sixteenth of the power is half as loud, at any level."""
+    high, _ = signals()
+    loss = MelLoudness(16000, floor=1e-12)
+    for level in (1.0, 0.1):
+        np.testing.assert_allclose(loss(level * high, level * high / 4), 0.5, rtol=1e-3)
+
+
+def test_an_error_counts_as_much_as_it_is_loud():
+    """One of 10 dB in a frame that is 40 dB softer counts less; a distance of logarithms cannot."""
+    first, _ = signals()
+    high = np.concatenate([first, 0.01 * first], axis=1)
+    pairs = [
+        np.concatenate([of_loud * high[:, :4096], of_soft * high[:, 4096:]], axis=1)
+        for of_loud, of_soft in ((0.316, 1.0), (1.0, 0.316))
+    ]
+    loudness, logs = MelLoudness(16000, floor=1e-12), LogMelPower(16000, floor=0.0)
+    assert np.all(loudness(high, pairs[0]) > 5 * loudness(high, pairs[1]))
+    np.testing.assert_allclose(logs(high, pairs[0]), logs(high, pairs[1]), rtol=0.15)
+
+
+@pytest.mark.parametrize("loss", [LogStft(), LogMelPower(16000), MelLoudness(16000)])
 @pytest.mark.parametrize("estimate", [np.zeros, np.ones])
-def test_gradient_is_finite_even_at_silence(estimate):
+def test_gradient_is_finite_even_at_silence(estimate, loss):
     high, _ = signals()
     x = tf.constant(estimate(high.shape, np.float32))
     with tf.GradientTape() as tape:
         tape.watch(x)
-        loss = LogStft()(high, x)
-    assert np.isfinite(tape.gradient(loss, x)).all()
+        distance = loss(high, x)
+    assert np.isfinite(tape.gradient(distance, x)).all()

@@ -14,7 +14,6 @@ from tfsr.networks.audiounet import AudioUNet, KingAudioUNet
 
 TINY = {
     "configs/audiounet.gin": ["FILTERS = (4, 4)", "PATCH = 512"],
-    "configs/quickstart.gin": ["FILTERS = (4, 4)", "PATCH = 4096"],
     "configs/small/audiounet.gin": ["FILTERS = (4,)", "PATCH = 4096"],
     # Ratios 2, 3, 4 and 6 divide the patch; the corpus is whatever DATA is.
     "configs/kuleshov/*.gin": [

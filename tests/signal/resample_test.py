@@ -4,17 +4,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.signal
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tfsr.errors import UserError
 from tfsr.signal import resample
 
+LOW_PASS = scipy.signal.butter(8, 3000, fs=48000, output="sos")
 RATES = st.sampled_from([8000, 11025, 16000, 22050, 44100, 48000])
 
 
 def noise(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+
+
+def at_once(audio: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
+    return resample.StreamResampler(from_rate, to_rate, audio.shape[1]).push(audio, last=True)
 
 
 @given(time=st.integers(1, 3000), from_rate=RATES, to_rate=RATES)
@@ -37,6 +43,18 @@ def test_a_sine_stays_the_sine(from_rate, to_rate):
     np.testing.assert_allclose(result[inside], sine(to_rate)[inside], rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("rates", [(48000, 16000), (44100, 16000), (16000, 48000), (44100, 48000)])
+def test_the_band_stays_whole_up_to_0_99_of_the_lower_nyquist_frequency(rates):
+    """Within 0.1 dB; and nothing is left beyond it, but for rounding."""
+    from_rate, to_rate = rates
+    audio = np.zeros(from_rate)
+    audio[from_rate // 2] = from_rate / to_rate  # what passes of an impulse is 1 in every bin
+    levels = np.abs(np.fft.rfft(resample.resample(audio, *rates)))  # bins of 1 Hz
+    nyquist = min(rates) // 2
+    np.testing.assert_allclose(levels[: int(0.99 * nyquist)], 1, rtol=0, atol=0.012)
+    assert np.all(levels[nyquist + 1 :] < 1e-5)
+
+
 def test_equal_rates_change_nothing():
     audio = noise(100, 2)
     np.testing.assert_array_equal(resample.resample(audio, 16000, 16000), audio)
@@ -54,15 +72,24 @@ def test_blocks_equal_the_whole(sizes, from_rate, to_rate, channels):
     blocks = np.split(audio, np.cumsum(sizes))
     results = [stream.push(block, last=False) for block in blocks[:-1]]
     results.append(stream.push(blocks[-1], last=True))
-    expected = resample.resample(audio, from_rate, to_rate)
+    expected = at_once(audio, from_rate, to_rate)
+    assert len(expected) == resample.resampled_length(len(audio), from_rate, to_rate)
     np.testing.assert_allclose(np.concatenate(results), expected, rtol=0, atol=1e-6)
+
+
+def test_a_stream_is_the_whole_but_for_the_top_of_the_band():
+    """`resample` passes more of the band; below that both give the same."""
+    audio = np.float32(scipy.signal.sosfiltfilt(LOW_PASS, noise(48000, 1), axis=0))
+    stream, whole = at_once(audio, 48000, 16000), resample.resample(audio, 48000, 16000)
+    inside = slice(1600, -1600)
+    np.testing.assert_allclose(stream[inside], whole[inside], rtol=0, atol=1e-5)
 
 
 def test_the_rest_comes_out_with_an_empty_last_block():
     audio = noise(999, 1)
     stream = resample.StreamResampler(44100, 16000, 1)
     result = np.concatenate([stream.push(audio, last=False), stream.push(audio[:0], last=True)])
-    np.testing.assert_allclose(result, resample.resample(audio, 44100, 16000), atol=1e-6)
+    np.testing.assert_allclose(result, at_once(audio, 44100, 16000), atol=1e-6)
 
 
 @pytest.fixture(scope="module")

@@ -109,7 +109,7 @@ def test_families_count_as_much_as_they_are_weighted():
     np.testing.assert_allclose(losses["critics"], 3 * of_even + of_odd, rtol=1e-5)
 
     averaged = Jury({"even": even, "odd": odd}, Hinge(), weights, averaged=True)
-    judged = averaged.judge(real[..., 0], fake[..., 0], training=False)
+    judged = averaged.judge(real[..., 0], fake[..., 0], None, training=False)
     assert tuple(judged) == averaged.judgements == ("adversarial",)
     np.testing.assert_allclose(judged["adversarial"], adversarial / 2, rtol=1e-5)
 
@@ -123,12 +123,36 @@ def test_the_network_learns_from_the_gradient_of_all_that_counts():
     network = upsampler.network.trainable_variables
     with tf.GradientTape() as tape:
         real, fake = waveforms(upsampler)
-        opinions = judges.judge(real[..., 0], fake[..., 0], training=False)
+        opinions = judges.judge(real[..., 0], fake[..., 0], None, training=False)
         judged = sum(weights[name] * opinions[name] for name in weights)
         loss = tf.reduce_mean(l1(real[..., 0], fake[..., 0]) + judged)
     _, gradients = upsampler._losses_and_gradients(upsampler.updates[-1], batch())
     for ours, expected in zip(gradients, tape.gradient(loss, network), strict=True):
         np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_conditional_critics_see_what_the_network_was_given():
+    class Told(Filtered):
+        def given(self, batch: Batch) -> tf.Tensor:
+            return 2 * batch["low"]
+
+    seen = []
+
+    class Looking(PeriodCritics):
+        def maps(self, x: tf.Tensor, training: bool = False):
+            seen.append(x)
+            return super().maps(x[..., :1] + x[..., 1:], training)
+
+    judges = Jury({"one": Looking((2,), (2,))}, Hinge(), conditional=True)
+    upsampler = Told(judges)
+    upsampler.initialize()
+    assert seen.pop().shape[-1] == 2
+    upsampler.losses_for(batch(), training=False)
+    fake = upsampler.upsample(batch()["low"])
+    assert len(seen) == 3  # the network's, and of the critics' the real and the made
+    for shown, waveform in zip(seen, (fake, batch()["high"], fake), strict=True):
+        np.testing.assert_array_equal(shown[..., 0], waveform)
+        np.testing.assert_array_equal(shown[..., 1], 2 * batch()["low"])
 
 
 def test_the_gradient_of_each_family_is_clipped_by_itself():

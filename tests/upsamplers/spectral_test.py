@@ -26,8 +26,10 @@ from tfsr.upsamplers.spectral import Spectral
 
 _TINY = ["CHANNELS = 8", "BLOCKS = 1", "PATCH = 3072"]
 TINY = {
+    "configs/quickstart.gin": [*_TINY, "CRITICS_START = 0"],
     "configs/spectral.gin": _TINY,
     "configs/spectral/*.gin": _TINY,
+    "configs/presets/*.gin": [*_TINY, "CRITICS_START = 0"],
     "configs/telephony_8k_16k.gin": [*_TINY, "PATCH = 3200"],
 }
 

@@ -1,4 +1,4 @@
-"""The corpus that comes with the package: one speaker of VCTK, some minutes, 48 kHz."""
+"""The corpus that comes with the package: 44 speakers of VCTK, some minutes, 48 kHz."""
 
 import csv
 from importlib import resources
@@ -8,12 +8,15 @@ from tfsr.data.recordings import Corpus, FileRecording, Recording
 
 
 class Bundled(Corpus):
-    """About five minutes of speaker p228 of VCTK 0.92, and 8 utterances each to validate and test.
+    """About four minutes of 34 speakers of VCTK 0.92 to train with, 48 kHz.
+
+    Of p228 there are 45 utterances: 29 to train with, 8 each to validate and to test. Of each of
+    43 other speakers there is one; 4 of these speakers are for validation alone, 6 for test alone.
 
     `ATTRIBUTION.md` beside the files says whose they are (CC BY 4.0) and what was changed.
     """
 
-    name = "bundled (VCTK 0.92, p228)"
+    name = "bundled (VCTK 0.92, 44 speakers)"
     licence = "CC BY 4.0 (VCTK 0.92, University of Edinburgh, CSTR)"
 
     def _scan(self) -> tuple[list[Recording], list[tuple[str, str]]]:

@@ -1,6 +1,8 @@
 """Any folder of audio as a corpus, and the one function that recognises what a path holds."""
 
+import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from tfsr import audio_file
@@ -30,19 +32,47 @@ _SPLIT_FOLDERS = {
 }
 
 
-def corpus(path: str | os.PathLike | None = None) -> Corpus:
+def corpus(path: str | os.PathLike | Sequence[str | os.PathLike] | None = None) -> Corpus:
     """The corpus at `path`: prepared shards, a VCTK download, else any folder of audio.
 
-    None is the bundled corpus. A path that does not exist is told when its recordings are asked
-    for, so that a trained upsampler can be used where its corpus is not.
+    None is the bundled corpus; several paths make one corpus of all of them. A path that does not
+    exist is told when its recordings are asked for, so that a trained upsampler can be used where
+    its corpus is not.
     """
     if path is None:
         return Bundled()
+    if isinstance(path, list | tuple):
+        return Several([corpus(one) for one in path])
     if (Path(path) / MANIFEST).is_file():
         return Prepared(path)
     if is_vctk(path):
         return Vctk(path)
     return Folder(path)
+
+
+class Several(Corpus):
+    """Corpora as one; each keeps its own splits. Speakers of one name are one speaker.
+
+    Args:
+        corpora: with names that differ.
+    """
+
+    def __init__(self, corpora: Sequence[Corpus]):
+        self._corpora = corpora
+        self.name = " + ".join(one.name for one in corpora)
+
+    @property
+    def sources(self) -> list[dict[str, str]]:
+        return [source for one in self._corpora for source in one.sources]
+
+    def _scan(self) -> tuple[list[Recording], list[tuple[str, str]]]:
+        recordings, skipped = [], []
+        for one in self._corpora:
+            for recording in one.all_recordings:
+                named = f"{one.name}/{recording.name}"
+                recordings.append(dataclasses.replace(recording, name=named))
+            skipped += [(f"{one.name}/{name}", why) for name, why in one.skipped]
+        return recordings, skipped
 
 
 class Folder(Corpus):

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfsr.data.calls import CALLS
 from tfsr.data.recordings import Corpus, Recording
-from tfsr.data.slots import Slots, slot_of
+from tfsr.data.slots import Order, Slots
 from tfsr.data.waveforms import Waveforms
 from tfsr.degradation.base import Degradation
 from tfsr.errors import UserError
@@ -44,6 +44,8 @@ class Patches:
         peak_normalize: divide by the largest absolute sample of the recording (NU-Wave).
         gain: None, or (least, most) of a random factor for every patch; NU-Wave has (0.5, 1.0).
         validation_patches: at most so many, spread evenly over the validation recordings.
+        by_speaker: every speaker counts alike, however much there is of each; an epoch then has one
+            patch of every speaker.
 
     Raises:
         UserError: a setting out of its range.
@@ -62,6 +64,7 @@ class Patches:
         peak_normalize: bool = False,
         gain: tuple[float, float] | None = None,
         validation_patches: int = 64,
+        by_speaker: bool = False,
     ):
         self.ratio = whole_ratio(output_rate, input_rate)
         _check(self.ratio, patch, batch, seed)
@@ -75,6 +78,7 @@ class Patches:
         self._peak_normalize = peak_normalize
         self._gain = gain
         self._validation_patches = validation_patches
+        self._by_speaker = by_speaker
         self._waveforms = Waveforms(output_rate, cache_mb)
 
     def recordings(self, split: str) -> list[Recording]:
@@ -130,7 +134,7 @@ class Patches:
         """The names of the recordings of a step's batches."""
         slots, examples = self._train_slots, per_step * self.batch
         indices = range(step * examples, (step + 1) * examples)
-        used = [self._usable_slot(slots, slot_of(self.seed, len(slots), i)) for i in indices]
+        used = [self._usable_slot(slots, self._order.slot(i)) for i in indices]
         return [slots.recordings[slots.recording(slot)].name for slot in used]
 
     def _dataset(
@@ -161,6 +165,10 @@ class Patches:
         return Slots(recordings, self.output_rate, self.patch)
 
     @functools.cached_property
+    def _order(self) -> Order:
+        return Order(self._train_slots, self.seed, self._by_speaker)
+
+    @functools.cached_property
     def _validation_table(self) -> Slots:
         return Slots(self.recordings("validation"), self.output_rate, self.patch)
 
@@ -177,7 +185,7 @@ class Patches:
         seed = _example_seed(rng)
         point = rng.random()
         gain = 1.0 if self._gain is None else rng.uniform(*self._gain)
-        slot = slot_of(self.seed, len(self._train_slots), index)
+        slot = self._order.slot(index)
         return *self._low_and_high(self._train_slots, slot, point, gain, rng), seed
 
     def _validation_example(self, slot: int) -> tuple[np.ndarray, ...]:

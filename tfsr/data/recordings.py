@@ -92,7 +92,12 @@ class Corpus(abc.ABC):
         """
         if split not in SPLITS:
             raise ValueError(f"no split {split!r}, there are {', '.join(SPLITS)}")
-        return [recording for recording in self._scanned[0] if recording.split == split]
+        return [recording for recording in self.all_recordings if recording.split == split]
+
+    @property
+    def all_recordings(self) -> list[Recording]:
+        """Those of all splits, in order of their names."""
+        return self._scanned[0]
 
     @property
     def skipped(self) -> list[tuple[str, str]]:
@@ -101,6 +106,11 @@ class Corpus(abc.ABC):
     @property
     def licence(self) -> str:
         return UNKNOWN if self._root is None else licence_in(self._root)
+
+    @property
+    def sources(self) -> list[dict[str, str]]:
+        """ "corpus" and "licence" of all that it consists of."""
+        return [{"corpus": self.name, "licence": self.licence}]
 
     def describe(self) -> str:
         """One line: name, and recordings, minutes and speakers of every split."""

@@ -49,6 +49,12 @@ class Slots:
             return -int(point * (1 - spare)), length
         return min(int((spare + 1) * (stratum + point) / count), spare), length
 
+    def of_speakers(self) -> list[np.ndarray]:
+        """The slots of each speaker, by the speakers' names."""
+        speakers = np.array([recording.speaker for recording in self.recordings])
+        owner = np.repeat(speakers, self._counts)
+        return [np.flatnonzero(owner == speaker) for speaker in np.unique(speakers)]
+
     def after(self, slot: int) -> int:
         """The first slot of the next recording; of the first one after the last."""
         return int(self._ends[self.recording(slot)]) % len(self)
@@ -63,11 +69,40 @@ def slot_of(seed: int, slots: int, index: int) -> int:
     return int(_order(seed, slots, epoch)[place])
 
 
+class Order:
+    """Which slot the index-th example of a training takes, a pure function of seed and index.
+
+    Every epoch visits all slots once, each in an order of its own. By speaker, an epoch takes one
+    slot of every speaker instead, so that all count alike; a speaker's slots take turns over the
+    epochs as an epoch's do.
+
+    Args:
+        slots: to visit.
+        seed: of the orders.
+        by_speaker: see above.
+    """
+
+    def __init__(self, slots: Slots, seed: int, by_speaker: bool = False):
+        self._slots, self._seed = slots, seed
+        self._of_speaker = slots.of_speakers() if by_speaker else None
+
+    def slot(self, index: int) -> int:
+        if self._of_speaker is None:
+            return slot_of(self._seed, len(self._slots), index)
+        epoch, place = divmod(index, len(self._of_speaker))
+        speaker = int(_order(self._seed, len(self._of_speaker), epoch)[place])
+        own = self._of_speaker[speaker]
+        visit, turn = divmod(epoch, len(own))
+        order = np.random.default_rng([_SPEAKER_STREAM, self._seed, speaker, visit])
+        return int(own[order.permutation(len(own))[turn]])
+
+
 @functools.lru_cache(maxsize=4)
 def _order(seed: int, slots: int, epoch: int) -> np.ndarray:
     # Some milliseconds for a hundred hours of speech, and once an epoch.
     return np.random.default_rng([_ORDER_STREAM, seed, epoch]).permutation(slots)
 
 
-# Sets these random numbers apart from those of the examples.
+# They set these random numbers apart from those of the examples.
 _ORDER_STREAM = 2
+_SPEAKER_STREAM = 3

@@ -29,7 +29,7 @@ import tensorflow as tf
 
 from tfsr.inference import noise
 from tfsr.inference.cross_fade import cross_faded
-from tfsr.signal.resample import resample
+from tfsr.signal.resample import StreamResampler
 from tfsr.upsamplers.base import Nest, Stage, Upsampler
 
 STAGES_TOGETHER = 8
@@ -84,11 +84,13 @@ def upsample_array(
     Returns:
         float32 [ratio * time] or [ratio * time, channels], of the time at `input_rate`.
     """
-    low = resample(low, rate or upsampler.input_rate, upsampler.input_rate)
     columns = low[:, np.newaxis] if low.ndim == 1 else low
     parts = [np.zeros([0, columns.shape[1]], np.float32)]
-    gain = float(upsampler.gain(np.max(np.abs(low), initial=np.float32(0))))
-    parts += upsample_blocks(upsampler, [columns], chunk or len(low), seed, gain)
+    # As files are, so that both give the same samples.
+    to_input = StreamResampler(rate or upsampler.input_rate, upsampler.input_rate, columns.shape[1])
+    columns = to_input.push(columns, last=True)
+    gain = float(upsampler.gain(np.max(np.abs(columns), initial=np.float32(0))))
+    parts += upsample_blocks(upsampler, [columns], chunk or len(columns), seed, gain)
     high = np.concatenate(parts)
     return high[:, 0] if low.ndim == 1 else high
 

@@ -2,10 +2,12 @@
 
 import dataclasses
 import math
+from collections.abc import Iterable
 
 import tensorflow as tf
 
-from tfsr.signal.stft import stft
+from tfsr.signal.mel import mel_filters
+from tfsr.signal.stft import Spectrum, stft
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,15 +27,86 @@ class LogStft:
     floor: float = 1e-8
 
     def __call__(self, high: tf.Tensor, estimate: tf.Tensor) -> tf.Tensor:
-        distances = [
-            tf.reduce_mean(
-                tf.abs(self._log_power(high, size) - self._log_power(estimate, size)), axis=[1, 2]
-            )
+        return _averaged(
+            _mean_absolute(self._log_power(high, size) - self._log_power(estimate, size))
             for size in self.fft_sizes
-        ]
-        return tf.add_n(distances) / len(distances)
+        )
 
     def _log_power(self, x: tf.Tensor, n_fft: int) -> tf.Tensor:
-        spectrum = stft(x, n_fft, n_fft // 4)
-        power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
-        return tf.math.log(power + self.floor) / math.log(10)
+        return tf.math.log(_power(x, n_fft) + self.floor) / math.log(10)
+
+
+@dataclasses.dataclass(frozen=True)
+class LogMelPower:
+    """Mean absolute difference of log10 powers in mel bands, averaged over several resolutions.
+
+    The power of a band is a mean over its bins. So a noise-like band is brought to its true level,
+    where a distance of single bins' logarithms asks for their median, which is lower.
+
+    Args:
+        rate: Hz, of the waveforms.
+        resolutions: samples of a Hann window, which hops by a quarter, and number of mel bands.
+        floor: added to the power of a band; for audio in [-1, 1].
+    """
+
+    rate: int
+    resolutions: tuple[tuple[int, int], ...] = ((256, 24), (512, 48), (1024, 80))
+    floor: float = 1e-5
+
+    def __call__(self, high: tf.Tensor, estimate: tf.Tensor) -> tf.Tensor:
+        return _averaged(self._distance(high, estimate, *sizes) for sizes in self.resolutions)
+
+    def _distance(self, high: tf.Tensor, estimate: tf.Tensor, n_fft: int, bands: int) -> tf.Tensor:
+        logs = [
+            tf.math.log(_mel_power(x, self.rate, n_fft, bands) + self.floor) / math.log(10)
+            for x in (high, estimate)
+        ]
+        return _mean_absolute(logs[0] - logs[1])
+
+
+@dataclasses.dataclass(frozen=True)
+class MelLoudness:
+    """Mean absolute difference of loudness in mel bands, over the mean loudness of the original.
+
+    Loudness is the power of a band to the power of 0.25 (Zwicker & Fastl, "Psychoacoustics": 0.23
+    for steady tones). So an error counts as much as it is heard: in loud frames more than in quiet
+    ones, which a distance of logarithms treats alike. Any level gives the same distance.
+
+    Args:
+        rate: Hz, of the waveforms.
+        resolutions: as in `LogMelPower`.
+        floor: added to the power of a band, so that silence has a gradient; for audio in [-1, 1].
+    """
+
+    rate: int
+    resolutions: tuple[tuple[int, int], ...] = ((256, 24), (512, 48), (1024, 80))
+    floor: float = 1e-6
+
+    def __call__(self, high: tf.Tensor, estimate: tf.Tensor) -> tf.Tensor:
+        return _averaged(self._distance(high, estimate, *sizes) for sizes in self.resolutions)
+
+    def _distance(self, high: tf.Tensor, estimate: tf.Tensor, n_fft: int, bands: int) -> tf.Tensor:
+        original, made = (
+            tf.pow(_mel_power(x, self.rate, n_fft, bands) + self.floor, 0.25)
+            for x in (high, estimate)
+        )
+        return _mean_absolute(original - made) / tf.reduce_mean(original, axis=[1, 2])
+
+
+def _averaged(distances: Iterable[tf.Tensor]) -> tf.Tensor:
+    return tf.reduce_mean(tf.stack(list(distances)), axis=0)
+
+
+def _mean_absolute(x: tf.Tensor) -> tf.Tensor:
+    """[batch, frames, bins] -> [batch]."""
+    return tf.reduce_mean(tf.abs(x), axis=[1, 2])
+
+
+def _mel_power(x: tf.Tensor, rate: int, n_fft: int, bands: int) -> tf.Tensor:
+    """[batch, frames, bands]."""
+    return tf.matmul(_power(x, n_fft), mel_filters(rate, n_fft, bands))
+
+
+def _power(x: tf.Tensor, n_fft: int) -> tf.Tensor:
+    """[batch, frames, n_fft / 2 + 1]."""
+    return Spectrum.of(stft(x, n_fft, n_fft // 4)).power

@@ -1,14 +1,23 @@
-"""Between sampling rates, in numpy: soxr for files, kaiser_best for published recipes."""
+"""Between sampling rates, in numpy: whole signals, streams, and published recipes."""
 
 import functools
+import math
 
 import numpy as np
+import scipy.fft
 import scipy.signal
 import soxr
 
 from tfsr.errors import UserError
 
 _QUALITY = "VHQ"
+
+# Shares of the lower Nyquist frequency between which `resample` goes from all to nothing.
+_PASSED, _STOPPED = 0.99, 1.0
+
+# Seconds between the end of a signal and its beginning, which meet in a Fourier transform: the
+# filter has died away by 1e-6 after them, at 1 kHz too.
+_APART = 0.5
 
 # The constants of resampy 0.2.2's "kaiser_best", which librosa used until 0.9.
 _KAISER_BETA = 14.769656459379492
@@ -37,7 +46,11 @@ def resampled_length(samples: int, from_rate: int, to_rate: int) -> int:
 
 
 def resample(audio: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
-    """`audio` at another rate, band-limited (soxr, very high quality).
+    """`audio` at another rate, whole up to 0.99 of the lower Nyquist frequency.
+
+    The Fourier method, with a raised cosine from there to the Nyquist frequency itself. Targets of
+    training and references of measurements are made so: soxr's best quality is 3 dB down at 0.95
+    and 31 dB down at 0.975 of it, and networks learn to leave empty what their targets leave empty.
 
     Args:
         audio: float32 or float64 [time] or [time, channels].
@@ -49,12 +62,27 @@ def resample(audio: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     """
     if from_rate == to_rate:
         return audio
-    resampled = soxr.resample(audio, from_rate, to_rate, quality=_QUALITY)
+    divisor = math.gcd(from_rate, to_rate)
+    up, down = to_rate // divisor, from_rate // divisor
+    periods = scipy.fft.next_fast_len(-(-(len(audio) + int(_APART * from_rate)) // down), real=True)
+    taper = functools.partial(_taper, nyquist=min(1.0, up / down) / 2)
+    resampled = scipy.signal.resample(
+        _fit(audio, periods * down), periods * up, axis=0, window=taper
+    )
     return _fit(resampled, resampled_length(len(audio), from_rate, to_rate))
 
 
+def _taper(frequencies: np.ndarray, nyquist: float) -> np.ndarray:
+    """The share of each frequency that passes; both in cycles a sample."""
+    way = (np.abs(frequencies) / nyquist - _PASSED) / (_STOPPED - _PASSED)
+    return 0.5 + 0.5 * np.cos(np.pi * np.clip(way, 0, 1))
+
+
 class StreamResampler:
-    """`resample` block by block, in constant memory; all outputs together equal the whole's.
+    """Bring a stream to another rate block by block, in constant memory (soxr, best quality).
+
+    However the signal is cut into blocks, the outputs together are the same. The upper 5 % of the
+    lower rate's band get weaker.
 
     Args:
         from_rate, to_rate: Hz.

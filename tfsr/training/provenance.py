@@ -38,8 +38,7 @@ def sources(run_dir: str | os.PathLike) -> list[dict[str, str]]:
 
 def _sources(experiment: Experiment) -> list[dict[str, str]]:
     """Those that its parts were trained on come after its own."""
-    corpus = experiment.data.corpus
-    found = [{"corpus": corpus.name, "licence": corpus.licence}]
+    found = list(experiment.data.corpus.sources)
     for run_dir in experiment.pretrained.values():
         found += [source for source in sources(run_dir) if source not in found]
     return found

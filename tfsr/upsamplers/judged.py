@@ -21,7 +21,8 @@ class Jury:
     """Families of critics: what they want, how they count, and how they learn.
 
     Args:
-        critics: family -> network, [batch, time, 1] -> scores [batch, ...], or a list of such. One
+        critics: family -> network, [batch, time, 1] -> scores [batch, ...], or a list of such; with
+            `conditional` [batch, time, 2], the second channel being what the network was given. One
             whose features are matched has a function `maps` too, (x, training) -> for each score
             of that list a list of feature maps [batch, ...], which ends with the score. Without
             any, nothing is adversarial.
@@ -36,6 +37,7 @@ class Jury:
         clip_norm: what the gradient of each family, over all replicas and all of its weights, is
             shortened to where it is longer.
         optimizer: of the critics; Adam with 1e-4 unless given.
+        conditional: show the critics what the network was given, see `Judged.given`.
 
     Raises:
         UserError: weights of a family that is not there, or has no feature maps to be matched.
@@ -50,6 +52,7 @@ class Jury:
     start_step: int = 0
     clip_norm: float | None = None
     optimizer: keras.optimizers.Optimizer | None = None
+    conditional: bool = False
 
     def __post_init__(self):
         # So that a configuration's critics can be taken away by one setting.
@@ -68,9 +71,16 @@ class Jury:
         matching = ("feature_matching",) if any(self.feature_weights.values()) else ()
         return ("adversarial", *matching)
 
-    def judge(self, real: tf.Tensor, fake: tf.Tensor, training: bool) -> Losses:
-        """What the network is to lower, from waveforms [batch, time]."""
-        real, fake = tf.expand_dims(real, -1), tf.expand_dims(fake, -1)
+    @property
+    def channels(self) -> int:
+        """That the critics see."""
+        return 2 if self.conditional else 1
+
+    def judge(
+        self, real: tf.Tensor, fake: tf.Tensor, given: tf.Tensor | None, training: bool
+    ) -> Losses:
+        """What the network is to lower, from waveforms [batch, time]; `given` if `conditional`."""
+        real, fake = self._shown(real, given), self._shown(fake, given)
         adversarial, matching = [], []
         for family, critic in self.critics.items():
             feature_weight = self.feature_weights.get(family, 0.0)
@@ -88,9 +98,11 @@ class Jury:
             losses["feature_matching"] = tf.add_n(matching)
         return losses
 
-    def mistakes(self, real: tf.Tensor, fake: tf.Tensor, training: bool) -> tf.Tensor:
+    def mistakes(
+        self, real: tf.Tensor, fake: tf.Tensor, given: tf.Tensor | None, training: bool
+    ) -> tf.Tensor:
         """What the critics are to lower, [batch], from waveforms [batch, time]."""
-        real, fake = tf.expand_dims(real, -1), tf.expand_dims(fake, -1)
+        real, fake = self._shown(real, given), self._shown(fake, given)
         weighted = []
         for family, critic in self.critics.items():
             losses = self.objective.for_critic(
@@ -113,6 +125,10 @@ class Jury:
             own = [next(remaining) for _ in critic.trainable_variables]
             clipped += tf.clip_by_global_norm(own, self.clip_norm)[0]
         return clipped
+
+    def _shown(self, waveform: tf.Tensor, given: tf.Tensor | None) -> tf.Tensor:
+        """[batch, time, channels]."""
+        return tf.stack([waveform] if given is None else [waveform, given], axis=-1)
 
     def _check(self, setting: str, families: Sequence[str], such: str = "") -> None:
         for family in getattr(self, setting):
@@ -173,6 +189,10 @@ class Judged(Upsampler):
         """What critics hear of an estimate, float32 [batch, time] as long as batch["high"]."""
         return estimate
 
+    def given(self, batch: Batch) -> tf.Tensor:
+        """What the network was given, at the output rate, float32 [batch, time] as "high"."""
+        raise NotImplementedError(f"{type(self).__name__} has nothing to show to the critics")
+
     @property
     def updates(self) -> Sequence[Update]:
         network = Update(
@@ -199,7 +219,7 @@ class Judged(Upsampler):
     def initialize(self) -> None:
         super().initialize()
         for critic in self.critics.values():
-            critic(tf.zeros([1, self.hop * self.ratio, 1]))
+            critic(tf.zeros([1, self.hop * self.ratio, self._jury.channels]))
 
     @property
     def _started(self) -> tf.Tensor:
@@ -211,34 +231,39 @@ class Judged(Upsampler):
         if not self.critics:
             return with_total(distances, self._weights)
         waveform = self.waveform(estimate)
-        judgements, gradient = self._judgements(batch["high"], waveform, training)
+        judgements, gradient = self._judgements(batch, waveform, training)
         losses = with_total(distances | judgements, self._weights)
         return losses | {"loss": losses["loss"] + _with_gradient(waveform, gradient)}
 
     def _judgements(
-        self, real: tf.Tensor, fake: tf.Tensor, training: bool
+        self, batch: Batch, fake: tf.Tensor, training: bool
     ) -> tuple[Losses, tf.Tensor]:
         """What the jury says, and the gradient of its weighted sum at the samples of `fake`.
 
         Zeros before it has started. Both come out of the condition together: to differentiate one
         takes minutes, for all that is computed within it must come out.
         """
-        judge = functools.partial(self._judge, real, tf.stop_gradient(fake), training)
+        judge = functools.partial(self._judge, batch, tf.stop_gradient(fake), training)
         silent = {name: tf.zeros_like(fake[:, 0]) for name in self._jury.judgements}
         return tf.cond(self._started, judge, lambda: (silent, tf.zeros_like(fake)))
 
-    def _judge(self, real: tf.Tensor, fake: tf.Tensor, training: bool) -> tuple[Losses, tf.Tensor]:
+    def _judge(self, batch: Batch, fake: tf.Tensor, training: bool) -> tuple[Losses, tf.Tensor]:
         scaled, unscaled = loss_scaling(self._training_optimizer)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(fake)
-            judgements = self._jury.judge(real, fake, training)
+            judgements = self._jury.judge(batch["high"], fake, self._shown(batch), training)
             total = scaled(with_total(judgements, self._weights)["loss"])
         (gradient,) = unscaled(tape.gradient(total, [fake]))
         return judgements, gradient
 
     def _critic_losses(self, batch: Batch, training: bool) -> Losses:
         fake = self.waveform(self.estimate(batch, training))
-        return {"critics": self._jury.mistakes(batch["high"], fake, training)}
+        mistakes = self._jury.mistakes(batch["high"], fake, self._shown(batch), training)
+        return {"critics": mistakes}
+
+    def _shown(self, batch: Batch) -> tf.Tensor | None:
+        """To the critics beside a waveform."""
+        return self.given(batch) if self._jury.conditional else None
 
     def _is_the_jurys(self, update: Update) -> bool:
         return bool(self.critics) and update.loss == "critics"

@@ -21,6 +21,7 @@ from tfsr.signal.stft import Spectrum
 from tfsr.signal.windowed_sinc import WindowedSinc
 from tfsr.upsamplers.base import Signature
 from tfsr.upsamplers.judged import Jury, Loss, WaveformJudged
+from tfsr.upsamplers.trainable import Batch
 
 # From the band that is left alone to the first upper bin, in bins of a frame as long as the
 # synthesis window. What this spreads beyond them is 43 dB and more below the upper bins together;
@@ -168,6 +169,9 @@ class Spectral(WaveformJudged):
     def _serve_step(self, audio: tf.Tensor, **state: tf.Tensor) -> dict[str, tf.Tensor]:
         high, state = self.step(audio, state)
         return {"audio": high} | state
+
+    def given(self, batch: Batch) -> tf.Tensor:
+        return self.interpolation(batch["low"], self.ratio)
 
     def widened(self, low: tf.Tensor, training: bool) -> tf.Tensor:
         time = time_of(low)
