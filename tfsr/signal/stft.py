@@ -161,12 +161,10 @@ def overlap_add(frames: tf.Tensor, hop_length: int) -> tf.Tensor:
         float32 [batch, (frames - 1) * hop_length + length].
     """
     parts = tf.split(frames, frames.shape[2] // hop_length, axis=2)
-    zeros = tf.zeros([tf.shape(frames)[0], len(parts) - 1, hop_length])
-    late = [
-        tf.concat([zeros[:, :hops], part, zeros[:, hops:]], axis=1)
-        for hops, part in enumerate(parts)
-    ]
-    return tf.reshape(tf.add_n(late), [tf.shape(frames)[0], -1])
+    last = len(parts) - 1
+    # Padded and added two by two: LiteRT 2 refuses empty pieces of a concatenation, and add_n.
+    late = [tf.pad(part, [[0, 0], [n, last - n], [0, 0]]) for n, part in enumerate(parts)]
+    return tf.reshape(functools.reduce(tf.add, late), [tf.shape(frames)[0], -1])
 
 
 def irfft(spectrum: Spectrum) -> tf.Tensor:
