@@ -58,9 +58,8 @@ class Judge(ABC):
 class PesqWideband(Judge):
     """Perceptual evaluation of speech quality, wide band (ITU-T P.862.2): 1.0 to 4.6.
 
-    The score depends on the filter of `resample`: another one moves it by 0.001 on most signals,
-    and by up to 0.05 on noisy ones. It is -inf where there is no utterance, in silence or in less
-    than a quarter of a second.
+    The score depends on the filter of `resample`: another one moves it by up to 0.05. It is -inf
+    where there is no utterance, in silence or in less than a quarter of a second.
     """
 
     package = "pesq"
