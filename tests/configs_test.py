@@ -45,6 +45,7 @@ def test_the_contract(system, build, tmp_path):
     upsampler = build(system, steps=4).upsampler
     restore(upsampler, tmp_path / "whole")
     assert_chunks_equal_the_whole(upsampler)
+    assert_chunks_begin_with_frames(upsampler)
 
 
 @pytest.mark.usefixtures("eagerly")
@@ -63,6 +64,11 @@ def assert_trained(upsampler, before: dict):
     """Something has moved in every update; an interpolation has none."""
     for update in upsampler.updates:
         assert any(np.any(v.numpy() != before[v.ref()]) for v in update.variables)
+
+
+def assert_chunks_begin_with_frames(upsampler):
+    if upsampler.frame_rate:
+        assert (upsampler.hop * upsampler.frame_rate / upsampler.input_rate).is_integer()
 
 
 def assert_the_second_half_again_ends_alike(trained, checkpoints: Path):

@@ -29,8 +29,8 @@ _RUN_DIR = flags.DEFINE_string("run_dir", None, "The run: a folder that tfsr.tra
 _PROTOCOL = flags.DEFINE_string(
     "protocol",
     "tfsr",
-    "Metrics and degradation: tfsr, telephony, telephony_g711 (gsm), kuleshov2017, nuwave, "
-    "king2021, apbwe, apbwe_2k (4k, 8k, 12k, 16k, 24k), voicefixer, decli_10 (25, 50), or "
+    "Metrics and degradation: tfsr, perceived, telephony, telephony_g711 (gsm), kuleshov2017, "
+    "nuwave, king2021, apbwe, apbwe_2k (4k, 8k, 12k, 16k, 24k), voicefixer, decli_10 (25, 50), or "
     "ssr_eval_2k (4k, 8k, 12k, 16k, 24k, 32k).",
 )
 _SPLIT = flags.DEFINE_enum(

@@ -1,12 +1,29 @@
+import importlib.util
 import math
 
 import numpy as np
 import pytest
 
+from tfsr.data.bundled import Bundled
 from tfsr.evaluation.metrics import finite_mean
-from tfsr.evaluation.perceptual import PesqWideband, Stoi
+from tfsr.evaluation.perceptual import (
+    DistillMos,
+    DnsmosP808,
+    Judge,
+    PesqWideband,
+    Stoi,
+    VisqolAudio,
+)
+from tfsr.signal.resample import resample
 
 RATE = 44100
+
+with_distillmos = pytest.mark.skipif(
+    importlib.util.find_spec("distillmos") is None,
+    reason="distillmos is not installed: pip install 'tfsr[listeners]'",
+)
+DISTILLMOS = pytest.param(DistillMos(), marks=with_distillmos, id="DistillMos")
+JUDGES = [PesqWideband(), VisqolAudio(), DnsmosP808(), DISTILLMOS]
 
 
 def speech_like(seconds: float) -> np.ndarray:
@@ -20,10 +37,57 @@ def value(metric, reference, estimate, rate=RATE) -> float:
     return metric(reference, estimate, rate, rate / 2)
 
 
+@pytest.fixture(scope="module")
+def speech() -> np.ndarray:
+    """Two seconds of a voice at 16 kHz."""
+    return Bundled().recordings("test")[0].read(16000, 8000, 40000)
+
+
+class Halves(Judge):
+    """The share that the estimate has of the reference's samples."""
+
+    package = "math"
+    rate = 8000
+
+    def judged(self, package, reference, estimate):
+        assert reference.size == estimate.size
+        return package.fsum(estimate**2) / package.fsum(reference**2)
+
+
+def test_a_judge_hears_both_at_its_own_rate():
+    low, high = (np.sin(2 * np.pi * hz * np.arange(RATE) / RATE) for hz in (1000, 6000))
+    assert value(Halves(), low, low + high) == pytest.approx(1, abs=1e-3)
+    assert value(Halves(), low + high, 0.5 * low) == pytest.approx(0.25, abs=1e-3)
+
+
 def test_equal_signals_score_best():
     sound = speech_like(1.0)
     assert value(PesqWideband(), sound, sound) == pytest.approx(4.64, abs=0.01)
+    assert value(VisqolAudio(), sound, sound) == pytest.approx(4.73, abs=0.01)
     assert value(Stoi(), sound, sound) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("metric", JUDGES)
+def test_clean_speech_scores_better_than_noisy_and_narrow(metric, speech):
+    noisy = speech + 0.01 * np.random.default_rng(0).standard_normal(speech.size)
+    narrow = resample(resample(speech, 16000, 4000), 4000, 16000)
+    clean = value(metric, speech, speech, 16000)
+    for worse in (noisy, narrow):
+        assert 1 < value(metric, speech, worse, 16000) < clean - 0.1
+    assert clean < 5
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        (PesqWideband(), 4.64),
+        (VisqolAudio(), 4.73),
+        (DnsmosP808(), 2.8),
+        pytest.param(DistillMos(), 4.06, marks=with_distillmos),
+    ],
+)
+def test_recorded_scores_of_a_clean_voice(metric, expected, speech):
+    assert value(metric, speech, speech, 16000) == pytest.approx(expected, abs=0.1)
 
 
 def test_more_noise_scores_worse():
@@ -53,11 +117,41 @@ def test_too_short_to_judge(samples):
     assert value(Stoi(), sound, sound) == -math.inf
 
 
-def test_pesq_of_silence_is_left_out_of_means():
+def test_visqol_wants_a_second():
+    sound = speech_like(1.1)
+    shortest = math.ceil(VisqolAudio.shortest * RATE / 48000)
+    assert value(VisqolAudio(), sound[:shortest], sound[:shortest]) > 4.7
+    assert value(VisqolAudio(), sound[: shortest - 2], sound[: shortest - 2]) == -math.inf
+
+
+@with_distillmos
+def test_distillmos_takes_any_length_and_level(speech):
+    scores = [value(DistillMos(), x * speech, x * speech, 16000) for x in (0.1, 10)]
+    assert scores == pytest.approx([scores[0]] * 2, abs=1e-3)
+    for samples in (1, 100, 4000):
+        assert 1 < value(DistillMos(), speech[:samples], speech[:samples], 16000) < 5
+
+
+@pytest.mark.parametrize("seconds", [1.5, 10.2])
+def test_dnsmos_is_that_of_its_authors_program(speech, seconds):
+    dnsmos = pytest.importorskip("speechmos.dnsmos")
+    sound = np.resize(speech, int(seconds * 16000))
+    expected = dnsmos.run(sound, 16000)["p808_mos"]
+    assert value(DnsmosP808(), sound, sound, 16000) == pytest.approx(expected, abs=1e-4)
+
+
+def test_dnsmos_hears_what_a_file_holds(speech):
+    loud = 20 * speech
+    heard = value(DnsmosP808(), loud, loud, 16000)
+    assert heard == value(DnsmosP808(), loud, np.clip(loud, -1, 1), 16000)
+
+
+@pytest.mark.parametrize("metric", JUDGES)
+def test_silence_is_left_out_of_means(metric):
     sound, silence = speech_like(1.0), np.zeros(RATE)
     for pair in ((silence, sound), (sound, silence), (silence, silence)):
-        assert value(PesqWideband(), *pair) == -math.inf
-    assert finite_mean([value(PesqWideband(), silence, sound), 2.0]) == 2.0
+        assert value(metric, *pair) == -math.inf
+    assert finite_mean([value(metric, silence, sound), 2.0]) == 2.0
 
 
 def test_stoi_of_a_click_is_left_out_of_means():
@@ -66,7 +160,7 @@ def test_stoi_of_a_click_is_left_out_of_means():
     assert value(Stoi(), click, click) == -math.inf
 
 
-@pytest.mark.parametrize("metric", [PesqWideband(), Stoi()])
+@pytest.mark.parametrize("metric", [*JUDGES, Stoi()])
 def test_an_estimate_that_is_no_number_is_seen(metric):
     sound = speech_like(1.0)
     for broken in (np.full(RATE, np.nan), np.where(np.arange(RATE) == 9999, np.nan, sound)):

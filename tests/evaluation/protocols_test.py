@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tfsr.data.bundled import Bundled
 from tfsr.degradation.codec import G711, Gsm
 from tfsr.degradation.decimation import Decimate
 from tfsr.degradation.lowpass import BrickWall, Butterworth, Chebyshev
@@ -17,6 +18,7 @@ from tfsr.evaluation.evaluate import evaluate
 from tfsr.evaluation.metrics import Lsd, SegmentalSnr, Snr
 from tfsr.evaluation.perceptual import Stoi
 from tfsr.evaluation.protocols import PROTOCOLS, Preparation
+from tfsr.evaluation.texture import FrameModulation
 from tfsr.signal.interpolation import Flat, Linear, Spline
 from tfsr.upsamplers.interpolation import Interpolation
 
@@ -31,7 +33,8 @@ SSR_EVAL = {f"ssr_eval_{2 * khz}k": khz for khz in (1, 2, 4, 6, 8, 12, 16)}
 class TestContents:
     def test_names_and_sources(self):
         restoration = ["voicefixer", *DECLI, *SSR_EVAL]
-        assert list(PROTOCOLS) == [*SUPER_RESOLUTION, *TELEPHONY, "apbwe", *APBWE, *restoration]
+        listeners = [*TELEPHONY, "perceived"]
+        assert list(PROTOCOLS) == [*SUPER_RESOLUTION, *listeners, "apbwe", *APBWE, *restoration]
         for name, protocol in PROTOCOLS.items():
             assert protocol.name == name
             assert protocol.source
@@ -124,6 +127,52 @@ class TestApbwe:
         upsampler = Interpolation(16000, 16000, Flat())
         results = evaluate(upsampler, protocol.test_set(recordings, Decimate()), protocol)
         assert results.means["estimate"] == results.means["sinc"]
+
+
+class TestPerceived:
+    PERCEIVED = PROTOCOLS["perceived"]
+    # As some columns need large packages.
+    MEASURED = dataclasses.replace(PERCEIVED, metrics={"LSD": PERCEIVED.metrics["LSD"]})
+
+    def test_listeners_are_asked_and_the_lsd_is_that_of_apbwe(self):
+        assert list(self.PERCEIVED.metrics) == ["DistillMOS", "ViSQOL", "DNSMOS", "PESQ", "LSD"]
+        assert self.PERCEIVED.metrics["LSD"] == PROTOCOLS["apbwe"].metrics["LSD"]
+        assert self.PERCEIVED.pcm16 and PROTOCOLS["apbwe"].pcm16
+
+    def test_columns_of_the_band_that_a_system_makes(self):
+        fitted = self.MEASURED.fitted(8000, 16000, 125)
+        octave = ["4-8k", "loud 4-8k", "quiet 4-8k"]
+        assert list(fitted.metrics) == ["LSD", "buzz", *octave, "4-5k", "5-6k", "6-7k", "7-8k"]
+        assert fitted.metrics["buzz"] == FrameModulation(125)
+        assert fitted.fitted(4000, 48000, None) == fitted
+        assert list(self.MEASURED.fitted(8000, 8000, 100).metrics) == ["LSD"]
+
+    def test_protocols_that_fit_all_systems_stay_as_they_are(self):
+        assert PROTOCOLS["tfsr"].fitted(8000, 16000, 125) is PROTOCOLS["tfsr"]
+
+    def test_nothing_keeps_the_band(self):
+        time = np.arange(16000) / 16000
+        tone = np.sin(2 * np.pi * 3950 * time)  # 0.9875 of what 8 kHz can carry
+        nothing = Interpolation(8000, 16000, self.PERCEIVED.baselines["nothing"])
+        given = nothing.upsample(np.float32(tone[np.newaxis, ::2]))[0].numpy()
+        np.testing.assert_allclose(given[1000:-1000], tone[1000:-1000], atol=0.01)
+
+    def test_nothing_and_the_originals_stand_beside_an_estimate(self):
+        upsampler = Interpolation(8000, 16000, self.PERCEIVED.baselines["nothing"])
+        upsampler.frame_rate = 125
+        test_set = self.MEASURED.test_set(Bundled().recordings("test")[:1], Decimate())
+        results = evaluate(upsampler, test_set, self.MEASURED)
+        assert results.systems == ("estimate", "nothing", "spline", "original")
+        means = results.means
+        assert means["estimate"] == means["nothing"]
+        assert means["nothing"]["buzz"] == -math.inf and means["nothing"]["4-8k"] < -20
+        assert means["original"].pop("buzz") == pytest.approx(0.04, abs=0.03)
+        assert set(means["original"].values()) == {0.0}
+
+    def test_a_system_without_frames_has_no_buzz(self, sounds):
+        test_set = self.MEASURED.test_set(sounds(4000), Decimate())
+        results = evaluate(Interpolation(8000, 16000), test_set, self.MEASURED)
+        assert "buzz" not in results.columns and "quiet 4-8k" in results.columns
 
 
 class TestRestoration:

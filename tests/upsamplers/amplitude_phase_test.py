@@ -117,6 +117,7 @@ def test_the_receptive_field_holds_all_that_a_sample_depends_on(upsampler):
 def test_sizes_of_the_published_one(ratio, hop, reach):
     upsampler = AmplitudePhase(APBWE(), 48000 // ratio, 48000)
     assert upsampler.hop == hop
+    assert upsampler.frame_rate == 600
     assert upsampler.receptive_field == reach + (7 if ratio == 1 else 0)
 
 

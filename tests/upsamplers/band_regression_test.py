@@ -163,6 +163,7 @@ def test_every_weight_exists_once_it_is_initialised():
 def test_receptive_field_holds_and_is_reached(ratio):
     upsampler = make(ratio)
     field, hop = upsampler.receptive_field, upsampler.hop
+    assert hop * upsampler.frame_rate == upsampler.input_rate
     middle = (field // hop + 2) * hop
     low, reach = tf.constant(noise(1, 2 * middle + 5)), 0
     for t in (middle, middle + hop - 1):

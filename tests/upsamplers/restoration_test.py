@@ -85,6 +85,10 @@ def test_the_receptive_field_holds_all_that_a_sample_depends_on(system, request)
     assert differs.any() and not differs[reach // 2 + reach :].any()
 
 
+def test_frames_are_the_mel_spectrogram_s(small, small_baseline):
+    assert small.frame_rate == small.vocoder.frame_rate == small_baseline.frame_rate == 100
+
+
 def test_the_vocoder_is_given_the_restored_mel(small):
     low = signal(2000)
     estimate = small.network(small.vocoder.spectrogram(low))

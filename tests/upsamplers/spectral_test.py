@@ -117,6 +117,7 @@ def test_sizes_and_delays(name):
     system, upsampler = SYSTEMS[name], built(SYSTEMS[name])
     codec = system[2]
     assert upsampler.hop * upsampler.ratio == codec.hop_length
+    assert upsampler.frame_rate == (125 if system[1] == 16000 or codec.asymmetric else 250)
     assert upsampler.latency == upsampler.delay + codec.hop_length
     assert upsampler.latency_ms == 1000 * codec.support / system[1]
     assert upsampler.latency_ms <= (16 if codec.asymmetric else 32)

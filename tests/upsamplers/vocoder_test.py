@@ -113,6 +113,10 @@ def test_compat_cuts_where_the_released_program_does(samples, first):
     assert (cut[0, 0], cut[0, -1]) == (first, first + samples - 1)
 
 
+def test_a_frame_every_six_samples(vocoder):
+    assert vocoder.frame_rate == pytest.approx(8000 / 6)
+
+
 def test_any_length_also_in_a_graph_that_does_not_know_it(vocoder):
     graph = tf.function(
         vocoder.upsample, input_signature=[tf.TensorSpec([None, None])], autograph=False

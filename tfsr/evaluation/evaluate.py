@@ -79,6 +79,7 @@ def evaluate(
     """
     protocol.check_rate(upsampler.output_rate)
     rates = (upsampler.input_rate, upsampler.output_rate)
+    protocol = protocol.fitted(*rates, upsampler.frame_rate)
     baselines = {label: Interpolation(*rates, how) for label, how in protocol.baselines.items()}
     draws = protocol.draws if upsampler.noise_steps else 1
     digests, files, examples, drawn = (hashlib.sha256(), hashlib.sha256()), [], [], []
@@ -93,6 +94,8 @@ def evaluate(
         others = {name: _upsampled(baseline, item.low, 0) for name, baseline in baselines.items()}
         scores = {name: protocol.scores(item.high, other, *rates) for name, other in others.items()}
         scores = {"estimate": _means(drawn[-1]), **scores}
+        if protocol.originals:
+            scores["original"] = protocol.scores(item.high, item.high, *rates)
         seconds = item.high.size / upsampler.output_rate
         files.append(FileScores(item.name, seconds, scores, item.speaker))
         if index < shown:

@@ -1,48 +1,144 @@
-"""How good and how intelligible speech sounds: PESQ and STOI, by packages of the extra `eval`.
+"""How good and how intelligible speech sounds, by packages of the extras `eval` and `listeners`.
 
 -inf stands for what they cannot judge, such as silence; means over files leave it out. An estimate
-that is not finite gives NaN.
+that is not finite gives NaN. What each is blind to stands in docs/measures.md.
 """
 
+import contextlib
 import dataclasses
+import functools
+import io
 import math
+import types
 import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
 from tfsr.evaluation.packages import load
 from tfsr.signal.resample import resample
 
-_PESQ_RATE = 16000
 
+class Judge(ABC):
+    """Judges signals at one rate, to which `resample` brings them.
 
-@dataclasses.dataclass(frozen=True)
-class PesqWideband:
-    """Perceptual evaluation of speech quality, wide band (ITU-T P.862.2): 1.0 to 4.6.
+    Called as all metrics are. A signal of zeros cannot be judged.
 
-    Both signals are brought to 16 kHz by `resample`. The score depends on that filter: another one
-    moves it by 0.001 on most signals, and by up to 0.05 on noisy ones. It is -inf where there is no
-    utterance, in silence or in less than a quarter of a second.
+    Attributes:
+        package: what it needs.
+        rate: in Hz; it hears nothing above half of it.
 
     Raises:
-        UserError: pesq is not installed.
+        UserError: the package is not installed.
     """
 
-    package = "pesq"
+    package: ClassVar[str]
+    rate: ClassVar[int]
 
     def __call__(
         self, reference: np.ndarray, estimate: np.ndarray, rate: int, cutoff_hz: float
     ) -> float:
-        pesq = load(self.package)
+        package = load(self.package)
         if not np.all(np.isfinite(estimate)):
             return math.nan
-        pair = [resample(signal, rate, _PESQ_RATE) for signal in (reference, estimate)]
-        if not all(map(np.any, pair)):  # the package divides by their peaks
-            return -math.inf
+        pair = [resample(signal, rate, self.rate) for signal in (reference, estimate)]
+        return float(self.judged(package, *pair)) if all(map(np.any, pair)) else -math.inf
+
+    @abstractmethod
+    def judged(
+        self, package: types.ModuleType, reference: np.ndarray, estimate: np.ndarray
+    ) -> float:
+        """The score of two signals [time] at `rate`, finite and not all zeros, or -inf."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PesqWideband(Judge):
+    """Perceptual evaluation of speech quality, wide band (ITU-T P.862.2): 1.0 to 4.6.
+
+    The score depends on the filter of `resample`: another one moves it by up to 0.05. It is -inf
+    where there is no utterance, in silence or in less than a quarter of a second.
+    """
+
+    package = "pesq"
+    rate = 16000
+
+    def judged(
+        self, package: types.ModuleType, reference: np.ndarray, estimate: np.ndarray
+    ) -> float:
         try:
-            return float(pesq.pesq(_PESQ_RATE, *pair, "wb"))
-        except (pesq.NoUtterancesError, pesq.BufferTooShortError):
+            return package.pesq(self.rate, reference, estimate, "wb")
+        except (package.NoUtterancesError, package.BufferTooShortError):
             return -math.inf
+
+
+@dataclasses.dataclass(frozen=True)
+class VisqolAudio(Judge):
+    """Virtual speech quality objective listener, its audio mode: 1.0 to 4.73.
+
+    Compares spectrograms of ears with each other (Chinen et al. 2020, "ViSQOL v3"). It is -inf for
+    less than 0.96 s.
+    """
+
+    package = "visqol.api"
+    rate = 48000
+
+    # Of the 45 frames that are compared at once, 80 ms long, one every 20 ms.
+    shortest: ClassVar[int] = 46080
+
+    def judged(
+        self, package: types.ModuleType, reference: np.ndarray, estimate: np.ndarray
+    ) -> float:
+        if reference.size < self.shortest:
+            return -math.inf
+        pair = np.float64(reference), np.float64(estimate)
+        return _visqol(package).measure_from_arrays(*pair, self.rate).moslqo
+
+
+@dataclasses.dataclass(frozen=True)
+class DistillMos(Judge):
+    """What listeners would give speech of which they know no original, by DistillMOS: 1 to 5.
+
+    A small network that has learnt from a large one (Stahl & Gamper 2025, "Distillation and pruning
+    for scalable self-supervised representation-based speech quality assessment"). It hears 7.7 s at
+    once, shorter speech with silence after it. The reference is not listened to.
+    """
+
+    package = "distillmos"
+    rate = 16000
+
+    def judged(
+        self, package: types.ModuleType, reference: np.ndarray, estimate: np.ndarray
+    ) -> float:
+        torch = load("torch")
+        with torch.inference_mode():
+            return _distillmos(package)(torch.from_numpy(np.float32(estimate)[np.newaxis])).item()
+
+
+@dataclasses.dataclass(frozen=True)
+class DnsmosP808(Judge):
+    """What listeners would give speech of which they know no original, by DNSMOS: 1 to 5.
+
+    The score "P.808" of Reddy et al. 2021, "DNSMOS: a non-intrusive perceptual objective speech
+    quality metric", as their program has it, whose other scores take fifty times as long. It hears
+    9 s at once, each second anew, and shorter speech again and again. Samples beyond 1 are clipped,
+    as in a file. The reference is not listened to.
+    """
+
+    package = "speechmos.dnsmos"
+    rate = 16000
+
+    def judged(
+        self, package: types.ModuleType, reference: np.ndarray, estimate: np.ndarray
+    ) -> float:
+        network, scores = _dnsmos(package), []
+        for second in _seconds(np.clip(estimate, -1, 1), package.INPUT_LENGTH, self.rate):
+            mel = network.audio_melspec(second[: -self.rate // 100])
+            (score,) = network.p808_onnx_sess.run(None, {"input_1": np.float32(mel[np.newaxis])})
+            scores.append(score)
+        return np.mean(scores)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,3 +163,36 @@ class Stoi:
                 return float(stoi(reference, estimate, rate))
             except (RuntimeWarning, np.exceptions.AxisError):  # a few audible frames, or one
                 return -math.inf
+
+
+@functools.cache
+def _visqol(package: types.ModuleType) -> Any:
+    judge = package.VisqolApi()
+    judge.create("audio")
+    return judge
+
+
+@functools.cache
+def _dnsmos(package: types.ModuleType) -> Any:
+    models = Path(package.__file__).parent / "dnsmos_models"
+    return package.DNSMOS(models / "sig_bak_ovr.onnx", models / "model_v8.onnx")
+
+
+def _seconds(signal: np.ndarray, seconds: float, rate: int) -> Iterator[np.ndarray]:
+    """So many seconds from each second on; a short signal is doubled until it is long enough."""
+    samples = int(seconds * rate)
+    while signal.size < samples:
+        signal = np.tile(signal, 2)
+    for second in range(int(signal.size // rate - seconds) + 1):
+        yield signal[second * rate :][:samples]
+
+
+@functools.cache
+def _distillmos(package: types.ModuleType) -> Any:
+    """The network, quietly: it prints where its weights are from.
+
+    One thread: more of PyTorch's would wait for processors that TensorFlow's threads keep.
+    """
+    load("torch").set_num_threads(1)
+    with contextlib.redirect_stdout(io.StringIO()):
+        return package.ConvTransformerSQAModel().eval()

@@ -22,12 +22,14 @@ from tfsr.degradation.lowpass import BrickWall, Butterworth, Chebyshev, SincHann
 from tfsr.errors import UserError
 from tfsr.evaluation.metrics import LowBandSnr, Lsd, Metric, SegmentalSnr, Snr
 from tfsr.evaluation.packages import available
-from tfsr.evaluation.perceptual import PesqWideband, Stoi
+from tfsr.evaluation.perceptual import DistillMos, DnsmosP808, PesqWideband, Stoi, VisqolAudio
 from tfsr.evaluation.phase_metrics import PhaseDistance
 from tfsr.evaluation.restoration_metrics import Aligned, SiSdr, SiSpec, Ssim
 from tfsr.evaluation.test_set import Degraded, Preparation
+from tfsr.evaluation.texture import of_upper_band
 from tfsr.signal import sinc_hann
 from tfsr.signal.interpolation import Flat, Linear, Spline
+from tfsr.signal.windowed_sinc import WindowedSinc
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Protocol:
         draws: how often an upsampler that draws noise is asked; its scores are averaged.
         by_speaker: whether means are first over the files of a speaker, then over speakers.
         pcm16: whether what is compared has been written to files of 16 bits.
+        fitting: more metrics, of (input_rate, output_rate, frame_rate), see `fitted`.
+        originals: whether the references stand in the tables too, as if a system had made them.
     """
 
     name: str
@@ -57,6 +61,8 @@ class Protocol:
     draws: int = 1
     by_speaker: bool = False
     pcm16: bool = False
+    fitting: Callable[[int, int, float | None], Mapping[str, Metric]] | None = None
+    originals: bool = False
 
     def check_rate(self, output_rate: int) -> None:
         """Raise UserError unless this protocol is made for an output rate in Hz."""
@@ -65,6 +71,13 @@ class Protocol:
                 f"protocol {self.name} is made for {self.output_rate} Hz, "
                 f"the upsampler gives {output_rate} Hz: choose another protocol, such as tfsr"
             )
+
+    def fitted(self, input_rate: int, output_rate: int, frame_rate: float | None) -> "Protocol":
+        """With the metrics that depend on a system's rates and `Upsampler.frame_rate`, in Hz."""
+        if not self.fitting:
+            return self
+        metrics = {**self.metrics, **self.fitting(input_rate, output_rate, frame_rate)}
+        return dataclasses.replace(self, metrics=metrics, fitting=None)
 
     def test_set(
         self, recordings: Sequence[Recording], degradation: Degradation, seed: int = 0
@@ -187,6 +200,29 @@ _TELEPHONY = tuple(
     for suffix, codecs in _CALLS.items()
 )
 
+# Keeps the band up to 0.99 of the low Nyquist frequency.
+_STEEP = WindowedSinc(reach=320)
+
+_PERCEIVED = Protocol(
+    "perceived",
+    "How it sounds, by models of listeners: DistillMOS, ViSQOL (audio), DNSMOS P.808 and PESQ. "
+    "And what they object to in the band that was made: its buzz at the frame rate, and its level "
+    "in all, loud and quiet frames, in dB against the original's. 16 bits, with the degradation "
+    "that the upsampler was trained for; beside it nothing, which is the input merely resampled, "
+    "and the originals themselves.",
+    {
+        "DistillMOS": DistillMos(),
+        "ViSQOL": VisqolAudio(),
+        "DNSMOS": DnsmosP808(),
+        "PESQ": PesqWideband(),
+        "LSD": Lsd(),
+    },
+    {"nothing": _STEEP, "spline": Spline()},
+    pcm16=True,
+    fitting=of_upper_band,
+    originals=True,
+)
+
 _PHASE = {
     "IP": PhaseDistance(),
     "GD": PhaseDistance("group_delay"),
@@ -275,7 +311,7 @@ _SSR_EVAL = tuple(
 PROTOCOLS = {
     protocol.name: protocol
     for protocol in (
-        *(_KULESHOV, _NUWAVE, _KING, _TFSR, *_TELEPHONY, _APBWE, *_APBWE_AT_ONE_RATE),
+        *(_KULESHOV, _NUWAVE, _KING, _TFSR, *_TELEPHONY, _PERCEIVED, _APBWE, *_APBWE_AT_ONE_RATE),
         *(_VOICEFIXER, *_DECLI, *_SSR_EVAL),
     )
 }

@@ -107,6 +107,7 @@ class AmplitudePhase(Judged):
         self.transform = transform
         self.interpolation = interpolation
         frame = transform.hop_length
+        self.frame_rate = output_rate / frame
         self.hop = math.lcm(frame, self.ratio) // self.ratio
         # A sample depends on the frames around it, and these on the samples around them.
         reach = network.receptive_field * frame + transform.window_length

@@ -123,6 +123,7 @@ class BandRegression(Upsampler):
         _check_ratio(self.ratio)
         self.phase = phase
         self.loss_names = ("loss", *phase.parts)
+        self.frame_rate = output_rate / _HOP
         self.hop = _HOP // self.ratio
         self._low_stft = HammingStft(_N_FFT // self.ratio, self.hop)
         self._high_stft = HammingStft(_N_FFT, _HOP)

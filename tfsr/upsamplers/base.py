@@ -66,6 +66,8 @@ class Upsampler(Trainable):
             neighbours then share `fade` samples, over which one goes over into the other (for
             those without noise).
         fade: see `halo`.
+        frame_rate: frames a second that its output is made of, however they overlap; None where
+            it is not made of frames.
         latency_ms: milliseconds from when a sample comes in to when it is heard, of an upsampler
             that runs on streams; None: it wants whole recordings.
         peaks: a recording whose largest absolute sample lies outside of this range is brought to
@@ -79,6 +81,7 @@ class Upsampler(Trainable):
     hop: int = 1
     halo: int | None = None
     fade: int = 0
+    frame_rate: float | None = None
     latency_ms: float | None = None
     peaks: tuple[float, float] | None = None
     restores: bool = False

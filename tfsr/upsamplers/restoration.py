@@ -99,6 +99,7 @@ class VoiceFixer(Restoration):
         self.mode = mode
         self.loss_names = ("loss", *network.targets(tf.zeros([1, 1, vocoder.spectrogram.bands])))
         frame = vocoder.spectrogram.hop_length
+        self.frame_rate = vocoder.frame_rate
         self.hop = math.lcm(network.hop * frame, vocoder.hop)
         if None not in (network.receptive_field, vocoder.receptive_field):
             self.receptive_field = network.receptive_field * frame + vocoder.receptive_field
@@ -180,6 +181,7 @@ class BaselineUNet(Restoration):
         self.spectrogram = spectrogram
         self.masked = masked
         frame = spectrogram.hop_length
+        self.frame_rate = spectrogram.rate / frame
         self.hop = self.network.hop * frame
         # A sample depends on the frames around it, and these on the samples around them.
         self.receptive_field = self.network.receptive_field * frame + spectrogram.n_fft

@@ -82,6 +82,7 @@ class Spectral(WaveformJudged):
         super().__init__(input_rate, output_rate, losses, weights, jury, optimizer)
         self.codec, self.interpolation = codec, interpolation
         self.level_db, self._gain = level_db, 10 ** (level_db / 20)
+        self.frame_rate = output_rate / codec.hop_length
         samples, self.hop = codec.low(self.ratio)
         self.delay = codec.support - codec.hop_length
         self._late = self.delay // self.ratio

@@ -78,6 +78,7 @@ class Vocoder(Judged):
         )
         self.network = network
         self.spectrogram = spectrogram
+        self.frame_rate = spectrogram.rate / spectrogram.hop_length
         self._losses = tuple(losses)
         self._compat = compat
         # An odd number of frames is followed by another number of silent ones than an even one.
