@@ -168,7 +168,8 @@ _HEAD = """# Where the band of a recording ends
 that (`tfsr/signal/bandwidth.py`). What is as loud in pauses as in speech is noise, hum or a
 whistle; what is shorter than a millisecond is a click; what mirrors the band below half of a usual
 rate is an image that a poor resampler left. None of these counts, nor does what is not there in
-nearly one frame in five of the speech. What has no speech is given all of its band.
+nearly one frame in five of the speech. What does not look like speech ends where all of its sound
+does.
 
 Forty recordings whose band is known, made of one recording of the bundled speech by
 `python tools/band_cases.py`, which takes names of yours too. Right is within 10 % of how it was

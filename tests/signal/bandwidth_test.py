@@ -71,6 +71,11 @@ def test_what_has_no_speech_has_the_whole_band(audio, rate):
     assert bandwidth(audio, rate) == rate / 2
 
 
+def test_noise_ends_where_it_was_cut_off():
+    noise = resample(np.random.default_rng(0).normal(0, 0.1, 24_000), 8000, 16_000)
+    assert bandwidth(noise, 16_000) == pytest.approx(4000, rel=0.05)
+
+
 def test_noise_up_to_the_end():
     assert bandwidth(np.random.default_rng(0).normal(0, 0.1, 40_000), 16_000) > 7900
 

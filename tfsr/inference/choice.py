@@ -50,6 +50,10 @@ def is_telephone(bandwidth_hz: float) -> bool:
     return _TELEPHONE_HZ[0] <= bandwidth_hz <= _TELEPHONE_HZ[1]
 
 
+NO_SPEECH = "does not look like speech (music, noise?), and is upsampled all the same"
+"""What to say of such a recording."""
+
+
 def remark(bandwidth_hz: float, rate: int) -> str:
     """What to say of a recording that does not fill the band of its rate; "" of one that does."""
     if bandwidth_hz > _FILLED * rate / 2:

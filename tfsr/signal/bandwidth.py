@@ -64,8 +64,8 @@ def effective_bandwidth(blocks: Iterable[np.ndarray], rate: int) -> float:
     """The highest frequency at which a recording has speech, in Hz.
 
     In constant memory. Noise, dither, hum, whistles, clicks and the images of resamplers do not
-    count, nor does what is seldom, such as a jingle in a call. What has no such band, silence or
-    noise for instance, is given all of it.
+    count, nor does what is seldom, such as a jingle in a call. What has no speech ends where all of
+    its sound does, and silence has the whole band.
 
     Args:
         blocks: [time, channels] of any lengths; channels count together.
@@ -108,24 +108,40 @@ class Bandwidth:
 
     @property
     def hertz(self) -> float:
-        """Where the band ends."""
-        active = self._active_frames()
+        """Where speech ends; where none is found, where all sound does."""
+        active, total = self._active_frames(), np.sum(self._of_frames)
         if not active:
             return self._rate / 2
-        total = np.sum(self._of_frames)
         seldom, often, half, quiet = (
-            _Share(share, self._level(share * total), self._smoothed)
+            self._share(share)
             for share in (_SELDOM * active / total, _OFTEN * active / total, _HALF, _MOSTLY)
         )
         speech = self._loud(seldom, _SELDOM_ABOVE_DITHER_DB, _FLOOR_DB)
         speech &= self._loud(often, _OFTEN_ABOVE_DITHER_DB)
         speech &= seldom.stands_out(half, quiet, _SELDOM_DB, *_SELDOM_OVER_HALF)
         speech &= often.stands_out(half, quiet, _OFTEN_DB, *_OFTEN_OVER_HALF)
-        found = np.flatnonzero(speech[: self._mirrors.end(speech)])
+        return self._end(seldom, speech) if speech.any() else self.hertz_of_sound
+
+    @property
+    def hertz_of_sound(self) -> float:
+        """Where all sound ends that is louder than dither; rate / 2 of silence."""
+        active = self._active_frames()
+        if not active:
+            return self._rate / 2
+        seldom = self._share(_SELDOM * active / np.sum(self._of_frames))
+        return self._end(seldom, self._loud(seldom, _SELDOM_ABOVE_DITHER_DB, _FLOOR_DB))
+
+    def _end(self, share: "_Share", sound: np.ndarray) -> float:
+        """Hz up to where there is such a sound, bool [bins], that is no image."""
+        found = np.flatnonzero(sound[: self._mirrors.end(sound)])
         if not found.size:
             return self._rate / 2
-        end = self._edge(self._smoothed(seldom.level), found[-1])
+        end = self._edge(self._smoothed(share.level), found[-1])
         return min((end + 0.5) * self._width, self._rate / 2)
+
+    def _share(self, share: float) -> "_Share":
+        level = _reached(self._of_bins, max(share * np.sum(self._of_frames), 1)) + LOWEST_DB
+        return _Share(share, level, self._smoothed)
 
     def _active_frames(self) -> int:
         """How many frames are none of pauses; 0 where all is silent."""
@@ -144,10 +160,6 @@ class Bandwidth:
         loud = level > max(np.max(level[hum:]) - floor, dither + above_dither)
         loud[:hum] = False
         return loud
-
-    def _level(self, frames: float) -> np.ndarray:
-        """dB of each bin that so many frames reach."""
-        return _reached(self._of_bins, max(frames, 1)) + LOWEST_DB
 
     def _smoothed(self, of_bins: np.ndarray) -> np.ndarray:
         size = 2 * round(_SMOOTHED_HZ / self._width / 2) + 1
