@@ -22,6 +22,12 @@ _DATA = flags.DEFINE_string(
 _RUN_DIR = flags.DEFINE_string(
     "run_dir", None, "Where the run is kept; resumes when it holds one. Default: runs/CONFIG."
 )
+_FULL_BAND = flags.DEFINE_bool(
+    "full_band",
+    True,
+    "Leave out recordings that do not fill the band of the output rate, such as calls at 16 kHz. "
+    "--nofull_band takes them all; a run that goes on does as it began.",
+)
 _EVALUATE = flags.DEFINE_bool("evaluate", True, "Evaluate the test recordings at the end.")
 
 
@@ -66,11 +72,14 @@ def _run_dir():
 
 
 def _bindings() -> list[str]:
-    if _DATA.value is None:
-        return _PARAM.value
-    import os
+    bindings = list(_PARAM.value)
+    if not _FULL_BAND.value:
+        bindings.append("pipeline.Patches.full_band = False")
+    if _DATA.value is not None:
+        import os
 
-    return [*_PARAM.value, f"DATA = {os.path.abspath(_DATA.value)!r}"]
+        bindings.append(f"DATA = {os.path.abspath(_DATA.value)!r}")
+    return bindings
 
 
 if __name__ == "__main__":

@@ -74,4 +74,6 @@ def test_what_is_short_or_silent_is_not_judged(audio, rate):
 def test_both_measures_come_of_one_pass():
     audio = speech(BUNDLED[0])
     blocks = np.array_split(audio, 7)
-    assert hear(blocks, RATE) == Heard(effective_bandwidth(blocks, RATE), True)
+    heard = hear(blocks, RATE)
+    assert heard == Heard(effective_bandwidth(blocks, RATE), heard.sound_hz, True)
+    assert heard.bandwidth_hz <= heard.sound_hz <= RATE / 2

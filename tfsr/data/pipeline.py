@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsr.data.calls import CALLS
+from tfsr.data.full_band import FullBand
 from tfsr.data.recordings import Corpus, Recording
 from tfsr.data.slots import Slots, slot_of
 from tfsr.data.waveforms import Waveforms
@@ -44,6 +45,8 @@ class Patches:
         peak_normalize: divide by the largest absolute sample of the recording (NU-Wave).
         gain: None, or (least, most) of a random factor for every patch; NU-Wave has (0.5, 1.0).
         validation_patches: at most so many, spread evenly over the validation recordings.
+        full_band: leave out recordings that do not fill the band of `output_rate`, see
+            `tfsr.data.full_band`. Each is measured once, unless its corpus tells it.
 
     Raises:
         UserError: a setting out of its range.
@@ -62,10 +65,11 @@ class Patches:
         peak_normalize: bool = False,
         gain: tuple[float, float] | None = None,
         validation_patches: int = 64,
+        full_band: bool = True,
     ):
         self.ratio = whole_ratio(output_rate, input_rate)
         _check(self.ratio, patch, batch, seed)
-        self.corpus = corpus
+        self.corpus = FullBand(corpus, output_rate) if full_band else corpus
         self.degradation = degradation
         self.input_rate = input_rate
         self.output_rate = output_rate

@@ -14,7 +14,7 @@ from tfsr.inference.choice import NO_SPEECH, remark
 from tfsr.inference.files import Settings, read_blocks, upsample_file
 from tfsr.inference.manifest import Record
 from tfsr.inference.targets import Job
-from tfsr.signal.speech import Heard, hear
+from tfsr.signal.speech import hear
 from tfsr.upsamplers.base import Upsampler
 
 KEEP = "keep"
@@ -76,13 +76,14 @@ class Request:
             UserError: it cannot be read, or no system suits it.
         """
         header = audio_file.info(source)
-        heard = Heard(self.bandwidth_hz or 0.0, speech=True)
-        if self.bandwidth_hz is None:
+        bandwidth_hz, speech = self.bandwidth_hz, True
+        if bandwidth_hz is None:
             heard = hear(read_blocks(source), header.rate)
-        bandwidth_hz = min(heard.bandwidth_hz, header.rate / 2)
+            bandwidth_hz, speech = heard.bandwidth_hz, heard.speech
+        bandwidth_hz = min(bandwidth_hz, header.rate / 2)
         try:
             system = self.system or self.choose(bandwidth_hz)
-            return Sight(header, bandwidth_hz, system, heard.speech)
+            return Sight(header, bandwidth_hz, system, speech)
         except UserError as error:
             raise UserError(f"{source}: {error}") from error
 

@@ -49,6 +49,9 @@ _DITHER = 2.0**-32
 _SELDOM_ABOVE_DITHER_DB = 2.0
 _OFTEN_ABOVE_DITHER_DB = 1.5
 
+# In fewer frames with sound, half a second, neither dynamics nor images can be told.
+_ENOUGH = 25
+
 # At its end, a band falls by so much within the width of the window's main lobe.
 _EDGE_DB = 20
 
@@ -110,8 +113,8 @@ class Bandwidth:
     def hertz(self) -> float:
         """Where speech ends; where none is found, where all sound does."""
         active, total = self._active_frames(), np.sum(self._of_frames)
-        if not active:
-            return self._rate / 2
+        if active < _ENOUGH:
+            return self.hertz_of_sound
         seldom, often, half, quiet = (
             self._share(share)
             for share in (_SELDOM * active / total, _OFTEN * active / total, _HALF, _MOSTLY)
@@ -202,6 +205,8 @@ class _Mirrors:
 
     def end(self, speech: np.ndarray) -> int:
         """The first bin from which on what seems to be speech is an image; else one past all."""
+        if self._count < _ENOUGH:
+            return self._bins
         for fold, product in self._products.items():
             above = self._above(fold)
             seems = speech[above]
@@ -221,7 +226,8 @@ class _Mirrors:
         mean, variance = self._sum / self._count, self._square / self._count
         variance = np.maximum(variance - np.square(mean), np.finfo(float).tiny)
         covariance = product / self._count - mean[above] * mean[below]
-        return covariance / np.sqrt(variance[above] * variance[below])
+        deviation = np.sqrt(variance)
+        return covariance / (deviation[above] * deviation[below])
 
 
 @dataclasses.dataclass(frozen=True)

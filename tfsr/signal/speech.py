@@ -32,10 +32,12 @@ class Heard:
     Attributes:
         bandwidth_hz: where speech ends, see `tfsr.signal.bandwidth.effective_bandwidth`; of what
             does not look like speech, where all sound ends.
+        sound_hz: where all sound ends, noise too.
         speech: see `Speech.likely`.
     """
 
     bandwidth_hz: float
+    sound_hz: float
     speech: bool
 
 
@@ -51,7 +53,8 @@ def hear(blocks: Iterable[np.ndarray], rate: int) -> Heard:
         bandwidth.add(power)
         speech.add(power)
     likely = speech.likely
-    return Heard(bandwidth.hertz if likely else bandwidth.hertz_of_sound, likely)
+    sound_hz = bandwidth.hertz_of_sound
+    return Heard(bandwidth.hertz if likely else sound_hz, sound_hz, likely)
 
 
 class Speech:
