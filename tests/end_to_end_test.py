@@ -31,6 +31,20 @@ def test_training_ends_with_a_page(run_dir):
     assert "LSD-high" in page and "<audio" in page and "data:image/png" in page
 
 
+def test_narrow_recordings_are_trained_on_if_wanted(run, tmp_path):
+    random = np.random.default_rng(0)
+    folder = tmp_path / "low"
+    folder.mkdir()
+    soundfile.write(folder / "noise.wav", random.normal(0, 0.1, 8000), 8000)
+    flags = ["--gin=configs/quickstart.gin", f"--data={folder}", "--noevaluate"]
+    flags += [f"--run_dir={tmp_path / 'run'}", *(f"--gin_param={one}" for one in SETTINGS)]
+    refused = run("-m", "tfsr.train", *flags)
+    assert refused.returncode == 2
+    assert refused.stderr.splitlines()[-1].endswith("--nofull_band takes them all the same")
+    assert run("-m", "tfsr.train", *flags, "--nofull_band").returncode == 0
+    assert "Patches.full_band = False" in (tmp_path / "run" / "operative_config.gin").read_text()
+
+
 def test_evaluate(tfsr, run_dir, tmp_path):
     scores = tmp_path / "scores.json"
     out = tfsr("evaluate", "--run_dir", run_dir, "--protocol", "kuleshov2017", "--json", scores)

@@ -98,8 +98,25 @@ def test_a_call_needs_no_more_than_its_name(upsample, tmp_path):
     assert record == {
         **{"source": str(source), "target": str(target), "channels": 2, "seconds": 1.0},
         **{"source_rate": 48_000, "input_rate": 8000, "output_rate": 16_000, "seed": 0},
-        **{"system": "telephony", "error": None, "skipped": False},
+        **{"system": "telephony", "speech": True, "error": None, "skipped": False},
     }
+
+
+def test_what_does_not_look_like_speech_is_told(upsample, tmp_path):
+    source, target = tmp_path / "rain.wav", tmp_path / "rain.tfsr.wav"
+    rain = np.random.default_rng(0).normal(0, 0.1, [24_000, 1])
+    audio_file.write(source, rain.astype(np.float32), 8000)
+    told = "does not look like speech (music, noise?), and is upsampled all the same"
+    dry = upsample(source, "--dry_run")
+    assert (
+        dry.stdout == f"{source} 8000 Hz, 1 channels, 3.0 s, with telephony; {told} -> {target}\n"
+    )
+    done = upsample(source)
+    assert done.stdout.splitlines() == [
+        f"{source}: {told}",
+        f"{source} 8000 Hz -> {target} 16000 Hz (telephony)",
+    ]
+    assert target.exists()
 
 
 def test_what_is_asked_for(upsample, tmp_path):

@@ -2,7 +2,8 @@
 
     python -m tfsr.prepare SOURCE -o FOLDER --rate 16000
 
-Then give FOLDER as corpus. Broken files are skipped with a line each; a run that was stopped goes
+Then give FOLDER as corpus. Broken files and recordings that do not fill the band of the rate are
+skipped with a line each; a run that was stopped goes
 on where it was when the same command is given again.
 """
 
@@ -26,6 +27,12 @@ flags.DEFINE_float(
     "15). By default they stay.",
     lower_bound=0.0,
 )
+flags.DEFINE_bool(
+    "full_band",
+    True,
+    "With --rate: leave out recordings that do not fill its band, such as calls at 16 kHz. "
+    "--nofull_band takes them all.",
+)
 flags.DEFINE_float("held_out", 0.1, "Share kept from training in a folder of audio.")
 flags.DEFINE_enum(
     "by", "utterance", ["utterance", "speaker"], "What is held out of a folder of audio."
@@ -43,7 +50,11 @@ def main(arguments: list[str]) -> None:
     from tfsr.data.shards import prepare
 
     recordings, skipped = prepare(
-        corpus, flags.FLAGS.output, flags.FLAGS.rate, trim_db=flags.FLAGS.trim_db
+        corpus,
+        flags.FLAGS.output,
+        flags.FLAGS.rate,
+        trim_db=flags.FLAGS.trim_db,
+        full_band=flags.FLAGS.full_band,
     )
     print(f"{flags.FLAGS.output}: {recordings} recordings, {skipped} files skipped")
 

@@ -25,6 +25,12 @@ _DATA = flags.DEFINE_multi_string(
 _RUN_DIR = flags.DEFINE_string(
     "run_dir", None, "Where the run is kept; resumes when it holds one. Default: runs/CONFIG."
 )
+_FULL_BAND = flags.DEFINE_bool(
+    "full_band",
+    True,
+    "Leave out recordings that do not fill the band of the output rate, such as calls at 16 kHz. "
+    "--nofull_band takes them all; a run that goes on does as it began.",
+)
 _EVALUATE = flags.DEFINE_bool("evaluate", True, "Evaluate the test recordings at the end.")
 
 
@@ -70,12 +76,15 @@ def _run_dir():
 
 
 def _bindings() -> list[str]:
-    if not _DATA.value:
-        return _PARAM.value
-    import os
+    bindings = list(_PARAM.value)
+    if not _FULL_BAND.value:
+        bindings.append("pipeline.Patches.full_band = False")
+    if _DATA.value:
+        import os
 
-    folders = [os.path.abspath(folder) for folder in _DATA.value]
-    return [*_PARAM.value, f"DATA = {folders if len(folders) > 1 else folders[0]!r}"]
+        folders = [os.path.abspath(folder) for folder in _DATA.value]
+        bindings.append(f"DATA = {folders if len(folders) > 1 else folders[0]!r}")
+    return bindings
 
 
 if __name__ == "__main__":

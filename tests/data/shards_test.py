@@ -87,7 +87,7 @@ def test_the_shards_are_ordinary_tfrecords(source, tmp_path):
 
 
 def test_resampled_on_the_way(source, tmp_path):
-    prepare(Folder(source), tmp_path, rate=16000)
+    prepare(Folder(source), tmp_path, rate=16000, full_band=False)
     pairs = zip(
         corpus(tmp_path).recordings("train"), Folder(source).recordings("train"), strict=True
     )
@@ -207,11 +207,11 @@ import sys
 from tfsr.data import shards
 from tfsr.data.corpora import Folder
 import time
-read = shards._pcm
-def slowly(item, rate, trim_db):
+make = shards._Making.__call__
+def slowly(making, item):
     time.sleep(0.05)
-    return read(item, rate, trim_db)
-shards._pcm = slowly
+    return make(making, item)
+shards._Making.__call__ = slowly
 shards.prepare(Folder(sys.argv[1]), sys.argv[2], shard_bytes=4000)
 """
 

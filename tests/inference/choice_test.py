@@ -28,14 +28,20 @@ PRESETS = [
 @pytest.mark.parametrize(
     "bandwidth_hz, name",
     [
-        *((hz, "speech-16k-x4") for hz in (500, 1900, 3000)),
-        *((hz, "telephony-8k-16k") for hz in (3300, 3900, 4300)),
+        *((hz, "speech-16k-x4") for hz in (500, 1900, 2700)),
+        *((hz, "telephony-8k-16k") for hz in (3000, 3300, 3900, 4300)),
         *((hz, "speech-16k-x2") for hz in (4500, 5500, 6300)),
         *((hz, "speech-48k-x3") for hz in (7000, 7800, 11_000, 16_000, 20_000)),
     ],
 )
 def test_by_bandwidth(bandwidth_hz, name):
     assert choice(bandwidth_hz, PRESETS) == choice(bandwidth_hz, PRESETS[::-1]) == name
+
+
+def test_without_one_for_calls():
+    others = PRESETS[:3]
+    assert choice(3900, others) == "speech-16k-x2"
+    assert choice(3900, PRESETS[3:]) == choice(5000, PRESETS[3:]) == "telephony-8k-16k"
 
 
 def test_nothing_to_add():

@@ -71,5 +71,40 @@ def test_what_has_no_speech_has_the_whole_band(audio, rate):
     assert bandwidth(audio, rate) == rate / 2
 
 
+def test_noise_ends_where_it_was_cut_off():
+    noise = resample(np.random.default_rng(0).normal(0, 0.1, 24_000), 8000, 16_000)
+    assert bandwidth(noise, 16_000) == pytest.approx(4000, rel=0.05)
+
+
 def test_noise_up_to_the_end():
     assert bandwidth(np.random.default_rng(0).normal(0, 0.1, 40_000), 16_000) > 7900
+
+
+@settings(max_examples=6)
+@given(
+    number=st.integers(0, 200),
+    below_db=st.integers(30, 60),
+    tilt=st.sampled_from([0, 0.5, 1]),
+    seed=st.integers(0, 100),
+)
+def test_noise_does_not_matter(number, below_db, tilt, seed):
+    audio = speech(number, 16_000, 4000)
+    noise = np.fft.rfft(np.random.default_rng(seed).normal(size=len(audio)))
+    noise = np.fft.irfft(noise / np.arange(1, len(noise) + 1) ** tilt, len(audio))
+    noise *= np.std(audio) / np.std(noise) * 10 ** (-below_db / 20)
+    assert bandwidth(audio + noise, 16_000) == pytest.approx(4000, rel=0.1)
+
+
+@pytest.mark.parametrize("rate, to_rate", [(8000, 16_000), (8000, 44_100), (11_025, 22_050)])
+def test_repeated_samples_have_no_wider_band(rate, to_rate):
+    audio = speech(3, rate, rate // 2)
+    repeated = audio[np.arange(len(audio) * to_rate // rate) * rate // to_rate]
+    assert bandwidth(repeated, to_rate) == pytest.approx(rate / 2, rel=0.1)
+
+
+@pytest.mark.parametrize("share, found", [(0.05, 4000), (0.5, 8000)])
+def test_what_is_seldom_does_not_count(share, found):
+    narrow, wide = speech(2, 16_000, 4000), speech(2, 16_000, 8000)
+    parts = round(share * 40)
+    audio = np.concatenate([wide] * parts + [narrow] * (40 - parts))
+    assert bandwidth(audio, 16_000) == pytest.approx(found, rel=0.1)

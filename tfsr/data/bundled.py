@@ -28,6 +28,5 @@ class Bundled(Corpus):
 
 def _recording(folder: Path, row: dict[str, str]) -> FileRecording:
     rate, samples = int(row["rate"]), int(row["samples"])
-    return FileRecording(
-        row["file"], row["speaker"], row["split"], rate, samples, folder / row["file"]
-    )
+    whose = row["file"], row["speaker"], row["split"]
+    return FileRecording(*whose, rate, samples, folder / row["file"], band_hz=rate / 2)

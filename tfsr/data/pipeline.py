@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsr.data.calls import CALLS
+from tfsr.data.full_band import FullBand
 from tfsr.data.recordings import Corpus, Recording
 from tfsr.data.slots import Order, Slots
 from tfsr.data.waveforms import Waveforms
@@ -46,6 +47,8 @@ class Patches:
         validation_patches: at most so many, spread evenly over the validation recordings.
         by_speaker: every speaker counts alike, however much there is of each; an epoch then has one
             patch of every speaker.
+        full_band: leave out recordings that do not fill the band of `output_rate`, see
+            `tfsr.data.full_band`. Each is measured once, unless its corpus tells it.
 
     Raises:
         UserError: a setting out of its range.
@@ -65,10 +68,11 @@ class Patches:
         gain: tuple[float, float] | None = None,
         validation_patches: int = 64,
         by_speaker: bool = False,
+        full_band: bool = True,
     ):
         self.ratio = whole_ratio(output_rate, input_rate)
         _check(self.ratio, patch, batch, seed)
-        self.corpus = corpus
+        self.corpus = FullBand(corpus, output_rate) if full_band else corpus
         self.degradation = degradation
         self.input_rate = input_rate
         self.output_rate = output_rate

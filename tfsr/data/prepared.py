@@ -3,7 +3,8 @@
 A prepared folder holds `manifest.jsonl`, a row for every recording in every split, and the shards,
 standard TFRecord files of `tf.train.Example` with the features `audio` (bytes: 16-bit
 little-endian PCM, mono), `name`, `speaker` (bytes) and `rate` (Hz). The manifest says at which byte
-of which shard the PCM of a recording begins. `tfsr.data.shards` writes such folders.
+of which shard the PCM of a recording begins, and up to where its band reaches (`band_hz`).
+`tfsr.data.shards` writes such folders.
 """
 
 import json
@@ -79,6 +80,7 @@ class Prepared(Corpus):
                 samples=row["samples"],
                 shard=self._root / row["shard"],
                 offset=row["offset"],
+                band_hz=row.get("band_hz"),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(

@@ -5,7 +5,7 @@ import functools
 import logging
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,7 @@ class Recording(abc.ABC):
         split: "train", "validation" or "test".
         rate: Hz, as stored.
         samples: as stored, at least 1.
+        band_hz: up to where its band reaches, see `tfsr.data.full_band`; None: not measured.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Recording(abc.ABC):
     split: str
     rate: int
     samples: int
+    band_hz: float | None = field(default=None, kw_only=True)
 
     @property
     def seconds(self) -> float:

@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from tfsr.data.full_band import band_hz, too_narrow
 from tfsr.data.prepared import FULL_SCALE, MANIFEST, PCM
 from tfsr.data.recordings import SPLITS, UNKNOWN, Corpus, Recording
 from tfsr.errors import UserError
@@ -48,6 +49,7 @@ def prepare(
     rate: int | None = None,
     shard_bytes: int = 100_000_000,
     trim_db: float | None = None,
+    full_band: bool = True,
 ) -> tuple[int, int]:
     """Write `corpus` to `folder`, or go on with it there.
 
@@ -60,6 +62,8 @@ def prepare(
         shard_bytes: a shard is closed when it has as many.
         trim_db: cut off both ends of each recording so far below its loudest part, see
             `tfsr.signal.framing.trim`; None leaves them.
+        full_band: skip recordings that do not fill the band of `rate`, with a line each, see
+            `tfsr.data.full_band`; those at their own rates all stay.
 
     Returns:
         How many recordings the folder holds, and how many files were skipped.
@@ -70,17 +74,51 @@ def prepare(
     items = _items(corpus)
     plan = _plan(items, rate, shard_bytes)
     folder = Path(folder)
+    making = _Making(rate, trim_db, full_band and rate is not None)
     try:
-        _begin(folder, _settings(items, rate, shard_bytes, trim_db))
+        _begin(folder, _settings(items, shard_bytes, making))
         if not (folder / MANIFEST).exists():
             _write_licence(folder, corpus.licence)
-            _write_shards(folder, plan, rate, trim_db)
+            _write_shards(folder, plan, making)
             _finish(folder, corpus.skipped, len(plan))
         _remove_rows(folder)
     except (OSError, tf.errors.OpError) as error:
         reason = getattr(error, "strerror", None) or getattr(error, "message", error)
         raise UserError(f"{folder}: cannot be written ({reason})") from error
     return _count(folder / MANIFEST), _count(folder / SKIPPED)
+
+
+@dataclass(frozen=True)
+class _Making:
+    """What is done to each recording, see `prepare`."""
+
+    rate: int | None
+    trim_db: float | None
+    full_band: bool
+
+    def __call__(self, item: _Item) -> "_Made | UserError":
+        """What to store, or why there is nothing: it travels as a value between threads."""
+        recording = item.recording
+        try:
+            audio = recording.read(self.rate or recording.rate)
+        except UserError as error:
+            return error
+        if self.trim_db is not None:
+            audio = trim(audio, self.trim_db)
+        band = band_hz(audio, self.rate or recording.rate)
+        narrow = self.full_band and too_narrow(recording, self.rate, band)
+        if narrow:
+            return UserError(narrow)
+        pcm = np.clip(np.round(audio * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(PCM)
+        return _Made(pcm, round(band, 1))
+
+
+@dataclass(frozen=True)
+class _Made:
+    """16-bit samples, and up to where their band reaches in Hz."""
+
+    pcm: np.ndarray
+    band_hz: float
 
 
 def _items(corpus: Corpus) -> list[_Item]:
@@ -104,15 +142,17 @@ def _plan(items: list[_Item], rate: int | None, shard_bytes: int) -> list[list[_
     return shards
 
 
-def _settings(items: list[_Item], rate: int | None, shard_bytes: int, trim_db: float | None) -> str:
+def _settings(items: list[_Item], shard_bytes: int, making: _Making) -> str:
     listing = [
         [item.recording.name, item.recording.speaker, item.recording.samples, item.splits]
         for item in items
     ]
     digest = hashlib.sha256(json.dumps(listing).encode()).hexdigest()
-    values = {"rate": rate, "shard_bytes": shard_bytes, "recordings_sha256": digest}
-    if trim_db is not None:
-        values["trim_db"] = trim_db
+    values = {"rate": making.rate, "shard_bytes": shard_bytes, "recordings_sha256": digest}
+    if making.trim_db is not None:
+        values["trim_db"] = making.trim_db
+    if making.full_band:
+        values["full_band"] = True
     return json.dumps(values, indent=2) + "\n"
 
 
@@ -124,8 +164,8 @@ def _begin(folder: Path, settings: str) -> None:
         _write_text(path, settings)
     elif path.read_text() != settings:
         raise UserError(
-            f"{folder}: holds another preparation (other files, splits, --rate or --trim_db); "
-            "choose another folder or remove it"
+            f"{folder}: holds another preparation (other files, splits, --rate, --trim_db or "
+            "--full_band); choose another folder or remove it"
         )
 
 
@@ -135,9 +175,7 @@ def _write_licence(folder: Path, licence: str) -> None:
         _write_text(folder / LICENCE, f"{licence}\n")
 
 
-def _write_shards(
-    folder: Path, plan: list[list[_Item]], rate: int | None, trim_db: float | None
-) -> None:
+def _write_shards(folder: Path, plan: list[list[_Item]], making: _Making) -> None:
     total = sum(map(len, plan))
     with (
         ThreadPoolExecutor(os.cpu_count()) as pool,
@@ -145,7 +183,7 @@ def _write_shards(
     ):
         for number, items in enumerate(plan):
             if not _rows_path(folder, number).exists():
-                _write_shard(folder, number, items, rate, trim_db, pool, progress)
+                _write_shard(folder, number, items, making, pool, progress)
             else:
                 progress.update(len(items))
 
@@ -154,8 +192,7 @@ def _write_shard(
     folder: Path,
     number: int,
     items: list[_Item],
-    rate: int | None,
-    trim_db: float | None,
+    making: _Making,
     pool: ThreadPoolExecutor,
     progress: tqdm,
 ) -> None:
@@ -163,33 +200,21 @@ def _write_shard(
     part = folder / f".{name}.part"
     rows, position = [], 0
     with tf.io.TFRecordWriter(str(part)) as writer:
-        decoded = pool.map(lambda item: _pcm(item, rate, trim_db), items)
-        for item, pcm in zip(items, decoded, strict=True):
+        for item, made in zip(items, pool.map(making, items), strict=True):
             progress.update()
-            if isinstance(pcm, UserError):
+            if isinstance(made, UserError):
                 progress.clear()
-                _LOG.warning("skipped: %s", pcm)
-                rows.append({"name": item.recording.name, "skipped": str(pcm)})
+                _LOG.warning("skipped: %s", made)
+                rows.append({"name": item.recording.name, "skipped": str(made)})
                 continue
-            stored_rate = rate or item.recording.rate
-            data, offset = _example(item.recording, pcm, stored_rate)
+            stored_rate = making.rate or item.recording.rate
+            data, offset = _example(item.recording, made.pcm, stored_rate)
             writer.write(data)
             place = {"shard": name, "offset": position + _BEFORE_DATA + offset}
-            rows += _rows(item, len(pcm), stored_rate, place)
+            rows += _rows(item, made, stored_rate, place)
             position += _BEFORE_DATA + len(data) + _AFTER_DATA
     os.replace(part, folder / name)
     _write_text(_rows_path(folder, number), _lines(rows))
-
-
-def _pcm(item: _Item, rate: int | None, trim_db: float | None) -> np.ndarray | UserError:
-    """16-bit samples, or what is wrong with the file: it travels as a value between threads."""
-    try:
-        audio = item.recording.read(rate or item.recording.rate)
-    except UserError as error:
-        return error
-    if trim_db is not None:
-        audio = trim(audio, trim_db)
-    return np.clip(np.round(audio * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(PCM)
 
 
 def _example(recording: Recording, pcm: np.ndarray, rate: int) -> tuple[bytes, int]:
@@ -219,10 +244,10 @@ def _bytes_feature(value: bytes) -> tf.train.Feature:
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 
 
-def _rows(item: _Item, samples: int, rate: int, place: dict) -> list[dict]:
-    recording = item.recording
+def _rows(item: _Item, made: _Made, rate: int, place: dict) -> list[dict]:
+    recording, samples = item.recording, len(made.pcm)
     row = {"name": recording.name, "speaker": recording.speaker, "seconds": samples / rate}
-    row |= {"rate": rate, "samples": samples, **place}
+    row |= {"rate": rate, "samples": samples, "band_hz": made.band_hz, **place}
     return [row | {"split": split} for split in item.splits]
 
 
@@ -236,7 +261,7 @@ def _finish(folder: Path, skipped: list[tuple[str, str]], shards: int) -> None:
             path.unlink()
         (folder / LICENCE).unlink(missing_ok=True)
         _remove_rows(folder)
-        raise UserError(f"{folder}: nothing written, not one recording could be decoded")
+        raise UserError(f"{folder}: nothing written, not one recording could be used")
     if reasons:
         _write_text(folder / SKIPPED, "".join(f"{reason}\n" for reason in reasons))
     _write_text(folder / MANIFEST, _lines(kept))

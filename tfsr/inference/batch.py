@@ -10,11 +10,11 @@ from typing import Literal
 
 from tfsr import audio_file
 from tfsr.errors import UserError
-from tfsr.inference.choice import remark
+from tfsr.inference.choice import NO_SPEECH, remark
 from tfsr.inference.files import Settings, read_blocks, upsample_file
 from tfsr.inference.manifest import Record
 from tfsr.inference.targets import Job
-from tfsr.signal.bandwidth import effective_bandwidth
+from tfsr.signal.speech import hear
 from tfsr.upsamplers.base import Upsampler
 
 KEEP = "keep"
@@ -28,11 +28,13 @@ class Sight:
     header: audio_file.Info
     bandwidth_hz: float
     system: str
+    speech: bool = True
 
     def __str__(self) -> str:
         head, note = self.header, remark(self.bandwidth_hz, self.header.rate)
         size = f"{head.rate} Hz, {head.channels} channels, {head.seconds:.1f} s"
-        return f"{size}, {note}with {self.system}"
+        line = f"{size}, {note}with {self.system}"
+        return line if self.speech else f"{line}; {NO_SPEECH}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,12 +76,14 @@ class Request:
             UserError: it cannot be read, or no system suits it.
         """
         header = audio_file.info(source)
-        bandwidth_hz = self.bandwidth_hz
+        bandwidth_hz, speech = self.bandwidth_hz, True
         if bandwidth_hz is None:
-            bandwidth_hz = effective_bandwidth(read_blocks(source), header.rate)
+            heard = hear(read_blocks(source), header.rate)
+            bandwidth_hz, speech = heard.bandwidth_hz, heard.speech
         bandwidth_hz = min(bandwidth_hz, header.rate / 2)
         try:
-            return Sight(header, bandwidth_hz, self.system or self.choose(bandwidth_hz))
+            system = self.system or self.choose(bandwidth_hz)
+            return Sight(header, bandwidth_hz, system, speech)
         except UserError as error:
             raise UserError(f"{source}: {error}") from error
 
@@ -149,4 +153,5 @@ def _with_sight(record: Record, sight: Sight) -> Record:
         channels=header.channels,
         seconds=header.seconds,
         system=sight.system,
+        speech=sight.speech,
     )

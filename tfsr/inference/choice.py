@@ -5,7 +5,7 @@ from typing import Protocol
 
 from tfsr.errors import UserError
 
-# A telephone's band ends at 3.4 kHz, or at 4.
+# A telephone's band ends at 3.4 kHz, at 4, or on some lines at 3.
 _TELEPHONE_HZ = (2800, 4400)
 
 # So much of a band must be there to be taken for all of it.
@@ -23,19 +23,16 @@ class Preset(Protocol):
 def choice(bandwidth_hz: float, presets: Sequence[Preset]) -> str:
     """The name of the preset with the widest input that such recordings fill.
 
-    Of several with the same input, those named telephony are for telephone recordings.
+    Those named telephony are for all telephone recordings and for no others.
 
     Raises:
         UserError: there is no band to add.
     """
-    filled = [one for one in presets if _FILLED * one.bandwidth_hz <= bandwidth_hz]
-    best = max(
-        filled or [min(presets, key=lambda one: one.bandwidth_hz)],
-        key=lambda one: (
-            one.bandwidth_hz,
-            one.name.startswith("telephony") == is_telephone(bandwidth_hz),
-        ),
-    )
+    calls = [one for one in presets if one.name.startswith("telephony")]
+    suited = calls if calls and is_telephone(bandwidth_hz) else _without(calls, presets)
+    filled = [one for one in suited if _FILLED * one.bandwidth_hz <= bandwidth_hz]
+    narrowest = min(suited, key=lambda one: one.bandwidth_hz)
+    best = max(filled, key=lambda one: one.bandwidth_hz, default=narrowest)
     if bandwidth_hz > 0.9 * best.output_rate / 2:
         raise UserError(
             f"reaches {bandwidth_hz / 1000:.1f} kHz already, there is no band to add; "
@@ -44,8 +41,17 @@ def choice(bandwidth_hz: float, presets: Sequence[Preset]) -> str:
     return best.name
 
 
+def _without(calls: Sequence[Preset], presets: Sequence[Preset]) -> Sequence[Preset]:
+    """All other presets; those for calls where there is nothing else."""
+    return [one for one in presets if one not in calls] or calls
+
+
 def is_telephone(bandwidth_hz: float) -> bool:
     return _TELEPHONE_HZ[0] <= bandwidth_hz <= _TELEPHONE_HZ[1]
+
+
+NO_SPEECH = "does not look like speech (music, noise?), and is upsampled all the same"
+"""What to say of such a recording."""
 
 
 def remark(bandwidth_hz: float, rate: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import tfsr
 from tfsr.complete import write_text
-from tfsr.inference.choice import remark
+from tfsr.inference.choice import NO_SPEECH, remark
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Record:
         bandwidth_hz: up to where the recording was taken to reach.
         channels, seconds: of the recording.
         system: the preset or the run.
+        speech: whether it looks like speech, or nobody looked.
         seed: of the noise.
         spent_seconds: on this file.
         error: why it failed.
@@ -35,6 +36,7 @@ class Record:
     channels: int | None = None
     seconds: float | None = None
     system: str | None = None
+    speech: bool | None = None
     seed: int | None = None
     spent_seconds: float | None = None
     error: str | None = None
@@ -54,6 +56,8 @@ class Record:
             return f"{self.source}: {self.target} is there already"
         line = f"{self.source} {self.source_rate} Hz -> {self.target} {self.output_rate} Hz"
         line = f"{line} ({self.system})"
+        if self.speech is False:
+            line = f"{self.source}: {NO_SPEECH}\n{line}"
         if self.source_rate == self.input_rate:
             return line
         resampled = f"resampled from {self.source_rate} to {self.input_rate} Hz first"
