@@ -61,6 +61,10 @@ class FullBand(Corpus):
     def licence(self) -> str:
         return self._corpus.licence
 
+    @property
+    def sources(self) -> list[dict[str, str]]:
+        return self._corpus.sources
+
     def _scan(self) -> tuple[list[Recording], list[tuple[str, str]]]:
         return self._corpus._scanned
 
