@@ -51,7 +51,7 @@ def test_the_narrow_ones_are_left_out_and_told(root, caplog):
     with caplog.at_level(logging.WARNING, "tfsr"):
         assert names(wide) == WIDE[:2] and names(wide) == WIDE[:2]
     assert caplog.messages == [
-        "left out: train/call.wav: nothing above 3.9 kHz, which is no target at 16000 Hz",
+        "left out: train/call.wav: nothing above 4.0 kHz, which is no target at 16000 Hz",
         "left out: train/low.wav: is stored at 8000 Hz, which is no target at 16000",
         f"left out 2 of 4 train recordings of {root.name}: too narrow",
     ]
@@ -81,7 +81,7 @@ def test_nothing_wide_to_train_with(speech, tmp_path):
 
 def test_prepared_ones_are_measured_once(root, tmp_path, monkeypatch):
     assert prepare(Folder(root), tmp_path / "wide", RATE) == (4, 3)
-    assert "train/call.wav: nothing above 3.9 kHz" in (tmp_path / "wide/skipped.txt").read_text()
+    assert "train/call.wav: nothing above 4.0 kHz" in (tmp_path / "wide/skipped.txt").read_text()
     assert prepare(Folder(root), tmp_path / "all", RATE, full_band=False) == (7, 0)
     monkeypatch.setattr("tfsr.data.full_band.hear", None)
     assert names(FullBand(corpus(tmp_path / "wide"), RATE)) == WIDE[:2]
