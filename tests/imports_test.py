@@ -7,8 +7,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "tfsr"
 FLOORS = [
-    {"errors"},
-    {"audio_file", "complete", "plot", "signal"},
+    {"errors", "names"},
+    {"signal"},
+    {"audio_file", "complete", "plot"},
     {"degradation", "losses", "layers"},
     {"data", "networks"},
     {"upsamplers"},
@@ -22,8 +23,9 @@ FLOORS = [
 ]
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 ONE_PLACE = {
-    "tensorflow_io": {"audio_file.py"},
-    "soundfile": {"audio_file.py"},
+    "tensorflow_io": {"audio_file/whole.py"},
+    "soundfile": {"audio_file/sndfile.py", "audio_file/writer.py"},
+    "av": {"audio_file/ffmpeg.py", "audio_file/writer.py"},
     "tensorflow_probability": {"layers/bijectors.py"},
     "tflite_support": {"export/metadata.py"},
     "tensorflow_lite_support": {"export/metadata.py"},

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import time
 
 import numpy as np
@@ -98,7 +99,9 @@ def test_a_call_needs_no_more_than_its_name(upsample, tmp_path):
     assert record == {
         **{"source": str(source), "target": str(target), "channels": 2, "seconds": 1.0},
         **{"source_rate": 48_000, "input_rate": 8000, "output_rate": 16_000, "seed": 0},
-        **{"system": "telephony", "speech": True, "error": None, "skipped": False},
+        **{"system": "telephony", "speech": True, "assumed": None},
+        **{"error": None, "skipped": False},
+        **{"faults": [], "missing_seconds": 0, "lowered_db": 0, "clipped_samples": 0, "over_db": 0},
     }
 
 
@@ -207,6 +210,8 @@ def test_one_file_to_one_name(upsample, tapes):
         (["gone.wav", "-o", "out", "--run_dir", "any"], "gone.wav: no such file or folder"),
         (["a.wav", "-o", "out", "--run_dir", "any", "--chunk", "-1"], "chunk"),
         (["a.wav", "-o", "out", "--run_dir", "any", "--chnk", "1"], "chnk"),
+        (["a.wav", "--raw", "8000,what"], "--raw 8000,what"),
+        ([__file__, "-o", "out.wma"], "there is no encoder for .wma"),
     ],
 )
 def test_mistakes_are_one_line(upsample, arguments, message):
@@ -235,3 +240,106 @@ def test_a_folder_that_cannot_be_written(upsample, tapes, folder):
     done = upsample(tapes / "b" / "c.flac", "-o", tapes / folder / "c.wav", *how[:2])
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert f"{tapes / folder}/c.wav: cannot be written" in done.stderr
+
+
+def test_a_damaged_recording_gives_what_is_there(upsample, tmp_path):
+    source = call(tmp_path / "call.wav", 8000)
+    source.write_bytes(source.read_bytes()[:-12_000])
+    out, manifest = tmp_path / "out.wav", tmp_path / "done.json"
+    done = upsample(source, "-o", out, "--manifest", manifest)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[0] == f"{source}: ends 0.250 s too early"
+    assert audio_file.info(out).samples == 12_000
+    (record,) = json.loads(manifest.read_text())["files"]
+    assert (record["faults"], record["missing_seconds"]) == (["ends 0.250 s too early"], 0.25)
+    done = upsample(source, "-o", tmp_path / "strict.wav", "--strict")
+    assert done.returncode == 2 and "ends 0.250 s too early; without --strict" in done.stderr
+    assert not (tmp_path / "strict.wav").exists()
+
+
+def test_what_is_too_loud_is_told_or_made_softer(upsample, tmp_path):
+    loud = 1.2 * np.sin(np.arange(8000) / 3)
+    soundfile.write(tmp_path / "loud.wav", loud, 8000, "FLOAT")
+    how = [tmp_path / "loud.wav", "--run_dir", "any", "--subtype", "PCM_16"]
+    done = upsample(*how, "-o", tmp_path / "cut.wav")
+    line = done.stdout.splitlines()[0]
+    assert "samples up to 1.6" in line and "--clip rescale" in line, done.stdout
+    made = soundfile.read(tmp_path / "cut.wav")[0]
+    full = np.sum(np.abs(made) >= 1 - 2.0**-15)
+    assert full > 1000 and int(line.split()[1]) == pytest.approx(full, rel=0.01)
+    done = upsample(*how, "-o", tmp_path / "soft.wav", "--clip", "rescale")
+    assert "softer, so that nothing is clipped" in done.stdout
+    soft = soundfile.read(tmp_path / "soft.wav")[0]
+    assert np.max(np.abs(soft)) == pytest.approx(1, abs=1e-4)
+    middle = slice(4000, 12_000)
+    shape = np.sin(np.arange(16_000) / 6)[middle]
+    assert np.corrcoef(soft[middle], shape)[0, 1] > 0.9999
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_U8"])
+def test_silence_stays_silent(upsample, tmp_path, subtype):
+    soundfile.write(tmp_path / "a.wav", np.zeros(8000), 8000, subtype)
+    assert upsample(tmp_path / "a.wav").returncode == 0
+    made, _ = soundfile.read(tmp_path / "a.tfsr.wav", dtype="int16")
+    assert len(made) == 16_000 and not made.any()
+
+
+def test_one_odd_name_does_not_end_the_folder(upsample, tmp_path):
+    (tmp_path / "in").mkdir()
+    names = [b"caf\xe9.wav", b"new\nline.wav", b"x" * 251 + b".wav", b"plain.wav"]
+    for name in names:
+        call(tmp_path / "call.wav", 8000).rename(tmp_path / "in" / os.fsdecode(name))
+    (tmp_path / "in" / "notes.txt").write_text("")
+    done = upsample(tmp_path / "in", "-o", tmp_path / "out", "--manifest", tmp_path / "m.json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 5 and "caf\\udce9.wav" in done.stdout
+    assert done.stdout.splitlines()[-1].endswith("in/notes.txt has no audio file's extension")
+    assert sorted(os.listdir(os.fsencode(tmp_path / "out"))) == sorted(names)
+    content = json.loads((tmp_path / "m.json").read_text())
+    assert len(content["files"]) == 4
+    assert content["left"][0]["reason"] == "has no audio file's extension"
+
+
+def test_headerless_telephony(upsample, tmp_path):
+    low = np.random.default_rng(1).normal(0, 0.1, 8000)
+    soundfile.write(tmp_path / "call.ulaw", low, 8000, format="RAW", subtype="ULAW")
+    done = upsample(tmp_path / "call.ulaw", "-o", tmp_path / "a.wav")
+    assert done.stdout.startswith(f"{tmp_path}/call.ulaw: has no header, taken for 8000,ulaw,1;")
+    done = upsample(tmp_path / "call.ulaw", "-o", tmp_path / "b.wav", "--raw", "8000,ulaw,2")
+    assert done.returncode == 0 and "taken for" not in done.stdout
+    assert audio_file.info(tmp_path / "a.wav").samples == 16_000
+    assert audio_file.info(tmp_path / "b.wav").channels == 2
+    done = upsample(tmp_path / "call.ulaw", "--dry_run")
+    assert "8000 Hz, 1 channels, 1.0 s" in done.stdout.splitlines()[1]
+
+
+@pytest.mark.parametrize("name", ["a.m4a", "a.mp3", "a.opus"])
+def test_what_is_asked_for_by_name(upsample, tmp_path, name):
+    source = call(tmp_path / "call.wav", 8000, title="A call")
+    assert upsample(source, "-o", tmp_path / name).returncode == 0
+    header = audio_file.info(tmp_path / name)
+    assert (header.samples, header.channels) == (16_000, 2)
+    assert audio_file.tags(tmp_path / name)["title"] == "A call"
+
+
+COUNTED = """
+import collections
+from tfsr.audio_file import audio_file as module
+counts = collections.Counter()
+class Counted(module.AudioFile):
+    def __init__(self, *arguments):
+        counts["opened"] += 1
+        super().__init__(*arguments)
+    def blocks(self, *arguments):
+        counts["decoded"] += 1
+        return super().blocks(*arguments)
+import atexit, tfsr.inference.batch
+tfsr.inference.batch.AudioFile = Counted
+atexit.register(lambda: print(dict(counts)))
+"""
+
+
+def test_opened_once_and_decoded_twice(run, tmp_path):
+    source = call(tmp_path / "call.wav", 8000)
+    done = run("-c", COUNTED + WITHOUT_RUN, source)
+    assert "{'opened': 1, 'decoded': 2}" in done.stdout, (done.stdout, done.stderr)

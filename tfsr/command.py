@@ -10,6 +10,7 @@ from collections.abc import Callable
 from absl import flags
 
 from tfsr.errors import UserError
+from tfsr.names import shown
 
 # From glibc's malloc.h.
 _M_ARENA_MAX = -8
@@ -35,10 +36,18 @@ def run(main: Callable[[list[str]], None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(_PIPE_CLOSED)
     except (UserError, flags.Error) as error:
-        print(f"tfsr: {error}", file=sys.stderr)
+        print(f"tfsr: {shown(error)}{_hint(error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _hint(error: Exception) -> str:
+    """What to do for a file that is taken for a flag."""
+    files = [name for name in sys.argv[1:] if name.startswith("-") and os.path.exists(name)]
+    if not files or not isinstance(error, flags.UnrecognizedFlagError):
+        return ""
+    return f"; a file is given as ./{shown(files[0])}"
 
 
 def _help(main: Callable) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tfsr.errors import UserError
+from tfsr.names import temporary
 
 
 @contextlib.contextmanager
@@ -52,7 +53,7 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 
 @contextlib.contextmanager
 def _beside(path: Path) -> Iterator[Path]:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part

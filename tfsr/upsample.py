@@ -9,13 +9,14 @@ Takes files of any rate, length and number of channels, with a preset that suits
 of each really is, whatever its rate, or with a trained run. What a recording has stays as it is.
 """
 
+import os
 import sys
-from pathlib import Path
 
 from absl import flags
 
 from tfsr import command
 from tfsr.errors import UserError
+from tfsr.names import shown
 
 _OUT = flags.DEFINE_string(
     "out",
@@ -39,6 +40,13 @@ _RATE = flags.DEFINE_string(
     "rate", None, "Hz of the outputs; keep: that of each input, where it is higher."
 )
 _FORMAT = flags.DEFINE_string("format", None, "Of the outputs: wav, flac, ogg, ...")
+_RAW = flags.DEFINE_string(
+    "raw", None, "Of files without header: Hz, coding and channels, such as 8000,ulaw,1."
+)
+_STRICT = flags.DEFINE_bool("strict", False, "Refuse unfinished and damaged recordings.")
+_CLIP = flags.DEFINE_enum(
+    "clip", "cut", ["cut", "rescale"], "What is too loud: cut off, or the whole made softer."
+)
 _SUBTYPE = flags.DEFINE_string("subtype", None, "Of the outputs: PCM_16, PCM_24, FLOAT, ...")
 _CHUNK = flags.DEFINE_float(
     "chunk",
@@ -53,6 +61,9 @@ _SKIP_EXISTING = flags.DEFINE_bool("skip_existing", False, "Leave out what is th
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Say what would be done, and write nothing.")
 _MANIFEST = flags.DEFINE_string("manifest", None, "A JSON file to write what was done to.")
 
+# So many files that are left out of folders are named.
+_LEFT_TOLD = 20
+
 
 def main(positional: list[str]) -> None:
     if not positional:
@@ -63,6 +74,7 @@ def main(positional: list[str]) -> None:
         raise UserError("upsample: --gin_param changes a run; give --run_dir DIR too")
     command.quiet_decoders()
     command.share_one_heap()
+    request = _request()
     from tfsr.inference.pipes import PIPE, as_files
     from tfsr.inference.targets import plan
 
@@ -70,10 +82,11 @@ def main(positional: list[str]) -> None:
     # What goes to standard output is the recording alone.
     told = sys.stderr if PIPE in (_OUT.value, *positional) else sys.stdout
     with as_files(positional, _OUT.value, extension) as files:
-        jobs = plan(files.inputs, files.output, extension, _RECURSIVE.value)
+        jobs, left = plan(files.inputs, files.output, extension, _RECURSIVE.value)
         _check(jobs)
         do = _tell if _DRY_RUN.value else _upsample
-        failed = do(_request(), jobs, files.told, told)
+        failed = do(request, jobs, left, files.told, told)
+        _tell_left(left, told)
         if failed:
             raise UserError(f"{failed} of {len(jobs)} files could not be upsampled")
 
@@ -84,12 +97,13 @@ def _check(jobs: list) -> None:
     if _SUBTYPE.value:
         for job in jobs:
             audio_file.require_subtype(job.target, _SUBTYPE.value)
-    recordings = {path.resolve() for job in jobs for path in (job.source, job.target)}
-    if _MANIFEST.value and Path(_MANIFEST.value).resolve() in recordings:
+    recordings = {os.path.realpath(path) for job in jobs for path in (job.source, job.target)}
+    if _MANIFEST.value and os.path.realpath(_MANIFEST.value) in recordings:
         raise UserError(f"--manifest {_MANIFEST.value}: is a recording; give another name")
 
 
 def _request():
+    from tfsr.audio_file import parse_raw
     from tfsr.inference.batch import Request
 
     return Request(
@@ -98,16 +112,19 @@ def _request():
         choose=_preset,
         bandwidth_hz=_BANDWIDTH.value,
         keep_low_band=_KEEP_LOW_BAND.value,
+        raw=parse_raw(_RAW.value) if _RAW.value else None,
+        strict=_STRICT.value,
         chunk_seconds=_CHUNK.value,
         seed=_SEED.value,
         rate=_rate(),
         subtype=_SUBTYPE.value,
+        rescale=_CLIP.value == "rescale",
         skip_existing=_SKIP_EXISTING.value,
     )
 
 
 def _rate() -> int | str | None:
-    from tfsr.inference.batch import KEEP
+    from tfsr.inference.files import KEEP
 
     if _RATE.value in (None, KEEP):
         return _RATE.value
@@ -138,21 +155,39 @@ def _preset(bandwidth_hz: float) -> str:
     return choice(bandwidth_hz, [presets.get(name) for name in presets.names()])
 
 
-def _tell(request, jobs: list, names, told) -> int:
+def _tell(request, jobs: list, left: list, names, told) -> int:
     """Say what would be done; for how many files it could not be."""
     failed = 0
     for job in jobs:
         if request.skips(job):
             continue
         try:
-            print(names(f"{job.source} {request.look(job.source)} -> {job.target}"), file=told)
+            for line in _planned(request, job):
+                print(shown(names(line)), file=told)
         except UserError as error:
             failed += 1
-            print(names(f"tfsr: {error}"), file=sys.stderr)
+            print(shown(names(f"tfsr: {error}")), file=sys.stderr)
     return failed
 
 
-def _upsample(request, jobs: list, names, told) -> int:
+def _planned(request, job) -> list[str]:
+    from tfsr.inference.manifest import notes
+
+    with request.open(job) as source:
+        plan = request.plan(source, job)
+        line = f"{job.source} {plan} -> {job.target}"
+        return [*(f"{job.source}: {note}" for note in notes(plan)), line]
+
+
+def _tell_left(left: list, told) -> None:
+    """What the folders hold besides, by name as long as it is little."""
+    for path, reason in left[:_LEFT_TOLD]:
+        print(shown(f"left out: {path} {reason}"), file=told)
+    if len(left) > _LEFT_TOLD:
+        print(f"left out: {len(left) - _LEFT_TOLD} more, see --manifest", file=told)
+
+
+def _upsample(request, jobs: list, left: list, names, told) -> int:
     """How many failed; a single file raises instead."""
     from tqdm import tqdm
 
@@ -172,7 +207,7 @@ def _upsample(request, jobs: list, names, told) -> int:
                 bar.write(str(record), file=sys.stderr if record.error else told)
     finally:
         if _MANIFEST.value:
-            manifest.write(_MANIFEST.value, records)
+            manifest.write(_MANIFEST.value, records, left)
     return sum(record.error is not None for record in records)
 
 

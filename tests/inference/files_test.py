@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tfsr import audio_file
 from tfsr.errors import UserError
 from tfsr.inference.chunks import upsample_array
-from tfsr.inference.files import Settings, upsample_file
+from tfsr.inference.files import Level, Plan
+from tfsr.inference.files import upsample_file as upsample_planned
 from tfsr.signal.resample import StreamResampler
 from tfsr.upsamplers.interpolation import Interpolation
 
@@ -25,6 +26,11 @@ def sound(samples: int, channels: int) -> np.ndarray:
     return generator.uniform(-0.4, 0.4, [samples, channels]).astype(np.float32)
 
 
+def upsample_file(upsampler, source, target, progress=None, **how) -> Level:
+    with audio_file.AudioFile(source) as recording:
+        return upsample_planned(upsampler, Plan(recording, target, **how), progress)
+
+
 def left_in(folder) -> list[str]:
     return sorted(os.listdir(folder))
 
@@ -34,9 +40,9 @@ def left_in(folder) -> list[str]:
 def test_the_file_is_what_the_array_is(upsampler, tmp_path, samples, channels):
     low = sound(samples, channels)
     audio_file.write(tmp_path / "low.wav", low, 8000, "FLOAT")
-    done = upsample_file(upsampler, tmp_path / "low.wav", tmp_path / "high.wav", Settings(7000))
+    upsample_file(upsampler, tmp_path / "low.wav", tmp_path / "high.wav", chunk_seconds=7 / 8)
     high, rate = audio_file.read(tmp_path / "high.wav")
-    assert rate == 16000 and done.samples == len(high) == 2 * samples
+    assert rate == 16000 and len(high) == 2 * samples
     np.testing.assert_allclose(high, upsample_array(upsampler, low), rtol=0, atol=1e-5)
 
 
@@ -44,10 +50,9 @@ def test_the_file_is_what_the_array_is(upsampler, tmp_path, samples, channels):
 def test_other_rates_are_resampled(upsampler, tmp_path, rate):
     audio = sound(70_001, 2)
     audio_file.write(tmp_path / "in.wav", audio, rate, "FLOAT")
-    done = upsample_file(upsampler, tmp_path / "in.wav", tmp_path / "out.wav")
-    assert (done.source_rate, done.input_rate, done.output_rate) == (rate, 8000, 16000)
-    high = audio_file.read(tmp_path / "out.wav")[0]
-    assert done.samples == len(high) == -(-70_001 * 16000 // rate)
+    upsample_file(upsampler, tmp_path / "in.wav", tmp_path / "out.wav")
+    high, made_rate = audio_file.read(tmp_path / "out.wav")
+    assert made_rate == 16000 and len(high) == -(-70_001 * 16000 // rate)
     expected = upsample_array(upsampler, audio, rate=rate)[: len(high)]
     np.testing.assert_allclose(high, expected, rtol=0, atol=1e-5)
 
@@ -55,7 +60,8 @@ def test_other_rates_are_resampled(upsampler, tmp_path, rate):
 @pytest.mark.parametrize(
     "source, subtype, target, expected",
     [
-        ("in.wav", "PCM_U8", "out.wav", "PCM_U8"),
+        ("in.wav", "PCM_U8", "out.wav", "PCM_16"),
+        ("in.wav", "ULAW", "out.wav", "PCM_16"),
         ("in.wav", "PCM_24", "out.wav", "PCM_24"),
         ("in.wav", "DOUBLE", "out.wav", "DOUBLE"),
         ("in.wav", "PCM_24", "out.flac", "PCM_24"),
@@ -82,8 +88,8 @@ def test_progress_ends_at_one(upsampler, tmp_path):
         upsampler,
         tmp_path / "low.wav",
         tmp_path / "high.wav",
-        Settings(1000),
         progress=shares.append,
+        chunk_seconds=1 / 8,
     )
     assert shares == sorted(shares) and len(shares) == 5 and shares[-1] == 1
 
@@ -121,8 +127,8 @@ def test_the_low_band_is_the_recordings(
     audio_file.write(folder / "in.wav", random.normal(0, 0.1, [2 * rate, 2]), rate, "FLOAT")
     made = []
     for size in (chunk, 10**6):
-        how = Settings(size, low_band_hz=cutoff)
-        upsample_file(upsampler, folder / "in.wav", folder / "out.wav", how)
+        how = {"keep_low_band": True, "bandwidth_hz": cutoff, "chunk_seconds": size / 8000}
+        upsample_file(upsampler, folder / "in.wav", folder / "out.wav", **how)
         made.append(audio_file.read(folder / "out.wav")[0])
     np.testing.assert_allclose(*made, rtol=0, atol=1e-5)
     low = at_rate(audio_file.read(folder / "in.wav")[0], rate, upsampler.output_rate)
@@ -145,12 +151,12 @@ def below(hz: float, audio: np.ndarray, rate: int) -> np.ndarray:
 def test_another_rate_of_the_output(upsampler, tmp_path, rate):
     low = sound(40_000, 2)
     audio_file.write(tmp_path / "in.wav", low, 8000, "FLOAT")
-    done = upsample_file(
-        upsampler, tmp_path / "in.wav", tmp_path / "out.wav", Settings(9000, rate=rate)
+    upsample_file(
+        upsampler, tmp_path / "in.wav", tmp_path / "out.wav", chunk_seconds=9 / 8, rate=rate
     )
     expected = at_rate(upsample_array(upsampler, low), 16_000, rate)
-    assert done.samples == len(expected) == 5 * rate
     high = audio_file.read(tmp_path / "out.wav")[0]
+    assert len(high) == len(expected) == 5 * rate
     np.testing.assert_allclose(high, expected, rtol=0, atol=1e-5)
 
 
@@ -159,7 +165,7 @@ def test_a_folder_of_any_lengths_is_traced_once(tmp_path):
     for number in range(40):
         low = sound(700 + 997 * number % 4001, 1 + number % 3)
         audio_file.write(tmp_path / "in.wav", low, [8000, 16_000, 11_025][number % 3])
-        upsample_file(upsampler, tmp_path / "in.wav", tmp_path / "out.wav", Settings(2000))
+        upsample_file(upsampler, tmp_path / "in.wav", tmp_path / "out.wav", chunk_seconds=1 / 4)
     assert upsampler.traces == 1
 
 
@@ -169,7 +175,7 @@ def test_a_bad_sample_is_refused_and_nothing_is_left(upsampler, tmp_path, bad):
     low[150_000] = bad
     audio_file.write(tmp_path / "low.wav", low, 8000, "FLOAT")
     with pytest.raises(UserError, match=r"low\.wav"):
-        upsample_file(upsampler, tmp_path / "low.wav", tmp_path / "high.wav", Settings(8000))
+        upsample_file(upsampler, tmp_path / "low.wav", tmp_path / "high.wav", chunk_seconds=1)
     assert left_in(tmp_path) == ["low.wav"]
 
 
@@ -183,9 +189,8 @@ def test_nothing_half_written_when_it_breaks_off(upsampler, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        upsample_file(
-            upsampler, tmp_path / "low.wav", tmp_path / "high.wav", Settings(5000), interrupt
-        )
+        how = {"progress": interrupt, "chunk_seconds": 5 / 8}
+        upsample_file(upsampler, tmp_path / "low.wav", tmp_path / "high.wav", **how)
     assert left_in(tmp_path) == ["high.wav", "low.wav"]
     assert (tmp_path / "high.wav").read_text() == "older"
 

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ def tapes(tmp_path, monkeypatch) -> Path:
 
 
 def pairs(inputs: list[str], output: str | None) -> dict[str, str]:
-    return {str(job.source): str(job.target) for job in plan(inputs, output)}
+    return {str(job.source): str(job.target) for job in plan(inputs, output)[0]}
 
 
 @pytest.mark.parametrize(
@@ -49,11 +50,10 @@ def test_beside_the_inputs(tapes):
 
 
 def test_another_format_and_only_one_folder(tapes):
-    jobs = plan(["tapes"], "new", ".ogg", recursive=False)
+    jobs, _ = plan(["tapes"], "new", ".ogg", recursive=False)
     assert [str(job.target) for job in jobs] == ["new/a.ogg"]
-    assert [str(job.target) for job in plan(["tapes/a.wav"], None, ".flac")] == [
-        "tapes/a.tfsr.flac"
-    ]
+    jobs, _ = plan(["tapes/a.wav"], None, ".flac")
+    assert [str(job.target) for job in jobs] == ["tapes/a.tfsr.flac"]
     with pytest.raises(UserError, match=r"new\.wav: is not named \.flac"):
         plan(["tapes/a.wav"], "new.wav", ".flac")
     with pytest.raises(UserError, match="--format doc: there are wav flac"):
@@ -106,9 +106,80 @@ def test_nor_through_a_link(tapes):
 
 
 def test_two_inputs_never_become_one_file(tapes):
-    Path("tapes/side b/d.wav").touch()
-    with pytest.raises(UserError, match=r"side b/d\.MP3 and .*side b/d\.wav would both become"):
-        plan(["tapes"], "new")
+    Path("more").mkdir()
+    Path("more/a.wav").touch()
+    with pytest.raises(UserError, match=r"tapes/a\.wav and more/a\.wav would both become"):
+        plan(["tapes", "more"], "new")
+
+
+def test_names_that_differ_in_the_extension_alone(tapes):
+    for name in "d.wav", "d.m4a", "d.MP3.wav", "c.mp3":
+        Path("tapes/side b", name).touch()
+    assert pairs(["tapes/side b"], "new") == {
+        "tapes/side b/c.flac": "new/c.flac",
+        "tapes/side b/c.mp3": "new/c.wav",
+        "tapes/side b/d.MP3": "new/d.MP3.1.wav",
+        "tapes/side b/d.MP3.wav": "new/d.MP3.wav",
+        "tapes/side b/d.m4a": "new/d.m4a.wav",
+        "tapes/side b/d.wav": "new/d.wav",
+    }
+    assert pairs(["tapes/side b/d.wav", "tapes/side b/d.m4a"], None) == {
+        "tapes/side b/d.wav": "tapes/side b/d.tfsr.wav",
+        "tapes/side b/d.m4a": "tapes/side b/d.m4a.tfsr.wav",
+    }
+
+
+def test_names_of_255_bytes(tapes):
+    names = ["x" * 251 + ".wav", "x" * 251 + ".mp3", "\u00e4" * 125 + ".wav"]
+    for name in names:
+        Path("tapes", name).touch()
+    for output in "new", None:
+        targets = [Path(target).name for target in pairs(["tapes"], output).values()]
+        assert len(set(targets)) == len(targets) == 6
+        assert all(len(os.fsencode(name)) <= 255 for name in targets)
+
+
+def test_what_is_left_is_told_with_its_reason(tapes):
+    Path("tapes/loop.wav").symlink_to("loop.wav")
+    Path("tapes/side b/up").symlink_to("..")
+    Path("tapes/a.tfsr.wav").touch()
+    os.mkfifo("tapes/pipe.wav")
+    jobs, left = plan(["tapes"], "new")
+    assert [str(job.source) for job in jobs] == [
+        "tapes/a.wav",
+        "tapes/side b/c.flac",
+        "tapes/side b/d.MP3",
+    ]
+    assert {str(path): reason for path, reason in left} == {
+        "tapes/a.tfsr.wav": "was written before",
+        "tapes/loop.wav": "is a link to nothing",
+        "tapes/notes.txt": "has no audio file's extension",
+        "tapes/pipe.wav": "is no regular file",
+        "tapes/side b/up": "is a link to a folder that it lies in",
+    }
+
+
+def test_folders_that_link_to_each_other(tapes):
+    Path("p").mkdir()
+    Path("q").mkdir()
+    Path("p/r.wav").touch()
+    Path("p/q").symlink_to("../q")
+    Path("q/p").symlink_to("../p")
+    assert pairs(["."], "new")["q/p/r.wav"] == "new/q/p/r.wav"
+    jobs, left = plan(["."])
+    assert str(jobs[0].target) == "p/r.tfsr.wav" and len(jobs) == 4
+    assert ("q/p/r.wav", "is p/r.wav again") in [(str(path), reason) for path, reason in left]
+
+
+def test_a_pipe_is_taken_by_its_name(tapes):
+    os.mkfifo("pipe")
+    assert pairs(["pipe"], "new.wav") == {"pipe": "new.wav"}
+
+
+@pytest.mark.parametrize("name", ["new.wma", "new.AMR", "new.ulaw"])
+def test_a_name_that_no_encoder_serves(tapes, name):
+    with pytest.raises(UserError, match=f"{name}: there is no encoder for .*one of .wav"):
+        plan(["tapes/a.wav"], name)
 
 
 @pytest.mark.parametrize("name", ["gone.wav", "gone"])

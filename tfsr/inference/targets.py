@@ -1,14 +1,17 @@
 """Where the output of each input file goes."""
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from tfsr import audio_file
+from tfsr.audio_file import EXTENSIONS, WRITTEN, Left
 from tfsr.errors import UserError
+from tfsr.names import fitting
 
-# Their codecs know only some rates, and lose what an upsampler has just added.
-_NOT_WRITTEN = (".mp3", ".opus")
+# Their codecs know only some rates, or lose what an upsampler has just added: only if asked for.
+_NOT_KEPT = (".mp3", ".opus", ".m4a", ".mp4")
 
 # In the names of outputs that lie beside their inputs.
 _MARK = ".tfsr"
@@ -27,36 +30,55 @@ def plan(
     output: str | None = None,
     extension: str | None = None,
     recursive: bool = True,
-) -> list[Job]:
+) -> tuple[list[Job], list[Left]]:
     """One job for each file among `inputs` and each audio file below its folders.
 
     A single file goes to `output` if that is named like an audio file, else into the folder
-    `output`. Folders are mirrored below it: relative paths and extensions are kept, but MP3 and
-    Opus become .wav, and so does what has no audio file's extension. With no `output`, each file
-    goes beside its input: of call.wav becomes call.tfsr.wav. What is named so is left out of
-    folders.
+    `output`. Folders are mirrored below it: relative paths and extensions are kept, but what is
+    not written, or only if asked for as MP3, Opus and M4A, becomes .wav. With no `output`, each
+    file goes beside its input: of call.wav becomes call.tfsr.wav. What is named so is left out of
+    folders. Where two would have the same name, those with another extension than their inputs
+    keep that too: of a.wav and a.mp3 become a.wav and a.mp3.wav.
 
     Args:
         extension: such as ".flac", of all outputs; None for each input's.
         recursive: whether the folders of folders are read too.
 
+    Returns:
+        The jobs, and what is in the folders besides.
+
     Raises:
         UserError: an input is missing, a folder has no audio, `output` would overwrite an input,
-            two inputs would become one file, or `output` has another extension.
+            two inputs would become one file, or `output` has an extension that is not written.
     """
-    if extension is not None and extension not in audio_file.EXTENSIONS:
-        known = " ".join(known[1:] for known in audio_file.EXTENSIONS)
+    if extension is not None and extension not in WRITTEN:
+        known = " ".join(known[1:] for known in WRITTEN)
         raise UserError(f"--format {extension[1:]}: there are {known}")
     out = None if output is None else Path(output)
-    if out and len(inputs) == 1 and Path(inputs[0]).is_file() and _has_audio_extension(out):
+    if out and len(inputs) == 1 and _is_file(Path(inputs[0])) and _names_a_file(out):
         if extension not in (None, out.suffix.lower()):
             raise UserError(f"{out}: is not named {extension}, which --format wants; leave one out")
-        jobs = [Job(Path(inputs[0]), out)]
+        jobs, left = [Job(Path(inputs[0]), out)], []
     else:
         naming = _Naming(out, extension)
-        jobs = [job for name in inputs for job in naming.jobs(Path(name), recursive)]
+        found = [naming.found(Path(name), recursive) for name in inputs]
+        left = [one for _, _, others in found for one in others]
+        jobs = naming.jobs([(path, folder) for paths, folder, _ in found for path in paths])
     _refuse_overwriting(jobs)
-    return jobs
+    return jobs, left
+
+
+def _names_a_file(out: Path) -> bool:
+    """Whether it is named like a file that can be written.
+
+    Raises:
+        UserError: it is named like one that cannot.
+    """
+    suffix = out.suffix.lower()
+    if suffix in EXTENSIONS and suffix not in WRITTEN and not out.is_dir():
+        known = " ".join(WRITTEN)
+        raise UserError(f"{out}: there is no encoder for {suffix}; name it one of {known}")
+    return suffix in WRITTEN
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,33 +88,75 @@ class _Naming:
     out: Path | None
     extension: str | None
 
-    def jobs(self, path: Path, recursive: bool) -> list[Job]:
-        if path.is_file():
-            return [Job(path, self._target(path, path.parent))]
+    def found(self, path: Path, recursive: bool) -> tuple[list[Path], Path, list[Left]]:
+        """The recordings of an input, the folder to mirror, and what else is in it."""
+        if _is_file(path):
+            return [path], path.parent, []
         if not path.is_dir():
             raise UserError(f"{path}: no such file or folder")
-        found = [
-            source
-            for source in audio_file.find(path, recursive)
-            if not _is_earlier_output(source, self.out, path)
-        ]
-        if not found:
-            raise UserError(f"{path}: no audio files in it")
-        return [Job(source, self._target(source, path)) for source in found]
+        paths, left = audio_file.search(path, recursive)
+        earlier = {one for one in paths if _is_earlier_output(one, self.out, path)}
+        left += [Left(one, "was written before") for one in sorted(earlier)]
+        paths = [one for one in paths if one not in earlier]
+        if self.out is None:
+            paths, again = _once(paths)
+            left += again
+        if not paths:
+            others = f" ({left[0].path} {left[0].reason})" if left else ""
+            raise UserError(f"{path}: no audio files in it{others}")
+        return paths, path, left
 
-    def _target(self, source: Path, folder: Path) -> Path:
-        if self.out is not None:
-            return self._written(self.out / source.relative_to(folder))
-        target = self._written(source)
-        return target.with_name(f"{target.stem}{_MARK}{target.suffix}")
+    def jobs(self, sources: Sequence[tuple[Path, Path]]) -> list[Job]:
+        """One for each source and the folder that it is mirrored from."""
+        targets = [self._target(source, folder, source.stem) for source, folder in sources]
+        for group in _clashing(sources, targets):
+            for place in group:
+                source, folder = sources[place]
+                if targets[place].suffix != source.suffix:
+                    targets[place] = self._target(source, folder, source.name)
+        for group in _clashing(sources, targets):
+            group.sort(key=lambda place: targets[place].suffix != sources[place][0].suffix)
+            for number, place in enumerate(group[1:], 1):
+                source, folder = sources[place]
+                targets[place] = self._target(source, folder, source.name, f".{number}")
+        pairs = zip(sources, targets, strict=True)
+        return [Job(source, target) for (source, _), target in pairs]
 
-    def _written(self, target: Path) -> Path:
-        """`target` with an extension that is wanted, or at least can be written."""
-        if not _has_audio_extension(target):
-            return target.with_name(f"{target.name}{self.extension or '.wav'}")
-        if self.extension or target.suffix.lower() in _NOT_WRITTEN:
-            return target.with_suffix(self.extension or ".wav")
-        return target
+    def _target(self, source: Path, folder: Path, stem: str, number: str = "") -> Path:
+        beside = source if self.out is None else self.out / source.relative_to(folder)
+        suffix = source.suffix if _has_audio_extension(source) else ""
+        extension = self.extension or (suffix if _is_kept(suffix) else ".wav")
+        mark = _MARK if self.out is None else ""
+        whole = stem if suffix else source.name
+        return beside.with_name(fitting(whole, f"{number}{mark}{extension}"))
+
+
+def _once(paths: Sequence[Path]) -> tuple[list[Path], list[Left]]:
+    """Without files that links lead to again, which would be written to the same place again."""
+    first: dict[Path, Path] = {}
+    for path in paths:
+        first.setdefault(_real(path), path)
+    again = [Left(path, f"is {first[_real(path)]} again") for path in paths]
+    kept = list(first.values())
+    return kept, [one for one in again if one.path not in kept]
+
+
+def _clashing(sources: Sequence[tuple[Path, Path]], targets: Sequence[Path]) -> list[list[int]]:
+    """The places of each target that several sources share, with different names all of them."""
+    places: dict[Path, list[int]] = {}
+    for place, target in enumerate(targets):
+        places.setdefault(target, []).append(place)
+    shared = [group for group in places.values() if len(group) > 1]
+    return [group for group in shared if len({sources[one][0].name for one in group}) == len(group)]
+
+
+def _is_kept(suffix: str) -> bool:
+    return suffix.lower() in WRITTEN and suffix.lower() not in _NOT_KEPT
+
+
+def _is_file(path: Path) -> bool:
+    """Or a pipe or a device."""
+    return path.exists() and not path.is_dir()
 
 
 def _is_earlier_output(source: Path, out: Path | None, folder: Path) -> bool:
@@ -101,19 +165,24 @@ def _is_earlier_output(source: Path, out: Path | None, folder: Path) -> bool:
         return True
     if out is None:
         return False
-    inside = out.resolve() != folder.resolve() and out.resolve().is_relative_to(folder.resolve())
-    return inside and source.resolve().is_relative_to(out.resolve())
+    inside = _real(out) != _real(folder) and _real(out).is_relative_to(_real(folder))
+    return inside and _real(source).is_relative_to(_real(out))
+
+
+def _real(path: Path) -> Path:
+    """Without links; `Path.resolve` fails where they lead in a circle."""
+    return Path(os.path.realpath(path))
 
 
 def _has_audio_extension(path: Path) -> bool:
-    return path.suffix.lower() in audio_file.EXTENSIONS
+    return path.suffix.lower() in EXTENSIONS
 
 
 def _refuse_overwriting(jobs: Sequence[Job]) -> None:
-    sources = {job.source.resolve() for job in jobs}
+    sources = {_real(job.source) for job in jobs}
     makers: dict[Path, Path] = {}
     for job in jobs:
-        target = job.target.resolve()
+        target = _real(job.target)
         if target in sources:
             raise UserError(f"{job.target}: is an input and would be overwritten; give another -o")
         if target in makers:

@@ -1,11 +1,14 @@
+import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
 import soundfile
 
 from tfsr import audio_file
+from tfsr.audio_file import whole
 from tfsr.errors import UserError
 
 RATE = 16000
@@ -62,7 +65,8 @@ def test_reads_what_soundfile_reads(tmp_path, name, subtype, tolerance, channels
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
 def test_tensorflow_io_decodes_the_usual_kinds(tmp_path, subtype):
     path = saved(tmp_path / "a.wav", tone(), subtype)
-    assert audio_file._decode_with_tensorflow_io(path, audio_file.info(path)) is not None
+    with audio_file.AudioFile(path) as file:
+        assert whole._decode_with_tensorflow_io(path, file) is not None
 
 
 def test_reads_without_tensorflow_io(tmp_path, monkeypatch):
@@ -102,7 +106,7 @@ def bad_files(folder):
     (folder / "folder.wav").mkdir()
     (folder / "empty.wav").write_bytes(b"")
     (folder / "text.wav").write_text("this is no audio\n" * 100)
-    (folder / "headerless.raw").write_bytes(bytes(100))
+    (folder / "headerless.bin").write_bytes(bytes(100))
     saved(folder / "nothing.wav", np.zeros((0, 1), np.float32))
     whole = saved(folder / "whole.flac", np.random.default_rng(0).normal(0, 0.1, (RATE, 1)))
     (folder / "cut.flac").write_bytes(whole.read_bytes()[:9000])
@@ -119,7 +123,7 @@ def bad_files(folder):
         ("folder.wav", "folder.wav: is a folder"),
         ("empty.wav", "empty.wav: is empty"),
         ("text.wav", "text.wav: cannot be read as audio"),
-        ("headerless.raw", "headerless.raw: cannot be read as audio"),
+        ("headerless.bin", "headerless.bin: cannot be read as audio"),
         ("nothing.wav", "nothing.wav: holds no samples"),
         ("cut.flac", "cut.flac: is damaged"),
         ("nan.wav", "nan.wav: a sample is NaN or infinite, first at 0.200 s"),
@@ -153,6 +157,68 @@ def test_integers_clip_and_never_wrap(tmp_path, subtype):
     audio_file.write(tmp_path / "a.wav", audio, RATE, subtype)
     again, _ = audio_file.read(tmp_path / "a.wav")
     np.testing.assert_allclose(again, audio.clip(-1, 1), rtol=0, atol=1 / 127)
+
+
+@pytest.mark.parametrize("bits", [8, 16, 24, 32])
+def test_integers_are_rounded_to_the_nearest(tmp_path, bits):
+    subtype = "PCM_U8" if bits == 8 else f"PCM_{bits}"
+    steps = np.array([0, 0.4, 0.6, -0.4, -0.6, 1, -1, 5.3, -7.2]) * 2.0 ** (1 - bits)
+    audio_file.write(tmp_path / "a.wav", steps.astype(np.float32)[:, np.newaxis], RATE, subtype)
+    again = soundfile.read(tmp_path / "a.wav")[0] * 2.0 ** (bits - 1)
+    np.testing.assert_array_equal(again, [0, 0, 1, 0, -1, 1, -1, 5, -7])
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "ALAW"])
+@pytest.mark.parametrize("name", ["a.wav", "a.flac"])
+def test_what_is_read_is_written_again_bit_for_bit(tmp_path, name, subtype):
+    if subtype in ("PCM_32", "FLOAT", "ALAW") and name == "a.flac":
+        return
+    subtype = "PCM_S8" if (name, subtype) == ("a.flac", "PCM_U8") else subtype
+    saved(tmp_path / name, np.random.default_rng(0).uniform(-1, 1, [4000, 2]), subtype)
+    (tmp_path / "new").mkdir()
+    audio_file.write(tmp_path / "new" / name, audio_file.read(tmp_path / name)[0], RATE, subtype)
+    first, second = (soundfile.read(path / name)[0] for path in (tmp_path, tmp_path / "new"))
+    np.testing.assert_allclose(first, second, rtol=0, atol=1e-7 if subtype == "PCM_32" else 0)
+
+
+def test_what_is_clipped_is_told(tmp_path):
+    audio = np.array([[1.0, 0.2], [-1.0, 2.0], [-1.5, 0.0]], np.float32)
+    for name, clipped in [("a.wav", 2), ("a.ogg", 2), ("float.wav", None)]:
+        subtype = "FLOAT" if name == "float.wav" else None
+        with audio_file.Writer(tmp_path / name, RATE, 2, subtype) as writer:
+            writer.write(audio)
+        if clipped is None:
+            assert writer.clipped is None and writer.largest == np.inf
+        else:
+            assert writer.clipped == (clipped, pytest.approx(6.02, abs=0.01))
+
+
+def test_what_opus_does_not_have(tmp_path):
+    with raises("a.opus: Opus has no 44100 Hz; --rate takes one of 8000"):
+        audio_file.write(tmp_path / "a.opus", tone(), 44_100)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_pipe_is_read_once_and_decoded_twice(tmp_path):
+    path = saved(tmp_path / "a.wav", tone())
+    os.mkfifo(tmp_path / "pipe")
+    writing = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(path.read_bytes()))
+    writing.start()
+    with audio_file.AudioFile(tmp_path / "pipe") as file:
+        first, second = (np.concatenate(list(file.blocks())) for _ in range(2))
+    writing.join()
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(first, audio_file.read(path)[0])
+
+
+@pytest.mark.parametrize(
+    "name", [b"caf\xe9.wav", b"new\nline.wav", b"-x.wav", b"x" * 251 + b".wav"]
+)
+def test_odd_names(tmp_path, name):
+    path = tmp_path / os.fsdecode(name)
+    audio_file.write(path, tone(), RATE)
+    assert audio_file.find(tmp_path) == [path]
+    assert audio_file.read(path)[0].shape == tone().shape
 
 
 def test_floats_are_kept_beyond_full_scale(tmp_path):
@@ -205,10 +271,11 @@ FULL_DISK = """
 import resource, sys
 import numpy as np
 from tfsr import audio_file
+from tfsr.errors import UserError
 resource.setrlimit(resource.RLIMIT_FSIZE, (50000, 50000))
 try:
     audio_file.write(sys.argv[1], np.zeros((100000, 1), np.float32), 16000)
-except audio_file.UserError as error:
+except UserError as error:
     print(error)
 assert "tensorflow" not in sys.modules
 """
@@ -240,7 +307,7 @@ TAGS = {"title": "Tïtle", "artist": "Somebody", "comment": "None", "date": "199
 @pytest.mark.parametrize(
     "name, kept",
     [
-        *((name, TAGS) for name in ("a.wav", "a.flac", "a.ogg", "a.opus", "a.caf")),
+        *((name, TAGS) for name in ("a.wav", "a.flac", "a.ogg", "a.opus", "a.caf", "a.m4a")),
         ("a.aiff", {name: TAGS[name] for name in ("title", "artist", "comment")}),
         *((name, {}) for name in ("a.au", "a.w64")),
     ],

@@ -1,0 +1,152 @@
+"""Files of the WAV family as recorders, pipes and careless programs leave them."""
+
+import struct
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfsr.errors import UserError
+
+RATE = 8000
+UNFINISHED = "its header was never finished and tells no length, it is read to its end"
+
+
+@pytest.fixture(scope="module")
+def sound() -> np.ndarray:
+    return np.random.default_rng(0).normal(0, 0.1, [4000, 1])
+
+
+@pytest.fixture
+def parts(tmp_path, sound) -> tuple[bytes, bytes]:
+    """What is before the data chunk of a WAV file, and its samples."""
+    soundfile.write(tmp_path / "whole.wav", sound, RATE)
+    data = (tmp_path / "whole.wav").read_bytes()
+    return data[:36], data[44:]
+
+
+def written(path, *content: bytes):
+    path.write_bytes(b"".join(content))
+    return path
+
+
+def chunk(name: bytes, content: bytes, size: int | None = None) -> bytes:
+    return name + struct.pack("<I", len(content) if size is None else size) + content
+
+
+@pytest.mark.parametrize("size", [0, 0x7FFFF000, 0x80000000, 0xFFFFFFFF, 0xFFFFFFDB])
+@pytest.mark.parametrize("riff", [0, 36, 0xFFFFFFFF])
+def test_a_header_that_was_never_finished(tmp_path, parts, sound, opened, size, riff):
+    start = parts[0][:4] + struct.pack("<I", riff) + parts[0][8:]
+    audio, info, faults = opened(written(tmp_path / "a.wav", start, chunk(b"data", parts[1], size)))
+    assert faults == [UNFINISHED]
+    assert info.samples == len(sound) == len(audio)
+    np.testing.assert_allclose(audio, sound, rtol=0, atol=2**-15)
+
+
+def test_an_empty_chunk_before_others_is_empty(tmp_path, parts, opened):
+    path = written(tmp_path / "a.wav", parts[0], chunk(b"data", b""), chunk(b"LIST", b"INFO"))
+    with pytest.raises(UserError, match="holds no samples"):
+        opened(path)
+
+
+@given(share=st.floats(0.05, 0.95))
+def test_what_is_cut_is_told(tmp_path_factory, share, sound, opened):
+    folder = tmp_path_factory.mktemp("cut")
+    soundfile.write(folder / "a.wav", sound, RATE)
+    data = (folder / "a.wav").read_bytes()
+    kept = int(share * 2 * len(sound))
+    audio, _, faults = opened(written(folder / "a.wav", data[: 44 + kept]))
+    missing = (2 * len(sound) - kept) / 2 / RATE
+    assert faults == [f"ends {missing:.3f} s too early"]
+    np.testing.assert_allclose(audio, sound[: kept // 2], rtol=0, atol=2**-15)
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        chunk(b"LIST", b"INFOINAM\x05\0\0\0title"),  # odd, without the byte that fills it up
+        chunk(b"LIST", b"INFOINAM\x05\0\0\0title", 21 + 4),  # longer than it is
+        chunk(b"junk", bytes(7)) + b"\0",
+        chunk(b"bext", bytes(602)),
+    ],
+)
+def test_chunks_before_the_samples(tmp_path, parts, sound, opened, between):
+    path = written(tmp_path / "a.wav", parts[0], between, chunk(b"data", parts[1]))
+    audio, _, faults = opened(path)
+    assert faults == [] and len(audio) == len(sound)
+    np.testing.assert_allclose(audio, sound, rtol=0, atol=2**-15)
+
+
+def test_behind_an_id3_tag(tmp_path, parts, sound, opened):
+    tag = b"ID3\x03\0\0\0\0\0\x0a" + bytes(10)
+    path = written(tmp_path / "a.wav", tag, parts[0], chunk(b"data", parts[1]))
+    assert len(opened(path)[0]) == len(sound)
+
+
+def test_bytes_after_the_samples(tmp_path, parts, sound, opened):
+    content = parts[0], chunk(b"data", parts[1])
+    for after, faults in [
+        (chunk(b"LIST", b"INFO"), []),
+        (bytes(100), []),
+        (b"\xff" * 4000, ["4000 bytes after its samples are left out"]),
+    ]:
+        audio, _, told = opened(written(tmp_path / "a.wav", *content, after))
+        assert told == faults and len(audio) == len(sound)
+
+
+@pytest.mark.parametrize("blocks", [74, 75, 76])
+def test_wav49_ends_where_it_is_told(tmp_path, opened, blocks):
+    """An odd number of blocks of 65 bytes is filled up; a decoder takes that for a block more."""
+    tone = 0.3 * np.sin(np.arange(320 * 76) / 9)
+    soundfile.write(tmp_path / "even.wav", tone, RATE, subtype="GSM610")
+    data = (tmp_path / "even.wav").read_bytes()
+    start = data.index(b"data")
+    coded = data[start + 8 :][: 65 * blocks]
+    size, told = 65 * blocks + blocks % 2, 320 * blocks - 100
+    header = data[: start - 4] + struct.pack("<I", told)  # the fact chunk is the last before
+    path = written(tmp_path / "a.wav", header, chunk(b"data", coded + bytes(blocks % 2), size))
+    audio, info, faults = opened(path)
+    assert (info.samples, len(audio), faults) == (told, told, [])
+    whole = soundfile.read(tmp_path / "even.wav", dtype="float32")[0]
+    np.testing.assert_array_equal(audio[:, 0], whole[:told])
+
+
+@pytest.mark.parametrize("container", ["AIFF", "AU", "W64", "CAF", "RF64"])
+def test_others_that_are_cut_or_unfinished(tmp_path, sound, opened, container):
+    soundfile.write(tmp_path / "whole", sound, RATE, format=container, subtype="PCM_16")
+    data = (tmp_path / "whole").read_bytes()
+    audio, _, faults = opened(written(tmp_path / "cut", data[:-4000]))
+    assert len(faults) == 1 and faults[0].endswith("s too early") and 1990 < len(audio) <= 2000
+    assert float(faults[0].split()[1]) == pytest.approx(0.25, abs=2e-3)
+    assert opened(tmp_path / "whole")[2] == []
+    name, size, code = {
+        "AIFF": (b"SSND", -4, ">I"),
+        "AU": (b".snd", 4, ">I"),
+        "W64": (b"data", 12, "<q"),
+        "CAF": (b"data", 0, ">q"),
+        "RF64": (b"ds64", 12, "<Q"),
+    }[container]
+    place = data.rindex(name) + len(name) + max(size, 0)
+    empty = struct.pack(code, 0 if container in ("AIFF", "AU", "RF64") else -1)
+    path = written(tmp_path / "open", data[:place], empty, data[place + len(empty) :])
+    audio, _, faults = opened(path)
+    assert faults == [UNFINISHED] and len(audio) == len(sound)
+
+
+def test_what_programs_write_into_a_pipe(tmp_path, sound, opened, program):
+    soundfile.write(tmp_path / "whole.wav", sound, RATE)
+    for name, *how in [
+        ("ffmpeg", "-i", tmp_path / "whole.wav", "-f", "wav", "-"),
+        ("ffmpeg", "-i", tmp_path / "whole.wav", "-f", "flac", "-"),
+        ("ffmpeg", "-i", tmp_path / "whole.wav", "-f", "au", "-"),
+        ("ffmpeg", "-i", tmp_path / "whole.wav", "-f", "caf", "-"),
+        ("sox", tmp_path / "whole.wav", "-t", "wav", "-"),
+    ]:
+        with open(tmp_path / "piped", "wb") as file:
+            program(name, *how, stdout=file)
+        audio, _, faults = opened(tmp_path / "piped")
+        assert len(audio) == len(sound), how
+        np.testing.assert_allclose(audio, sound, rtol=0, atol=2**-14)

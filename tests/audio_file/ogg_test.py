@@ -1,0 +1,54 @@
+"""Ogg files of several streams, and those that break off."""
+
+import numpy as np
+import pytest
+import soundfile
+
+CUT = "its last page is missing: it was cut off or never finished"
+
+
+def stream(path, sound, rate, subtype) -> bytes:
+    soundfile.write(path, sound, rate, format="OGG", subtype=subtype)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_streams_that_follow_each_other(tmp_path, voice, opened, subtype):
+    sounds = [voice(samples, 16_000) for samples in (16_000, 8001, 20_000)]
+    joined = [stream(tmp_path / "one.ogg", sound, 16_000, subtype) for sound in sounds]
+    (tmp_path / "all.ogg").write_bytes(b"".join(joined))
+    audio, info, faults = opened(tmp_path / "all.ogg")
+    assert (info.samples, info.subtype, faults) == (44_001, subtype, [])
+    alone = []
+    for data in joined:
+        (tmp_path / "one.ogg").write_bytes(data)
+        alone.append(opened(tmp_path / "one.ogg")[0])
+    np.testing.assert_array_equal(audio, np.concatenate(alone))
+
+
+def test_streams_of_different_kinds(tmp_path, voice, opened):
+    parts = [
+        stream(tmp_path / "a.ogg", voice(44_100, 44_100), 44_100, "VORBIS"),
+        stream(tmp_path / "b.ogg", np.tile(voice(48_000, 48_000), 2), 48_000, "OPUS"),
+    ]
+    (tmp_path / "all.ogg").write_bytes(b"".join(parts))
+    audio, info, faults = opened(tmp_path / "all.ogg")
+    assert (info.rate, info.channels, faults) == (44_100, 1, [])
+    assert info.seconds == pytest.approx(2, abs=1e-3)
+    halves = np.std(audio[:44_100]), np.std(audio[44_100:])
+    assert halves[0] == pytest.approx(halves[1], rel=0.1)
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_cut_in_a_page(tmp_path, voice, opened, subtype):
+    data = stream(tmp_path / "a.ogg", voice(160_000, 16_000), 16_000, subtype)
+    (tmp_path / "a.ogg").write_bytes(data[: len(data) // 2])
+    audio, info, faults = opened(tmp_path / "a.ogg")
+    assert faults == [CUT]
+    assert 2 < info.seconds < 8
+
+
+def test_opus_is_the_same_in_blocks_of_any_size(tmp_path, voice, opened):
+    stream(tmp_path / "a.ogg", voice(100_000, 16_000), 16_000, "OPUS")
+    whole = soundfile.read(tmp_path / "a.ogg", dtype="float32", always_2d=True)[0]
+    np.testing.assert_array_equal(opened(tmp_path / "a.ogg")[0], whole)

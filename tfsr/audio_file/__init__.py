@@ -1,0 +1,39 @@
+"""Audio files of any format, read to float32 [time, channels] in [-1, 1] and written from it.
+
+libsndfile decodes the WAV family and whatever else it reads exactly, FFmpeg (PyAV) MP3, FLAC and
+what phones and browsers record, tensorflow-io whole files of the usual kinds. This is the only
+package that knows these libraries. TensorFlow is imported by `read` alone, so that streaming
+(`AudioFile`, `Writer`) starts fast and small.
+"""
+
+from tfsr.audio_file.audio_file import AudioFile
+from tfsr.audio_file.folders import EXTENSIONS, WRITTEN, Left, find, search
+from tfsr.audio_file.headerless import Raw
+from tfsr.audio_file.headerless import parse as parse_raw
+from tfsr.audio_file.sndfile import through_file
+from tfsr.audio_file.sound import Fault, Info
+from tfsr.audio_file.whole import blocks, info, read, tags
+from tfsr.audio_file.writer import Clipped, Writer, allowed_subtype, require_subtype, write
+
+__all__ = [
+    "AudioFile",
+    "Clipped",
+    "EXTENSIONS",
+    "Fault",
+    "Info",
+    "Left",
+    "Raw",
+    "WRITTEN",
+    "Writer",
+    "allowed_subtype",
+    "blocks",
+    "find",
+    "info",
+    "parse_raw",
+    "read",
+    "require_subtype",
+    "search",
+    "tags",
+    "through_file",
+    "write",
+]

@@ -1,0 +1,233 @@
+"""Files that are made of chunks: WAV of all kinds, AIFF, CAF and Wave64.
+
+Recorders that break off, pipes, and programs that count wrong leave sizes that are not true. A WAV
+file is read by a header that is made anew of what its chunks hold; the others say what is missing.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tfsr.audio_file.part import Part
+from tfsr.audio_file.sound import UNFINISHED, Fault, ends_early
+
+# Codings of WAV: PCM, in blocks (ADPCM of Microsoft and of the IMA, GSM), and told farther on.
+_PCM, _GSM, _EXTENSIBLE = 0x0001, 0x0031, 0xFFFE
+_IN_BLOCKS = (0x0002, 0x0011, _GSM)
+
+# Of sizes that pipes leave (SoX: 7FFFF000, ALSA: 80000000, FFmpeg: FFFFFFFF) the smallest one.
+_ENDLESS = 0x7FFF0000
+
+# So far a search goes for samples, when chunks do not follow each other as they should.
+_SEARCHED = 1 << 20
+_LARGEST_LIST = 1 << 16
+_CHUNK_HEADER = 8
+_USUAL_NAMES = (b"data", b"LIST", b"fact", b"fmt ", b"bext", b"id3 ", b"SSND", b"COMM")
+
+# Bytes for a second where no number is told.
+_USUAL = 16_000
+
+# Less than so much after the samples is no sound that was lost.
+_NOTICED_SECONDS = 0.1
+
+_W64_START = b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000")
+
+
+class Chunk(NamedTuple):
+    """Its name, where its content begins, and how many bytes it is said to have."""
+
+    name: bytes
+    start: int
+    size: int
+
+
+class _Layout(NamedTuple):
+    """How chunks lie in a file: place of the first, name and size, and what they are padded to."""
+
+    first: int
+    name: int
+    size: str
+    align: int
+    sizes_header: bool = False
+
+
+def layout(head: bytes) -> _Layout | None:
+    """Of a file that begins so; None of one that is not made of such chunks."""
+    if head[8:12] == b"WAVE" and head[:4] in (b"RIFF", b"RF64", b"BW64"):
+        return _Layout(12, 4, "<I", 2)
+    if head[8:12] == b"WAVE" and head[:4] == b"RIFX":
+        return _Layout(12, 4, ">I", 2)
+    if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
+        return _Layout(12, 4, ">I", 2)
+    if head[:4] == b"caff":
+        return _Layout(8, 4, ">q", 1)
+    return _Layout(40, 16, "<q", 8, sizes_header=True) if head[:16] == _W64_START else None
+
+
+def walk(part: Part, form: _Layout) -> Iterator[Chunk]:
+    """The chunks, as their sizes tell, and where these are wrong, as far as that can be seen."""
+    place, length = form.first, form.name + struct.calcsize(form.size)
+    while len(head := part.at(place, length)) == length:
+        size = struct.unpack(form.size, head[form.name :])[0]
+        size -= length if form.sizes_header else 0
+        chunk = Chunk(head[: form.name], place + length, size)
+        yield chunk
+        place = _after(part, chunk, form)
+        if place is None:
+            return
+
+
+def _after(part: Part, chunk: Chunk, form: _Layout) -> int | None:
+    """Where the next chunk begins; None after the last."""
+    if chunk.size < 0:
+        return None
+    end = chunk.start + chunk.size
+    padded = -(-end // form.align) * form.align
+    unpadded = part.at(end, form.name)[:4] in _USUAL_NAMES
+    for place in (end, padded) if unpadded else (padded, end):
+        if _is_name(part.at(place, form.name)):
+            return place
+    if chunk.name in (b"data", b"SSND", b"fmt "):
+        return None
+    inside = part.at(chunk.start, _SEARCHED).find(b"data") if form.name == 4 else -1
+    return None if inside < 0 else chunk.start + inside
+
+
+def _is_name(name: bytes) -> bool:
+    """Whether a chunk can be called so."""
+    return len(name) >= 4 and all(32 <= byte < 127 for byte in name[:4]) and name[:1] != b" "
+
+
+@dataclass(frozen=True)
+class Wave:
+    """What is in a WAV file.
+
+    Attributes:
+        view: the same recording with a header that is right.
+        faults: what is not as it should be.
+        limit: samples of each channel, where a coding in blocks fills its last block; else None.
+    """
+
+    view: Part
+    faults: list[Fault]
+    limit: int | None
+
+
+def wave(part: Part) -> Wave | None:
+    """Of a file that is one, even behind an ID3 tag; None without format or samples."""
+    part = _without_id3(part)
+    form = layout(part.at(0, 40))
+    if form is None or part.at(8, 4) != b"WAVE":
+        return None
+    chunks: dict[bytes, Chunk] = {}
+    for chunk in walk(part, form):
+        chunks.setdefault(chunk.name, chunk)
+    if b"fmt " not in chunks or b"data" not in chunks:
+        return None
+    format_ = part.at(chunks[b"fmt "].start, min(chunks[b"fmt "].size, 4096))
+    return _wave(part, form.size[0], format_, chunks) if len(format_) >= 16 else None
+
+
+def _wave(part: Part, order: str, format_: bytes, chunks: dict[bytes, Chunk]) -> Wave:
+    tag, _, _, bytes_per_second, block = struct.unpack(order + "HHIIH", format_[:14])
+    size, faults = _samples_size(part, chunks, bytes_per_second or _USUAL)
+    size -= size % block if block and tag in (_PCM, _GSM, _EXTENSIBLE) else 0
+    header = _header(order, format_, _tags(part, chunks), size)
+    samples = None
+    if tag in _IN_BLOCKS and block and len(format_) >= 20:
+        (in_block,) = struct.unpack(order + "H", format_[18:20])
+        whole = -(-size // block) * in_block
+        fact = part.at(chunks[b"fact"].start, 4) if b"fact" in chunks else b""
+        told = struct.unpack(order + "I", fact)[0] if len(fact) == 4 else whole
+        samples = told if whole - in_block < told <= whole else whole
+    return Wave(part.cut(chunks[b"data"].start, size, header), faults, samples)
+
+
+def _samples_size(
+    part: Part, chunks: dict[bytes, Chunk], bytes_per_second: int
+) -> tuple[int, list[Fault]]:
+    """Bytes of samples that are there, and what is wrong with what is told of them."""
+    start, told = chunks[b"data"].start, chunks[b"data"].size
+    rest = len(part) - start
+    if b"ds64" in chunks and told in (0, 0xFFFFFFFF):
+        told = int.from_bytes(part.at(chunks[b"ds64"].start + 8, 8), "little")
+    if rest and (told >= max(_ENDLESS, rest) or (told == 0 and not _is_chunk(part, start))):
+        return rest, [UNFINISHED]
+    if told > rest:
+        return rest, [ends_early((told - rest) / bytes_per_second)]
+    if rest - told >= 1 << 32:  # sizes of 32 bits begin anew after 4 GB
+        told += (rest - told) >> 32 << 32
+    after = (rest - told) / bytes_per_second
+    if after > _NOTICED_SECONDS and not _is_name(part.at(start + told, 4)):
+        return told, [Fault(f"{rest - told} bytes after its samples are left out")]
+    return told, []
+
+
+def _is_chunk(part: Part, place: int) -> bool:
+    """Whether one begins here and ends within the file."""
+    size = int.from_bytes(part.at(place + 4, 4), "little")
+    return _is_name(part.at(place, 4)) and place + 8 + size <= len(part)
+
+
+def _tags(part: Part, chunks: dict[bytes, Chunk]) -> bytes:
+    """RIFF's title, artist and so on, unless its size is not true."""
+    tags, data = chunks.get(b"LIST"), chunks[b"data"]
+    if tags is None or tags.size > _LARGEST_LIST or part.at(tags.start, 4) != b"INFO":
+        return b""
+    into_samples = tags.start < data.start < tags.start + tags.size + _CHUNK_HEADER
+    return b"" if into_samples else part.at(tags.start, tags.size)
+
+
+def _header(order: str, format_: bytes, tags: bytes, size: int) -> bytes:
+    """A WAV header up to the samples."""
+    body = _chunk(order, b"fmt ", format_) + (_chunk(order, b"LIST", tags) if tags else b"")
+    whole, told = 4 + len(body) + 8 + size + size % 2, size
+    kind = b"RIFF" if order == "<" else b"RIFX"
+    if whole >= 1 << 32:
+        kind, body = b"RF64", b"ds64" + struct.pack("<IQQQI", 28, whole + 36, size, 0, 0) + body
+        whole = told = 0xFFFFFFFF
+    start = kind + struct.pack(order + "I", whole) + b"WAVE"
+    return start + body + b"data" + struct.pack(order + "I", told)
+
+
+def _chunk(order: str, name: bytes, content: bytes) -> bytes:
+    return name + struct.pack(order + "I", len(content)) + content + bytes(len(content) % 2)
+
+
+def _without_id3(part: Part) -> Part:
+    head = part.at(0, 10)
+    if head[:3] != b"ID3" or len(head) < 10:
+        return part
+    size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
+    return part.cut(10 + size)
+
+
+def told_and_there(part: Part) -> tuple[int | None, int]:
+    """Bytes of samples that the header of AIFF, CAF, Wave64 or AU tells, and that are there.
+
+    None where it tells none; (0, 0) of other files.
+    """
+    if part.at(0, 4) == b".snd":
+        start, told = struct.unpack(">II", part.at(4, 8).ljust(8, b"\0"))
+        return _told(told), len(part) - start
+    form = layout(part.at(0, 40))
+    for chunk in walk(part, form) if form else ():
+        if chunk.name[:4] in (b"data", b"SSND"):
+            return _told(chunk.size), len(part) - chunk.start
+    return 0, 0
+
+
+def _told(size: int) -> int | None:
+    return size if 0 < size < _ENDLESS or 0xFFFFFFFF < size < _ENDLESS << 31 else None
+
+
+def readable(part: Part) -> Part:
+    """An AU or Wave64 file that was never finished, with a header that libsndfile can read."""
+    told, there = told_and_there(part)
+    start = len(part) - there
+    if told is None and part.at(0, 4) == b".snd":
+        return part.cut(12, before=part.at(0, 8) + b"\xff\xff\xff\xff")
+    if told is None and part.at(0, 16) == _W64_START:
+        return part.cut(start, before=part.at(0, start - 8) + struct.pack("<q", there + 24))
+    return part

@@ -1,0 +1,274 @@
+"""Decoding with FFmpeg (PyAV), for phones' containers and codecs, MP3 and FLAC.
+
+Nothing is sought within a stream, and what was decoded is what there is. A coder's delay and
+padding are cut where the container tells them.
+"""
+
+from collections.abc import Iterator
+
+import av
+import numpy as np
+
+from tfsr.audio_file.conversion import converted
+from tfsr.audio_file.part import Part
+from tfsr.audio_file.sound import Fault, Unreadable, ends_early
+
+av.logging.set_level(None)
+
+# No playlists and the like among them, which would open other files and addresses.
+_FORMATS = (
+    "3g2,3gp,aac,ac3,aiff,alaw,amr,amrnb,amrwb,ape,asf,au,avi,caf,dss,dts,eac3,flac,flv,g722,g726,"
+    "g726le,g729,gsm,loas,m4a,matroska,mj2,mov,mp3,mp4,mpc,mpc8,mpeg,mpegts,mulaw,nistsphere,oga,"
+    "ogg,oma,qcp,rm,s16le,shn,sln,tak,tta,voc,w64,wav,webm,wv,xwma"
+)
+
+_CONTAINERS = {"mov": "MP4", "matroska": "WEBM"}
+
+# soundfile's words for codecs, else FFmpeg's in capitals.
+_SUBTYPES = {
+    **{"mp3float": "MPEG_LAYER_III", "mp3": "MPEG_LAYER_III", "vorbis": "VORBIS", "opus": "OPUS"},
+    **{"pcm_s16le": "PCM_16", "pcm_s16be": "PCM_16", "pcm_s24le": "PCM_24", "pcm_f32le": "FLOAT"},
+    **{"pcm_s24be": "PCM_24", "pcm_f32be": "FLOAT", "pcm_s32le": "PCM_32", "pcm_s32be": "PCM_32"},
+}
+_LOSSLESS = ("flac", "alac", "wavpack", "tta", "ape", "shorten", "tak", "wmalossless")
+
+_TAGS = {
+    **{"title": "title", "artist": "artist", "album": "album", "comment": "comment"},
+    **{"date": "date", "genre": "genre", "copyright": "copyright", "license": "license"},
+    **{"track": "tracknumber", "tracknumber": "tracknumber"},
+}
+
+# The step in which MP4's edit lists tell lengths, and a little more.
+_EDIT_SECONDS = 0.0011
+
+# Errors in a row from the beginning by which one knows that it is something else.
+_TRIED = 40
+
+# Their first frame is half of an overlap, and FFmpeg throws two away.
+_WMA = ("wmav1", "wmav2")
+
+# Between what is told and what is there: rounding of clocks, and frames of padding.
+_TOLERANCE_SECONDS = {"FLAC": 0.0, "WEBM": 0.1}
+_USUAL_TOLERANCE = 0.06
+
+
+class FfmpegDecoder:
+    """See `tfsr.audio_file.sound.Decoder`.
+
+    Args:
+        part: the recording.
+        format: FFmpeg's name for it, where it does not tell it itself.
+        options: of that format, such as its sample rate.
+
+    Raises:
+        Unreadable: FFmpeg does not know it, or there is no sound in it.
+    """
+
+    def __init__(self, part: Part, format: str | None = None, **options: str):
+        self._part, self._format, self._options = part, format, options
+        self.faults: list[Fault] = []
+        with self._open() as container:
+            stream = _sound(container)
+            name = container.format.name.split(",")[0]
+            self.format = _CONTAINERS.get(name, name.upper())
+            self.tags = _tags(container, stream)
+            self._padded_to = _told_by_edit_list(container, stream)
+            self._promised = self._padded_to or _promised_seconds(container, stream, part)
+            self.samples = stream.duration if name == "flac" and stream.duration else None
+            first = next(_Frames(container, stream).decoded(), None)
+            if first is None:
+                raise Unreadable("no sound in it that can be decoded")
+            self.rate, self.channels = first.sample_rate, first.layout.nb_channels
+            self.subtype = _subtype(stream.codec_context.name, first, part)
+
+    def blocks(self, block_samples: int) -> Iterator[np.ndarray]:
+        self.faults, done = [], 0
+        with self._open() as container:
+            frames = _Frames(container, _sound(container))
+            for sound in self._without_padding(frames):
+                done += len(sound)
+                yield sound
+        if frames.bad > frames.good:
+            raise Unreadable("most of it cannot be decoded")
+        missing = (self._promised or 0) - done / self.rate
+        tolerance = _TOLERANCE_SECONDS.get(self.format, _USUAL_TOLERANCE)
+        if missing > max(tolerance, frames.bad_seconds):
+            self.faults.append(ends_early(missing))
+        elif frames.bad:
+            text = f"{frames.bad_seconds:.3f} s of it cannot be decoded"
+            self.faults.append(Fault(text, frames.bad_seconds))
+
+    def _open(self):
+        try:
+            return av.open(
+                self._part.again(),
+                format=self._format,
+                options={"format_whitelist": _FORMATS, **self._options},
+                metadata_errors="replace",
+            )
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise Unreadable(_reason(error)) from error
+
+    def _sounds(self, frames: "_Frames") -> Iterator[np.ndarray]:
+        """All with the rate and the channels of the first one, without a delay that is left."""
+        sounds = ((_to_float(frame), frame.sample_rate) for frame in frames.decoded())
+        for sound in converted(sounds, self.rate, self.channels):
+            yield sound[frames.delay :]
+            frames.delay = max(frames.delay - len(sound), 0)
+
+    def _without_padding(self, frames: "_Frames") -> Iterator[np.ndarray]:
+        """Cut where an MP4 file tells the end, if that is in one of the last two frames."""
+        sounds = self._sounds(frames)
+        if not self._padded_to:
+            yield from sounds
+            return
+        held, done = [], 0
+        for sound in sounds:
+            held.append(sound)
+            done += len(sound)
+            if len(held) > 2:
+                yield held.pop(0)
+        rest = np.concatenate(held) if held else np.zeros([0, self.channels], np.float32)
+        surplus = self._padding(done, frames)
+        yield rest[: len(rest) - surplus] if 0 < surplus < len(rest) else rest
+
+    def _padding(self, done: int, frames: "_Frames") -> int:
+        """Samples: by the last packet's own length, unless the edit list tells much less.
+
+        Edit lists count in milliseconds, most of them.
+        """
+        by_packet = frames.last_samples - round(frames.last_seconds * self.rate)
+        by_packet = by_packet if 0 < by_packet < frames.last_samples else 0
+        by_list = done - round(self._padded_to * self.rate)
+        return by_packet if by_list - by_packet <= _EDIT_SECONDS * self.rate else by_list
+
+
+class _Frames:
+    """What the packets of a stream are decoded to.
+
+    Attributes:
+        good, bad: packets that could be decoded, and that could not.
+        bad_seconds: of the latter.
+        last_seconds, last_samples: of the last packet, as it is told, and decoded.
+        delay: samples before the sound that FFmpeg does not cut by itself.
+    """
+
+    def __init__(self, container, stream):
+        self._container, self._stream = container, stream
+        self._codec = stream.codec_context.name
+        self.good = self.bad = self.delay = 0
+        self.bad_seconds = self.last_seconds = 0.0
+        self.last_samples = 0
+
+    def decoded(self) -> Iterator:
+        for number, packet in enumerate(_packets(self._container, self._stream)):
+            if number == 0 and self._codec == "opus":
+                self.delay = _opus_delay(self._stream.codec_context.extradata or b"", packet)
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError:
+                self.bad += 1
+                self.bad_seconds += float((packet.duration or 0) * packet.time_base)
+                frames = []
+            if not self.good and number > _TRIED:
+                return
+            if frames:
+                self.last_seconds = float((packet.duration or 0) * packet.time_base)
+                self.last_samples = sum(frame.samples for frame in frames)
+            for frame in frames:
+                self.good += 1
+                half_an_overlap = self.good == 1 and self._codec in _WMA
+                if frame.samples and frame.sample_rate and not half_an_overlap:
+                    yield frame
+
+
+def _opus_delay(header: bytes, packet) -> int:
+    """Samples of the delay that its header tells but the packet does not; WebM's clock is slow."""
+    told = packet.get_sidedata("skip_samples") if packet.has_sidedata("skip_samples") else None
+    cut = int.from_bytes(bytes(told)[:4], "little") if told else 0
+    return max(int.from_bytes(header[10:12], "little") - cut, 0)
+
+
+def _packets(container, stream) -> Iterator:
+    """Up to the end, or to where the container breaks off."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            yield next(packets)
+        except (StopIteration, av.error.FFmpegError):
+            return
+
+
+def _sound(container):
+    if not container.streams.audio:
+        raise Unreadable("no sound in it")
+    stream = container.streams.audio[0]
+    if stream.codec_context is None:
+        raise Unreadable("its coding is unknown")
+    if stream.codec_context.name in _WMA:
+        stream.codec_context.flags2 |= av.codec.context.Flags2.skip_manual
+    return stream
+
+
+def _told_by_edit_list(container, stream) -> float | None:
+    """Seconds that are to be heard of a file of the MP4 family, without delay and padding."""
+    if "mp4" not in container.format.name or not stream.duration:
+        return None
+    return float(stream.duration * stream.time_base)
+
+
+def _promised_seconds(container, stream, part: Part) -> float | None:
+    """That a header tells; None where FFmpeg estimates, or other streams are longer."""
+    name = container.format.name
+    if name == "flac" or (name == "mp3" and _has_xing(part)):
+        return stream.duration and float(stream.duration * stream.time_base)
+    if "matroska" in name and len(container.streams) == 1 and container.duration:
+        return container.duration / av.time_base
+    return None
+
+
+def _has_xing(part: Part) -> bool:
+    """Whether an MP3 file tells how many frames it has, behind its first header."""
+    head = part.at(0, 10)
+    start = 0
+    if head[:3] == b"ID3" and len(head) == 10:
+        start = 10 + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9])
+    first = part.at(start, 4096)
+    places = [first.find(name) for name in (b"Xing", b"Info")]
+    flags = [first[place + 7] for place in places if 0 <= place < len(first) - 7]
+    return any(flag & 1 for flag in flags) or b"VBRI" in first[:64]
+
+
+def _tags(container, stream) -> dict[str, str]:
+    found = {}
+    for name, text in {**stream.metadata, **container.metadata}.items():
+        if name.lower() in _TAGS and text:
+            found.setdefault(_TAGS[name.lower()], text)
+    return found
+
+
+def _subtype(codec: str, frame, part: Part) -> str:
+    if codec == "flac" and part.at(0, 4) == b"fLaC":
+        bits = int.from_bytes(part.at(20, 2), "big") >> 4 & 31
+        return {7: "PCM_S8", 15: "PCM_16"}.get(bits, "PCM_24")
+    if codec in _LOSSLESS:
+        return "PCM_16" if frame.format.bytes == 2 else "PCM_24"
+    return _SUBTYPES.get(codec, codec.upper())
+
+
+def _to_float(frame) -> np.ndarray:
+    """float32 [time, channels]; full scale of whole numbers is 1."""
+    samples = frame.to_ndarray()
+    planar = frame.format.is_planar
+    samples = samples.T if planar else samples.reshape(-1, frame.layout.nb_channels)
+    if samples.dtype == np.uint8:
+        return (samples.astype(np.float32) - 128) / 128
+    if samples.dtype.kind == "i":
+        scale = np.float32(2.0 ** (1 - 8 * samples.dtype.itemsize))
+        return samples.astype(np.float32) * scale
+    return samples.astype(np.float32)
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error)
+    return "Format not recognised" if "Invalid data" in text else text.strip().rstrip(".")

@@ -1,0 +1,104 @@
+"""The recordings in a folder, by their names."""
+
+import os
+import stat
+from pathlib import Path
+from typing import NamedTuple
+
+from tfsr.audio_file.headerless import SUFFIXES
+from tfsr.errors import UserError
+
+# What is written too, and the container in which it is.
+WRITTEN = {
+    ".wav": "WAV",
+    ".flac": "FLAC",
+    ".ogg": "OGG",
+    ".oga": "OGG",
+    ".opus": "OGG",
+    ".mp3": "MP3",
+    ".m4a": "MP4",
+    ".mp4": "MP4",
+    ".aif": "AIFF",
+    ".aiff": "AIFF",
+    ".au": "AU",
+    ".caf": "CAF",
+    ".w64": "W64",
+}
+
+_READ = (
+    *(".wave", ".bwf", ".rf64", ".aifc", ".snd", ".voc", ".sph", ".nist", ".spx", ".mp2", ".m4b"),
+    *(".m4r", ".aac", ".3gp", ".3g2", ".3gpp", ".amr", ".awb", ".webm", ".weba", ".mka", ".mkv"),
+    *(".mov", ".wma", ".asf", ".ac3", ".ape", ".wv", ".tta", ".dss", ".qcp", ".ra", ".rm", ".flv"),
+    *(".avi", ".mpg", ".mpeg", ".ts"),
+)
+EXTENSIONS = (*WRITTEN, *_READ, *SUFFIXES)
+
+
+class Left(NamedTuple):
+    """A file or folder that is not read, and why."""
+
+    path: Path
+    reason: str
+
+
+def find(folder: str | os.PathLike, recursive: bool = True) -> list[Path]:
+    """The recordings of `search`."""
+    return search(folder, recursive)[0]
+
+
+def search(folder: str | os.PathLike, recursive: bool = True) -> tuple[list[Path], list[Left]]:
+    """All audio files in and, unless told otherwise, below a folder, by extension, sorted.
+
+    Hidden files and folders do not count.
+
+    Returns:
+        The recordings, and what else there is.
+
+    Raises:
+        UserError: no such folder, or it cannot be read.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder")
+    found: list[Path] = []
+    left: list[Left] = []
+    around = [_identity(one) for one in Path(os.path.realpath(folder)).parents]
+    _walk(folder, around, recursive, found, left)
+    if left and left[0].path == folder:
+        raise UserError(f"{folder}: {left[0].reason}")
+    return sorted(found), sorted(left)
+
+
+def _walk(
+    folder: Path, around: list[tuple], recursive: bool, found: list[Path], left: list[Left]
+) -> None:
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        left.append(Left(folder, f"cannot be read ({error.strerror})"))
+        return
+    around = [*around, _identity(folder)]
+    for path in (folder / name for name in names if not name.startswith(".")):
+        if not path.is_dir():
+            reason = _no_recording(path)
+            left.append(Left(path, reason)) if reason else found.append(path)
+        elif path.is_symlink() and _identity(path) in around:
+            left.append(Left(path, "is a link to a folder that it lies in"))
+        elif recursive:
+            _walk(path, around, recursive, found, left)
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = os.stat(folder)
+    return status.st_dev, status.st_ino
+
+
+def _no_recording(path: Path) -> str | None:
+    """Why a file is not taken for one."""
+    if path.suffix.lower() not in EXTENSIONS:
+        return "has no audio file's extension"
+    try:
+        regular = stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return "is a link to nothing"
+    return None if regular else "is no regular file"

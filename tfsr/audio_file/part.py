@@ -1,0 +1,94 @@
+"""Parts of an open file, as files that are read on their own."""
+
+import io
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Sequence
+from typing import BinaryIO
+
+
+class Part(io.RawIOBase):
+    """Bytes and stretches of an open file, one after the other, as one file to read.
+
+    Several parts of the same file do not disturb each other.
+
+    Args:
+        file: a regular file.
+        pieces: bytes as they are, or (start, size) of a stretch; None is the whole file.
+    """
+
+    def __init__(self, file: BinaryIO, pieces: Sequence[bytes | tuple[int, int]] | None = None):
+        self._file = file
+        self._pieces = [(0, file_size(file))] if pieces is None else list(pieces)
+        self._size = sum(map(_size, self._pieces))
+        self._position = 0
+
+    def again(self) -> "Part":
+        """The same, from its beginning."""
+        return Part(self._file, self._pieces)
+
+    def cut(self, start: int, size: int | None = None, before: bytes = b"") -> "Part":
+        """A stretch of it (None: to its end), with some bytes before it."""
+        stop = self._size if size is None else min(start + size, self._size)
+        pieces, first = [before], 0
+        for piece in self._pieces:
+            length = _size(piece)
+            begin, end = max(start - first, 0), min(stop - first, length)
+            if begin < end:
+                whole = isinstance(piece, bytes)
+                pieces.append(piece[begin:end] if whole else (piece[0] + begin, end - begin))
+            first += length
+        return Part(self._file, pieces)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = min(max(origin + offset, 0), self._size)  # wherever headers point to
+        return self._position
+
+    def readinto(self, buffer) -> int:
+        data = self.at(self._position, len(buffer))
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def at(self, offset: int, size: int) -> bytes:
+        """Up to `size` bytes from `offset` on; the position stays."""
+        return b"".join(map(self._bytes, self.cut(offset, size)._pieces))
+
+    def _bytes(self, piece: bytes | tuple[int, int]) -> bytes:
+        if isinstance(piece, bytes):
+            return piece
+        return os.pread(self._file.fileno(), piece[1], piece[0])
+
+    def __len__(self) -> int:
+        return self._size
+
+
+def regular(file: BinaryIO) -> BinaryIO:
+    """The file itself, or all that comes from it, where it can be read only once, as a pipe."""
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return file
+    kept = tempfile.TemporaryFile(prefix="tfsr-")  # noqa: SIM115  the caller closes it
+    with file:
+        shutil.copyfileobj(file, kept)
+    kept.flush()
+    return kept
+
+
+def file_size(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size
+
+
+def _size(piece: bytes | tuple[int, int]) -> int:
+    return len(piece) if isinstance(piece, bytes) else piece[1]

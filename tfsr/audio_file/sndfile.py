@@ -1,0 +1,86 @@
+"""Decoding with libsndfile, for what it reads exactly."""
+
+import io
+from collections.abc import Iterator
+
+import numpy as np
+import soundfile
+
+from tfsr.audio_file.part import Part
+from tfsr.audio_file.sound import Fault, Unreadable, ends_early
+
+# Of a header that tells no length.
+_UNKNOWN = 2**62
+
+
+class _Stream(soundfile.SoundFile):
+    """Read straight on; soundfile seeks after each read where it can, and decoders lose sound."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+class SndfileDecoder:
+    """See `tfsr.audio_file.sound.Decoder`.
+
+    Args:
+        part: the recording.
+        how: of one without a header, the arguments of `soundfile.SoundFile`.
+
+    Raises:
+        Unreadable: libsndfile does not know it.
+    """
+
+    def __init__(self, part: Part, **how):
+        self._part, self._how = part, how
+        self.faults: list[Fault] = []
+        with self._open() as file:
+            self.rate, self.channels = file.samplerate, file.channels
+            self.subtype, self.format = file.subtype, file.format
+            self._told = file.frames if file.frames < _UNKNOWN else None
+            self.tags = file.copy_metadata()
+
+    @property
+    def samples(self) -> int | None:
+        return self._told
+
+    def blocks(self, block_samples: int) -> Iterator[np.ndarray]:
+        self.faults, done = [], 0
+        with self._open() as file:
+            try:
+                while len(block := file.read(block_samples, dtype="float32", always_2d=True)):
+                    done += len(block)
+                    yield block
+            except soundfile.SoundFileError as error:
+                self.faults.append(Fault(f"is damaged after {done / self.rate:.3f} s"))
+                if not done:
+                    raise Unreadable(reason(error)) from error
+        if self._told and done < self._told:
+            self.faults.append(ends_early((self._told - done) / self.rate))
+
+    def _open(self) -> _Stream:
+        try:
+            return _Stream(self._part.again(), **self._how)
+        except (OSError, TypeError, ValueError, soundfile.SoundFileError) as error:
+            raise Unreadable(reason(error)) from error
+
+
+def through_file(signal: np.ndarray, rate: int, container: str, subtype: str, **how) -> np.ndarray:
+    """What is read of a signal that was written, float64 [time], as long as it was.
+
+    Args:
+        signal: [time]; what exceeds [-1, 1] is clipped.
+        rate: Hz.
+        container, subtype: as libsndfile calls them.
+        how: further arguments of `soundfile.write`, such as its compression_level.
+    """
+    file = io.BytesIO()
+    soundfile.write(file, np.clip(signal, -1, 1), rate, format=container, subtype=subtype, **how)
+    file.seek(0)
+    return soundfile.read(file)[0][: len(signal)]  # codecs fill their last frame
+
+
+def reason(error: Exception) -> str:
+    """What went wrong, without the name of the file, which the caller has said already."""
+    text = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
+    return text.strip().rstrip(".")

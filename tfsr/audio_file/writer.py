@@ -1,0 +1,253 @@
+"""Writing of recordings, which appear under their names only when they are complete."""
+
+import contextlib
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple, NoReturn, Protocol
+
+import av
+import numpy as np
+import soundfile
+
+from tfsr.audio_file.folders import WRITTEN
+from tfsr.audio_file.sndfile import reason
+from tfsr.errors import UserError
+from tfsr.names import temporary
+
+# Their containers have no place for title, artist and the like.
+_WITHOUT_TAGS = ("AU", "W64")
+
+# libsndfile's Vorbis encoder overflows its stack when it is given minutes at once.
+_WRITE_BLOCK = 65536
+
+# Bits of those that hold whole numbers. What is not here, and is coded from floats, has no end.
+_BITS = {
+    **{"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32},
+    **{"ALAC_16": 16, "ALAC_20": 20, "ALAC_24": 24, "ALAC_32": 32},
+}
+_FLOATS = ("FLOAT", "DOUBLE")
+_FROM_FLOATS = ("VORBIS", "OPUS", "AAC", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
+_OTHER_BITS = 16
+
+_OPUS_RATES = (8000, 12_000, 16_000, 24_000, 48_000)
+
+
+class Clipped(NamedTuple):
+    """How much of a signal did not fit: samples of all channels, and how far in dB."""
+
+    samples: int
+    over_db: float
+
+
+class Writer:
+    """Writes a file block by block; it appears under its name only when it is complete.
+
+    A context manager. Where the subtype holds whole numbers, samples are rounded to the nearest,
+    zero to zero, and those beyond [-1, 1] are clipped, which `clipped` tells.
+
+    Args:
+        path: its extension chooses the container, one of `WRITTEN`; missing folders are made.
+        rate: Hz.
+        channels: of every block.
+        subtype: soundfile's word ("PCM_16", "FLOAT"); None is the container's usual one, which is
+            16 bits for WAV and FLAC. `allowed_subtype` finds one that the container can hold.
+        tags: as `AudioFile` gives them. Ogg, FLAC and CAF keep all, WAV all but a license, AIFF
+            title, artist, copyright and comment, MP3 all but license and copyright, M4A all but
+            license, AU and W64 none.
+
+    Raises:
+        UserError: unknown extension, unwritable folder, or a setting that the container refuses.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        rate: int,
+        channels: int,
+        subtype: str | None = None,
+        tags: Mapping[str, str] = MappingProxyType({}),
+    ):
+        self._path = Path(path)
+        container = _container(self._path)
+        self._subtype = subtype or _usual_subtype(self._path)
+        self._over, self._peak = 0, 0.0
+        self._part = temporary(self._path)
+        if self._path.is_dir():
+            raise UserError(f"{path}: cannot be written, there is a folder of that name")
+        if self._subtype == "OPUS" and rate not in _OPUS_RATES:
+            known = ", ".join(map(str, _OPUS_RATES))
+            raise UserError(f"{path}: Opus has no {rate} Hz; --rate takes one of {known}")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            kind = _Aac if container == "MP4" else _Sndfile
+            self._file = kind(self._part, rate, channels, container, self._subtype, tags)
+        except _ERRORS as error:
+            self._give_up(error)
+
+    @property
+    def largest(self) -> float:
+        """The largest sample that fits; infinite where all do."""
+        if self._subtype in _FLOATS:
+            return math.inf
+        return 1.0 if self._subtype in _FROM_FLOATS else 1 - 2.0 ** (1 - self._bits)
+
+    @property
+    def clipped(self) -> Clipped | None:
+        """None where all that was written fits."""
+        return Clipped(self._over, 20 * math.log10(self._peak)) if self._over else None
+
+    @property
+    def _bits(self) -> int:
+        return _BITS.get(self._subtype, _OTHER_BITS)
+
+    def write(self, audio: np.ndarray) -> None:
+        """Append float32 [time, channels]."""
+        try:
+            for start in range(0, len(audio), _WRITE_BLOCK):
+                self._file.write(self._fitting(audio[start : start + _WRITE_BLOCK]))
+        except _ERRORS as error:
+            self._give_up(error)
+
+    def _fitting(self, audio: np.ndarray) -> np.ndarray:
+        """As it is stored: int16, int32 with the highest bits in use, or float32."""
+        if self._subtype in _FLOATS:
+            return audio
+        half_a_step = 0.0 if self._subtype in _FROM_FLOATS else 2.0**-self._bits
+        over = np.abs(audio) > 1 + half_a_step
+        if count := int(np.count_nonzero(over)):
+            self._over += count
+            self._peak = max(self._peak, float(np.max(np.abs(audio))))
+        return audio if self._subtype in _FROM_FLOATS else _rounded(audio, self._bits)
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, error_type, error, traceback) -> None:
+        try:
+            self._file.close()
+            if error_type is None:
+                os.replace(self._part, self._path)
+        except _ERRORS as error:
+            self._give_up(error)
+        finally:
+            self._part.unlink(missing_ok=True)
+
+    def _give_up(self, error: Exception) -> NoReturn:
+        with contextlib.suppress(OSError):
+            self._part.unlink()
+        raise UserError(f"{self._path}: cannot be written ({reason(error)})") from error
+
+
+def _rounded(audio: np.ndarray, bits: int) -> np.ndarray:
+    """To the nearest whole number; int16 of up to 16 bits, else int32, with the highest in use."""
+    full = 2 ** (bits - 1)
+    whole = np.clip(np.rint(audio.astype(np.float64) * full), -full, full - 1)
+    held = 16 if bits <= 16 else 32
+    return whole.astype(f"int{held}") << (held - bits)
+
+
+class _Encoder(Protocol):
+    def write(self, audio: np.ndarray) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _Sndfile:
+    """All but AAC."""
+
+    def __init__(self, path, rate, channels, container, subtype, tags):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
+        try:
+            self._file = soundfile.SoundFile(
+                descriptor, "w", rate, channels, subtype, format=container, closefd=True
+            )
+        except Exception:
+            os.close(descriptor)
+            raise
+        for name, text in tags.items() if container not in _WITHOUT_TAGS else ():
+            setattr(self._file, name, text)
+
+    def write(self, audio: np.ndarray) -> None:
+        self._file.write(audio)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _Aac:
+    """AAC in MP4, with an edit list, so that players and this package cut the coder's delay."""
+
+    def __init__(self, path, rate, channels, container, subtype, tags):
+        if subtype != "AAC":
+            raise ValueError(f"MP4 holds no {subtype}, but AAC")
+        self._out = open(path, "wb")  # noqa: SIM115  `close` does
+        self._container = av.open(self._out, "w", format="ipod")
+        self._container.metadata.update({_MP4_TAGS.get(name, name): tags[name] for name in tags})
+        layout = {1: "mono", 2: "stereo", 4: "4.0", 6: "5.1", 8: "7.1"}.get(channels)
+        if layout is None:
+            raise ValueError(f"AAC has no {channels} channels here")
+        self._stream = self._container.add_stream("aac", rate=rate, layout=layout)
+        self._stream.bit_rate = _AAC_BITS_PER_CHANNEL * channels
+        self._layout, self._rate, self._done = layout, rate, 0
+
+    def write(self, audio: np.ndarray) -> None:
+        plane = np.ascontiguousarray(audio.T, np.float32)
+        frame = av.AudioFrame.from_ndarray(plane, "fltp", self._layout)
+        frame.sample_rate, frame.pts = self._rate, self._done
+        self._done += len(audio)
+        self._container.mux(self._stream.encode(frame))
+
+    def close(self) -> None:
+        with self._out:
+            if self._done:
+                self._container.mux(self._stream.encode(None))
+            self._container.close()
+
+
+_AAC_BITS_PER_CHANNEL = 96_000
+_MP4_TAGS = {"tracknumber": "track"}
+
+# soundfile asserts that all was written: it is not, on a full disk.
+_ERRORS = (AssertionError, OSError, ValueError, soundfile.SoundFileError, av.error.FFmpegError)
+
+
+def write(
+    path: str | os.PathLike, audio: np.ndarray, rate: int, subtype: str | None = None
+) -> None:
+    """Write float32 [time, channels] whole; see `Writer`."""
+    with Writer(path, rate, audio.shape[1], subtype) as writer:
+        writer.write(audio)
+
+
+def allowed_subtype(path: str | os.PathLike, subtype: str) -> str:
+    """`subtype` where the container that `path` names can hold it, else the container's usual."""
+    container = _container(Path(path))
+    if container != "MP4" and soundfile.check_format(container, subtype):
+        return subtype
+    return _usual_subtype(Path(path))
+
+
+def require_subtype(path: str | os.PathLike, subtype: str) -> None:
+    """Raise UserError unless the container that `path` names can hold it."""
+    container = _container(Path(path))
+    known = ["AAC"] if container == "MP4" else soundfile.available_subtypes(container)
+    if subtype.upper() not in known:
+        known = ", ".join(known)
+        raise UserError(f"{path}: {container} holds no {subtype}, but one of {known}")
+
+
+def _container(path: Path) -> str:
+    if path.suffix.lower() not in WRITTEN:
+        raise UserError(
+            f"{path}: cannot be written, the extension must be one of {' '.join(WRITTEN)}"
+        )
+    return WRITTEN[path.suffix.lower()]
+
+
+def _usual_subtype(path: Path) -> str:
+    if path.suffix.lower() in (".opus", ".m4a", ".mp4"):
+        return "OPUS" if path.suffix.lower() == ".opus" else "AAC"
+    return soundfile.default_subtype(_container(path))

@@ -1,0 +1,33 @@
+"""Names of files that fit: most file systems take 255 bytes."""
+
+import hashlib
+import os
+from pathlib import Path
+
+_LONGEST = 255
+
+
+def fitting(stem: str, ending: str) -> str:
+    """`stem` and `ending`, where need be without the end of the former; whole characters."""
+    kept = stem
+    while kept and len(os.fsencode(kept + ending)) > _LONGEST:
+        kept = kept[:-1]
+    return kept + ending
+
+
+def temporary(path: Path) -> Path:
+    """A hidden name beside `path` for what is not complete, of this process alone."""
+    ending = f".{os.getpid()}.part"
+    name = f".{path.name}{ending}"
+    if len(os.fsencode(name)) > _LONGEST:
+        name = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}{ending}"
+    return path.with_name(name)
+
+
+def shown(text: object) -> str:
+    """A name, or a text with names in it, in one line: breaks and the like as escapes."""
+    return "".join(one if one.isprintable() else _escaped(one) for one in str(text))
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
