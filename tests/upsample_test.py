@@ -86,7 +86,7 @@ def test_a_call_needs_no_more_than_its_name(upsample, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     target = tmp_path / "call.tfsr.flac"
     assert done.stdout.splitlines() == [
-        f"{source}: nothing above 3.9 kHz, taken for a telephone recording, "
+        f"{source}: nothing above 4.0 kHz, taken for a telephone recording, "
         "resampled from 48000 to 8000 Hz first",
         f"{source} 48000 Hz -> {target} 16000 Hz (telephony)",
     ]
