@@ -99,7 +99,7 @@ def test_a_call_needs_no_more_than_its_name(upsample, tmp_path):
     assert record == {
         **{"source": str(source), "target": str(target), "channels": 2, "seconds": 1.0},
         **{"source_rate": 48_000, "input_rate": 8000, "output_rate": 16_000, "seed": 0},
-        **{"system": "telephony", "error": None, "skipped": False, "assumed": None},
+        **{"system": "telephony", "error": None, "skipped": False, "assumed": None, "bands": None},
         **{"faults": [], "missing_seconds": 0, "lowered_db": 0, "clipped_samples": 0, "over_db": 0},
     }
 

@@ -3,12 +3,15 @@
 import dataclasses
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
+import numpy as np
+
 from tfsr.audio_file import AudioFile, Raw
 from tfsr.errors import UserError
+from tfsr.inference.bands import Band, of_each_channel, together
 from tfsr.inference.files import Plan, upsample_file
 from tfsr.inference.manifest import Record
 from tfsr.inference.targets import Job
@@ -64,22 +67,18 @@ class Request:
         Raises:
             UserError: it cannot be decoded, no system suits it, or it has faults and none is taken.
         """
-        bandwidth_hz = self.bandwidth_hz
-        if bandwidth_hz is None:
-            bandwidth_hz = effective_bandwidth(source.blocks(), source.rate)
-        bandwidth_hz = min(bandwidth_hz, source.rate / 2)
+        bandwidths = self._bandwidths(source)
         if self.strict and source.faults:
             faults = "; ".join(fault.text for fault in source.faults)
             raise UserError(f"{job.source}: {faults}; without --strict what is there is taken")
         try:
-            system = self.system or self.choose(bandwidth_hz)
+            bands = self._bands(bandwidths, source.rate)
         except UserError as error:
             raise UserError(f"{job.source}: {error}") from error
         return Plan(
             source,
             job.target,
-            system,
-            bandwidth_hz,
+            bands,
             keep_low_band=self.keep_low_band,
             within_input=self.system is not None and self.bandwidth_hz is None,
             chunk_seconds=self.chunk_seconds,
@@ -88,6 +87,38 @@ class Request:
             subtype=self.subtype,
             rescale=self.rescale,
         )
+
+    def _bandwidths(self, source: AudioFile) -> list[float | None]:
+        """Of each channel; None of a silent one."""
+        if self.bandwidth_hz is not None:
+            return [min(self.bandwidth_hz, source.rate / 2)] * source.channels
+
+        def measure(blocks: Iterable[np.ndarray]) -> float:
+            return effective_bandwidth(blocks, source.rate)
+
+        return of_each_channel(source.blocks(), source.channels, measure)
+
+    def _bands(self, bandwidths: list[float | None], rate: int) -> list[Band]:
+        """Channels with nothing to add are kept as they are beside others.
+
+        Raises:
+            UserError: there is nothing to add to any.
+        """
+        if self.system is not None:
+            return together(bandwidths, rate, lambda _: self.system)
+        refused: list[UserError] = []
+
+        def choose(bandwidth_hz: float) -> str | None:
+            try:
+                return self.choose(bandwidth_hz)
+            except UserError as error:
+                refused.append(error)
+                return None
+
+        bands = together(bandwidths, rate, choose)
+        if all(band.system is None for band in bands):
+            raise refused[0]
+        return bands
 
     def skips(self, job: Job) -> bool:
         """Whether a job is left out, for what it would make is there."""
@@ -108,10 +139,10 @@ class Request:
             with self.open(job) as source:
                 plan = self.plan(source, job)
                 record = record.planned(plan)
-                upsampler = self.upsampler(plan.system)
-                level = upsample_file(upsampler, plan, progress)
-                rates = upsampler.input_rate, plan.output_rate(upsampler)
-                record = record.done(*rates, level)
+                upsamplers = [self.upsampler(system) for system in plan.systems]
+                level = upsample_file(self.upsampler, plan, progress)
+                lowest = min(upsampler.input_rate for upsampler in upsamplers)
+                record = record.done(lowest, plan.output_rate(upsamplers), level)
         except UserError as error:
             record = dataclasses.replace(record, error=str(error))
         return dataclasses.replace(record, spent_seconds=round(time.monotonic() - start, 3))

@@ -9,7 +9,7 @@ import tfsr
 from tfsr.audio_file import Left
 from tfsr.complete import write_text
 from tfsr.inference.choice import remark
-from tfsr.inference.files import Level, Plan
+from tfsr.inference.files import Level, Plan, described
 from tfsr.names import shown
 
 # Less than so many dB is rounding.
@@ -22,13 +22,15 @@ class Record:
 
     Attributes:
         source, target: file names.
-        source_rate, input_rate, output_rate: Hz, of the file, the upsampler's input, the output.
-        bandwidth_hz: up to where the recording was taken to reach.
+        source_rate, input_rate, output_rate: Hz, of the file, the upsampler's input (the lowest of
+            several), the output.
+        bandwidth_hz: up to where the recording was taken to reach, the widest of its channels.
+        bands: of channels that differ, what they are and how they are upsampled.
         channels, seconds: of the recording.
         assumed: how its samples were taken to lie, where it has no header ("8000,ulaw,1").
         faults: what is wrong with the recording, in words.
         missing_seconds: of it, as far as that is known.
-        system: the preset or the run.
+        system: the preset or the run; several for channels that differ.
         seed: of the noise.
         clipped_samples, over_db: those of the output that did not fit, and by how much.
         lowered_db: by how much it was made softer for that.
@@ -43,6 +45,7 @@ class Record:
     input_rate: int | None = None
     output_rate: int | None = None
     bandwidth_hz: float | None = None
+    bands: str | None = None
     channels: int | None = None
     seconds: float | None = None
     assumed: str | None = None
@@ -63,13 +66,14 @@ class Record:
         return dataclasses.replace(
             self,
             source_rate=source.rate,
-            bandwidth_hz=round(plan.bandwidth_hz, 1),
+            bandwidth_hz=round(max(band.bandwidth_hz for band in plan.bands), 1),
+            bands=described(plan.bands, source.rate) if len(plan.bands) > 1 else None,
             channels=source.channels,
             seconds=source.info.seconds,
             assumed=str(source.assumed) if source.assumed else None,
             faults=tuple(fault.text for fault in source.faults),
             missing_seconds=round(sum(fault.missing_seconds for fault in source.faults), 3),
-            system=plan.system,
+            system=", ".join(plan.systems),
         )
 
     def done(self, input_rate: int, output_rate: int, level: Level) -> "Record":
@@ -96,7 +100,9 @@ class Record:
         if self.skipped:
             return f"{source}: {target} is there already"
         lines = [f"{source}: {note}" for note in [*_assumption(self.assumed), *self.faults]]
-        if self.source_rate != self.input_rate:
+        if self.bands:
+            lines.append(f"{source}: {self.bands}")
+        elif self.source_rate != self.input_rate:
             resampled = f"resampled from {self.source_rate} to {self.input_rate} Hz first"
             lines += [f"{source}: {remark(self.bandwidth_hz, self.source_rate)}{resampled}"]
         lines += [f"{target}: {note}" for note in self._level()]
