@@ -44,7 +44,8 @@ Path(folder + ".json").write_text(json.dumps(results))
 BASES = {
     **{"pcm.wav": ("WAV", "PCM_16"), "float.wav": ("WAV", "FLOAT"), "ulaw.wav": ("WAV", "ULAW")},
     **{"x.wav": ("WAVEX", "PCM_24"), "pcm.flac": ("FLAC", "PCM_16"), "low.ogg": ("OGG", "VORBIS")},
-    "low.mp3": ("MP3", "MPEG_LAYER_III"),
+    **{"low.mp3": ("MP3", "MPEG_LAYER_III"), "low.opus": ("OGG", "OPUS")},
+    "low.m4a": ("MP4", "AAC"),
 }
 NUMBERS = [0, 1, 2, 255, 1025, 65_535, 2**24, 2**31, 2**31 - 1, 2**32 - 1, 2**32 - 9]
 
@@ -92,7 +93,10 @@ def test_damaged_files_end_in_one_line(upsample_all, tmp_path, seed):
     (tmp_path / "in").mkdir()
     for name, (container, subtype) in BASES.items():
         sound = random.normal(0, 0.1, [1500, 2])
-        soundfile.write(tmp_path / name, sound, 8000, subtype, format=container)
+        if container == "MP4":
+            audio_file.write(tmp_path / name, sound, 8000)
+        else:
+            soundfile.write(tmp_path / name, sound, 8000, subtype, format=container)
         data = (tmp_path / name).read_bytes()
         for number in range(500 // len(BASES) + 1):
             (tmp_path / "in" / f"{number:03d}{name}").write_bytes(mutated(data, random))

@@ -49,8 +49,8 @@ def test_cut_mp3_tells_what_is_missing(source, tmp_path, opened, program):
     data = (tmp_path / "a.mp3").read_bytes()
     (tmp_path / "a.mp3").write_bytes(data[: len(data) // 2])
     audio, _, (fault,) = opened(tmp_path / "a.mp3")
-    assert fault.endswith("s too early")
-    missing = float(fault.split()[1])
+    assert fault.endswith("s of what its header tells are missing")
+    missing = float(fault.split()[0])
     assert missing == pytest.approx(1.0, abs=0.06)
     assert len(audio) / 44_100 + missing == pytest.approx(2, abs=1e-3)
 
@@ -117,7 +117,7 @@ def test_pcm_in_flac_is_exact_and_a_damaged_one_gives_the_rest(tmp_path, opened)
     data = bytearray((tmp_path / "a.flac").read_bytes())
     (tmp_path / "cut.flac").write_bytes(data[: len(data) // 2])
     audio, _, (fault,) = opened(tmp_path / "cut.flac")
-    assert fault == f"ends {(40_000 - len(audio)) / 8000:.3f} s too early"
+    assert fault.startswith(f"{(40_000 - len(audio)) / 8000:.3f} s of what its header tells are")
     assert 12_000 < len(audio) < 20_000
     np.testing.assert_array_equal(audio * 2**15, sound[: len(audio)])
     data[len(data) // 2 : len(data) // 2 + 50] = bytes(50)
@@ -133,3 +133,11 @@ def test_only_the_file_itself_is_read(tmp_path):
         (tmp_path / "list.mp3").write_text(text)
         with pytest.raises(UserError, match="list.mp3: cannot be read as audio"):
             audio_file.info(tmp_path / "list.mp3")
+
+
+def test_m4a_without_its_index(tmp_path, voice):
+    audio_file.write(tmp_path / "a.m4a", voice(44_100, 44_100).astype(np.float32), 44_100)
+    data = (tmp_path / "a.m4a").read_bytes()
+    (tmp_path / "a.m4a").write_bytes(data[: len(data) // 2])
+    with pytest.raises(UserError, match="its index is missing or damaged: it was cut off"):
+        audio_file.info(tmp_path / "a.m4a")

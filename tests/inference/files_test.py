@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tfsr import audio_file
 from tfsr.errors import UserError
+from tfsr.inference.bands import Band
 from tfsr.inference.chunks import upsample_array
 from tfsr.inference.files import Level, Plan
 from tfsr.inference.files import upsample_file as upsample_planned
@@ -26,9 +27,12 @@ def sound(samples: int, channels: int) -> np.ndarray:
     return generator.uniform(-0.4, 0.4, [samples, channels]).astype(np.float32)
 
 
-def upsample_file(upsampler, source, target, progress=None, **how) -> Level:
+def upsample_file(upsampler, source, target, progress=None, bandwidth_hz=None, **how) -> Level:
     with audio_file.AudioFile(source) as recording:
-        return upsample_planned(upsampler, Plan(recording, target, **how), progress)
+        band = Band(tuple(range(recording.channels)), bandwidth_hz)
+        return upsample_planned(
+            lambda _: upsampler, Plan(recording, target, [band], **how), progress
+        )
 
 
 def left_in(folder) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from tfsr.audio_file.conversion import converted
 from tfsr.audio_file.part import Part
-from tfsr.audio_file.sound import Fault, Unreadable, ends_early
+from tfsr.audio_file.sound import Fault, Unreadable
 
 av.logging.set_level(None)
 
@@ -93,7 +93,8 @@ class FfmpegDecoder:
         missing = (self._promised or 0) - done / self.rate
         tolerance = _TOLERANCE_SECONDS.get(self.format, _USUAL_TOLERANCE)
         if missing > max(tolerance, frames.bad_seconds):
-            self.faults.append(ends_early(missing))
+            text = f"{missing:.3f} s of what its header tells are missing"
+            self.faults.append(Fault(text, missing))
         elif frames.bad:
             text = f"{frames.bad_seconds:.3f} s of it cannot be decoded"
             self.faults.append(Fault(text, frames.bad_seconds))
@@ -107,6 +108,9 @@ class FfmpegDecoder:
                 metadata_errors="replace",
             )
         except (av.error.FFmpegError, OSError, ValueError) as error:
+            if self._part.at(4, 4) == b"ftyp":
+                reason = "its index is missing or damaged: it was cut off or never finished"
+                raise Unreadable(reason) from error
             raise Unreadable(_reason(error)) from error
 
     def _sounds(self, frames: "_Frames") -> Iterator[np.ndarray]:

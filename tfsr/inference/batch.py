@@ -1,18 +1,22 @@
 """Many files, each with the upsampler that suits it, some of them at once."""
 
 import dataclasses
+import functools
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
+import numpy as np
+
 from tfsr.audio_file import AudioFile, Raw
 from tfsr.errors import UserError
+from tfsr.inference.bands import Band, of_each_channel, together
 from tfsr.inference.files import Plan, upsample_file
 from tfsr.inference.manifest import Record
 from tfsr.inference.targets import Job
-from tfsr.signal.speech import hear
+from tfsr.signal.speech import Heard, hear
 from tfsr.upsamplers.base import Upsampler
 
 
@@ -64,24 +68,19 @@ class Request:
         Raises:
             UserError: it cannot be decoded, no system suits it, or it has faults and none is taken.
         """
-        bandwidth_hz, speech = self.bandwidth_hz, None
-        if bandwidth_hz is None:
-            heard = hear(source.blocks(), source.rate)
-            bandwidth_hz, speech = heard.bandwidth_hz, heard.speech
-        bandwidth_hz = min(bandwidth_hz, source.rate / 2)
+        heard = self._heard(source)
         if self.strict and source.faults:
             faults = "; ".join(fault.text for fault in source.faults)
             raise UserError(f"{job.source}: {faults}; without --strict what is there is taken")
         try:
-            system = self.system or self.choose(bandwidth_hz)
+            bands = self._bands(self._bandwidths(heard, source), source.rate)
         except UserError as error:
             raise UserError(f"{job.source}: {error}") from error
         return Plan(
             source,
             job.target,
-            system,
-            bandwidth_hz,
-            speech,
+            bands,
+            speech=_any_speech(heard),
             keep_low_band=self.keep_low_band,
             within_input=self.system is not None and self.bandwidth_hz is None,
             chunk_seconds=self.chunk_seconds,
@@ -90,6 +89,43 @@ class Request:
             subtype=self.subtype,
             rescale=self.rescale,
         )
+
+    def _heard(self, source: AudioFile) -> list[Heard | None] | None:
+        """Of each channel, None of a silent one; None where the bandwidth is told."""
+        if self.bandwidth_hz is not None:
+            return None
+        measure = functools.partial(hear, rate=source.rate)
+        return of_each_channel(source.blocks(), source.channels, measure)
+
+    def _bandwidths(
+        self, heard: list[Heard | None] | None, source: AudioFile
+    ) -> list[float | None]:
+        """Of each channel; None of a silent one."""
+        if heard is None:
+            return [min(self.bandwidth_hz, source.rate / 2)] * source.channels
+        return [one and one.bandwidth_hz for one in heard]
+
+    def _bands(self, bandwidths: list[float | None], rate: int) -> list[Band]:
+        """Channels with nothing to add are kept as they are beside others.
+
+        Raises:
+            UserError: there is nothing to add to any.
+        """
+        if self.system is not None:
+            return together(bandwidths, rate, lambda _: self.system)
+        refused: list[UserError] = []
+
+        def choose(bandwidth_hz: float) -> str | None:
+            try:
+                return self.choose(bandwidth_hz)
+            except UserError as error:
+                refused.append(error)
+                return None
+
+        bands = together(bandwidths, rate, choose)
+        if all(band.system is None for band in bands):
+            raise refused[0]
+        return bands
 
     def skips(self, job: Job) -> bool:
         """Whether a job is left out, for what it would make is there."""
@@ -110,10 +146,10 @@ class Request:
             with self.open(job) as source:
                 plan = self.plan(source, job)
                 record = record.planned(plan)
-                upsampler = self.upsampler(plan.system)
-                level = upsample_file(upsampler, plan, progress)
-                rates = upsampler.input_rate, plan.output_rate(upsampler)
-                record = record.done(*rates, level)
+                upsamplers = [self.upsampler(system) for system in plan.systems]
+                level = upsample_file(self.upsampler, plan, progress)
+                lowest = min(upsampler.input_rate for upsampler in upsamplers)
+                record = record.done(lowest, plan.output_rate(upsamplers), level)
         except UserError as error:
             record = dataclasses.replace(record, error=str(error))
         return dataclasses.replace(record, spent_seconds=round(time.monotonic() - start, 3))
@@ -132,3 +168,11 @@ def in_order(
         return
     with ThreadPoolExecutor(workers) as pool:
         yield from pool.map(upsample, jobs)
+
+
+def _any_speech(heard: list[Heard | None] | None) -> bool | None:
+    """Whether a channel looks like speech, or all are silent; None where nobody has listened."""
+    if heard is None:
+        return None
+    sounds = [one for one in heard if one is not None]
+    return not sounds or any(one.speech for one in sounds)

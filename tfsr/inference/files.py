@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 import math
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,7 @@ import numpy as np
 from tfsr import audio_file
 from tfsr.audio_file import AudioFile, Writer
 from tfsr.errors import UserError
+from tfsr.inference.bands import Band
 from tfsr.inference.choice import remark
 from tfsr.inference.chunks import upsample_blocks
 from tfsr.inference.crossover import with_low_band
@@ -33,11 +34,10 @@ class Plan:
     Attributes:
         source: the recording.
         target: the file to write.
-        system: the name of the upsampler.
-        bandwidth_hz: up to where the recording reaches; None for half its rate.
+        bands: what is made of its channels, which are all in one of them; mostly one for all.
         speech: whether it looks like speech; None where nobody has listened.
-        keep_low_band: whether what it has below `bandwidth_hz` stays as it is, unless the upsampler
-            is to restore it; see `tfsr.inference.crossover`.
+        keep_low_band: whether what they have below their bandwidth stays as it is, unless the
+            upsampler is to restore it; see `tfsr.inference.crossover`.
         within_input: whether that is so at most up to half the upsampler's input rate.
         chunk_seconds: that are upsampled together; None for the upsampler's own number, of all
             channels together, so that six need no more memory than one.
@@ -50,8 +50,7 @@ class Plan:
 
     source: AudioFile
     target: Path
-    system: str = ""
-    bandwidth_hz: float | None = None
+    bands: Sequence[Band]
     speech: bool | None = None
     keep_low_band: bool = False
     within_input: bool = False
@@ -63,27 +62,30 @@ class Plan:
 
     def __str__(self) -> str:
         source = self.source
-        note = remark(self.bandwidth_hz or source.rate / 2, source.rate)
         size = f"{source.rate} Hz, {source.channels} channels, {source.info.seconds:.1f} s"
-        return f"{size}, {note}with {self.system}"
+        return f"{size}, {described(self.bands, source.rate)}"
 
-    def output_rate(self, upsampler: Upsampler) -> int:
-        """Hz."""
-        if self.rate == KEEP:
-            return max(self.source.rate, upsampler.output_rate)
-        return self.rate or upsampler.output_rate
+    @property
+    def systems(self) -> list[str]:
+        """The names of all upsamplers that it takes."""
+        return list(dict.fromkeys(band.system for band in self.bands if band.system is not None))
 
-    def chunk(self, upsampler: Upsampler) -> int:
+    def output_rate(self, upsamplers: Iterable[Upsampler]) -> int:
+        """Hz; that of the highest of several upsamplers."""
+        highest = max(upsampler.output_rate for upsampler in upsamplers)
+        return max(self.source.rate, highest) if self.rate == KEEP else self.rate or highest
+
+    def chunk(self, upsampler: Upsampler, channels: int) -> int:
         """Samples at the upsampler's input rate."""
         if self.chunk_seconds:
             return max(round(self.chunk_seconds * upsampler.input_rate), 1)
-        return max(upsampler.chunk // self.source.channels, 1)
+        return max(upsampler.chunk // channels, 1)
 
-    def low_band_hz(self, upsampler: Upsampler) -> float | None:
-        """Below which the recording stays as it is; None: nowhere."""
+    def low_band_hz(self, upsampler: Upsampler, band: Band) -> float | None:
+        """Below which channels stay as they are; None: nowhere."""
         if not self.keep_low_band or upsampler.restores:
             return None
-        reached = self.bandwidth_hz or self.source.rate / 2
+        reached = band.bandwidth_hz or self.source.rate / 2
         return min(reached, upsampler.input_rate / 2) if self.within_input else reached
 
     def written_subtype(self) -> str:
@@ -106,8 +108,22 @@ class Level:
     lowered_db: float = 0.0
 
 
+def described(bands: Sequence[Band], rate: int) -> str:
+    """What channels are, and with what they are upsampled."""
+    if len(bands) == 1:
+        return f"{remark(bands[0].bandwidth_hz or rate / 2, rate)}with {bands[0].system}"
+    return "; ".join(map(_described, bands))
+
+
+def _described(band: Band) -> str:
+    numbers = ", ".join(str(place + 1) for place in band.channels)
+    many = "channels" if len(band.channels) > 1 else "channel"
+    how = f"with {band.system}" if band.system is not None else "as it is"
+    return f"{many} {numbers} up to {band.bandwidth_hz / 1000:.1f} kHz, {how}"
+
+
 def upsample_file(
-    upsampler: Upsampler, plan: Plan, progress: Callable[[float], None] | None = None
+    load: Callable[[str], Upsampler], plan: Plan, progress: Callable[[float], None] | None = None
 ) -> Level:
     """Upsample a recording of any rate, length and number of channels, with its tags.
 
@@ -117,19 +133,20 @@ def upsample_file(
     the upsampler asks for that, and once.
 
     Args:
+        load: the upsampler with the name of a band's system.
         progress: called now and then with the share that is done, up to 1.
 
     Raises:
         UserError: the source has NaN or infinite samples or cannot be decoded, or the target cannot
             be written.
     """
-    source, rate = plan.source, plan.output_rate(upsampler)
+    source, rate = plan.source, plan.output_rate(map(load, plan.systems))
     source.know()
     samples = resampled_length(source.samples, source.rate, rate)
     if source.silent:
         high = _resampled(source.blocks(), source.rate, rate)
     else:
-        high = _resampled(_upsampled(upsampler, plan), upsampler.output_rate, rate)
+        high = _of_all_bands(load, plan, rate)
     high = _with_progress(_cut(high, samples), samples, progress)
     subtype = plan.written_subtype()
     with Writer(plan.target, rate, source.channels, subtype, source.tags) as writer:
@@ -143,29 +160,70 @@ def upsample_file(
     return Level(over.samples, over.over_db, lowered) if over else Level(lowered_db=lowered)
 
 
-def _upsampled(upsampler: Upsampler, plan: Plan) -> Iterator[np.ndarray]:
-    """At the upsampler's output rate, at least as long as the file."""
-    source, cutoff_hz = plan.source, plan.low_band_hz(upsampler)
+def _of_all_bands(load: Callable[[str], Upsampler], plan: Plan, rate: int) -> Iterator[np.ndarray]:
+    """All channels at the rate of the output, at least as long as the file."""
+    gains = _gains(load, plan)
+    # What one is ahead of the others is kept: a chunk, and what its upsampler sees around it.
+    copies = itertools.tee(plan.source.blocks(), len(plan.bands))
+    made = []
+    for band, blocks, gain in zip(plan.bands, copies, gains, strict=True):
+        own = _channels(blocks, band)
+        if band.system is None:
+            made.append(_resampled(own, plan.source.rate, rate))
+            continue
+        upsampler = load(band.system)
+        high = _upsampled(upsampler, plan, band, own, gain)
+        made.append(_resampled(high, upsampler.output_rate, rate))
+    order = np.argsort([place for band in plan.bands for place in band.channels])
+    for blocks in _in_step(made):
+        yield np.concatenate(blocks, axis=1)[:, order]
 
-    def low_rate(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        return _resampled(blocks, source.rate, upsampler.input_rate)
 
-    gain = 1.0
-    if upsampler.peaks is not None:
-        gain = float(upsampler.gain(_peak(low_rate(source.blocks()))))
+def _gains(load: Callable[[str], Upsampler], plan: Plan) -> list[float]:
+    """The level at which each band is upsampled, from its peak; see `Upsampler.peaks`."""
+    upsamplers = [None if band.system is None else load(band.system) for band in plan.bands]
+    gains = [1.0] * len(upsamplers)
+    for place, (upsampler, band) in enumerate(zip(upsamplers, plan.bands, strict=True)):
+        if upsampler is not None and upsampler.peaks is not None:
+            own = _channels(plan.source.blocks(), band)
+            peak = _peak(_resampled(own, plan.source.rate, upsampler.input_rate))
+            gains[place] = float(upsampler.gain(peak))
+    return gains
+
+
+def _upsampled(
+    upsampler: Upsampler, plan: Plan, band: Band, blocks: Iterator[np.ndarray], gain: float
+) -> Iterator[np.ndarray]:
+    """Some channels at the upsampler's output rate."""
+    cutoff_hz, chunk = plan.low_band_hz(upsampler, band), plan.chunk(upsampler, len(band.channels))
+    for_high, for_low = itertools.tee(blocks)
+    low_rate = _resampled(for_high, plan.source.rate, upsampler.input_rate)
+    high = upsample_blocks(upsampler, low_rate, chunk, plan.seed, gain)
     if cutoff_hz is None:
-        return _high(upsampler, plan, low_rate(source.blocks()), gain)
-    # What the upsampler is ahead of the low band is kept: a chunk, and what it sees around it.
-    for_high, for_low = itertools.tee(source.blocks())
-    low = _resampled(for_low, source.rate, upsampler.output_rate)
-    high = _high(upsampler, plan, low_rate(for_high), gain)
+        return high
+    low = _resampled(for_low, plan.source.rate, upsampler.output_rate)
     return with_low_band(low, high, cutoff_hz, upsampler.output_rate)
 
 
-def _high(
-    upsampler: Upsampler, plan: Plan, low: Iterator[np.ndarray], gain: float
-) -> Iterator[np.ndarray]:
-    return upsample_blocks(upsampler, low, plan.chunk(upsampler), plan.seed, gain)
+def _channels(blocks: Iterable[np.ndarray], band: Band) -> Iterator[np.ndarray]:
+    """Those of a band alone."""
+    for block in blocks:
+        yield block[:, band.channels]
+
+
+def _in_step(streams: Sequence[Iterator[np.ndarray]]) -> Iterator[list[np.ndarray]]:
+    """Blocks of the same length of all streams, up to the end of the shortest."""
+    held = [next(stream) for stream in streams]
+    while True:
+        size = min(map(len, held))
+        if size:
+            yield [block[:size] for block in held]
+        held = [block[size:] for block in held]
+        for place, stream in enumerate(streams):
+            while not len(held[place]):
+                if (block := next(stream, None)) is None:
+                    return
+                held[place] = block
 
 
 def _resampled(blocks: Iterable[np.ndarray], from_rate: int, to_rate: int) -> Iterator[np.ndarray]:

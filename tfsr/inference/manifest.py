@@ -9,7 +9,7 @@ import tfsr
 from tfsr.audio_file import Left
 from tfsr.complete import write_text
 from tfsr.inference.choice import NO_SPEECH, remark
-from tfsr.inference.files import Level, Plan
+from tfsr.inference.files import Level, Plan, described
 from tfsr.names import shown
 
 # Less than so many dB is rounding.
@@ -22,13 +22,15 @@ class Record:
 
     Attributes:
         source, target: file names.
-        source_rate, input_rate, output_rate: Hz, of the file, the upsampler's input, the output.
-        bandwidth_hz: up to where the recording was taken to reach.
+        source_rate, input_rate, output_rate: Hz, of the file, the upsampler's input (the lowest of
+            several), the output.
+        bandwidth_hz: up to where the recording was taken to reach, the widest of its channels.
+        bands: of channels that differ, what they are and how they are upsampled.
         channels, seconds: of the recording.
         assumed: how its samples were taken to lie, where it has no header ("8000,ulaw,1").
         faults: what is wrong with the recording, in words.
         missing_seconds: of it, as far as that is known.
-        system: the preset or the run.
+        system: the preset or the run; several for channels that differ.
         speech: whether it looks like speech; None where nobody has listened.
         seed: of the noise.
         clipped_samples, over_db: those of the output that did not fit, and by how much.
@@ -44,6 +46,7 @@ class Record:
     input_rate: int | None = None
     output_rate: int | None = None
     bandwidth_hz: float | None = None
+    bands: str | None = None
     channels: int | None = None
     seconds: float | None = None
     assumed: str | None = None
@@ -65,13 +68,14 @@ class Record:
         return dataclasses.replace(
             self,
             source_rate=source.rate,
-            bandwidth_hz=round(plan.bandwidth_hz, 1),
+            bandwidth_hz=round(max(band.bandwidth_hz for band in plan.bands), 1),
+            bands=described(plan.bands, source.rate) if len(plan.bands) > 1 else None,
             channels=source.channels,
             seconds=source.info.seconds,
             assumed=str(source.assumed) if source.assumed else None,
             faults=tuple(fault.text for fault in source.faults),
             missing_seconds=round(sum(fault.missing_seconds for fault in source.faults), 3),
-            system=plan.system,
+            system=", ".join(plan.systems),
             speech=plan.speech,
         )
 
@@ -101,7 +105,9 @@ class Record:
         lines = [f"{source}: {note}" for note in [*_assumption(self.assumed), *self.faults]]
         if self.speech is False:
             lines.append(f"{source}: {NO_SPEECH}")
-        if self.source_rate != self.input_rate:
+        if self.bands:
+            lines.append(f"{source}: {self.bands}")
+        elif self.source_rate != self.input_rate:
             resampled = f"resampled from {self.source_rate} to {self.input_rate} Hz first"
             lines += [f"{source}: {remark(self.bandwidth_hz, self.source_rate)}{resampled}"]
         lines += [f"{target}: {note}" for note in self._level()]
