@@ -4,11 +4,9 @@ import dataclasses
 import functools
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
-
-import numpy as np
 
 from tfsr.audio_file import AudioFile, Raw
 from tfsr.errors import UserError
