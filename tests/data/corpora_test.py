@@ -52,15 +52,19 @@ def test_a_speaker_stays_on_one_side(tmp_path):
 def test_several_corpora_are_one(tmp_path):
     for folder, licence in (("first", "CC0"), ("second", "CC BY 4.0")):
         for speaker in "abcdefgh":
-            save(tmp_path, f"{folder}/{speaker}/{speaker}.wav")
+            save(tmp_path, f"{folder}/{speaker}/{speaker}.wav", f"{folder}/{speaker}/2.wav")
         (tmp_path / folder / "LICENSE").write_text(licence)
     (tmp_path / "second" / "broken.wav").write_text("text")
-    together = corpus([tmp_path / "first", tmp_path / "second"])
-    apart = [corpus(tmp_path / name) for name in ("first", "second")]
+    together = corpus([tmp_path / "first", tmp_path / "second"], by="speaker")
+    apart = [Folder(tmp_path / name, by="speaker") for name in ("first", "second")]
     expected = {f"{one.name}/{name}": s for one in apart for name, s in split_of(one).items()}
-    assert split_of(together) == expected and len(expected) == 16
+    assert split_of(together) == expected and len(expected) == 32
     assert together.name == "first + second"
     assert [name for name, _ in together.skipped] == ["second/broken.wav"]
+    of_speaker = {}
+    for recording in together.all_recordings:
+        of_speaker.setdefault(recording.speaker, set()).add(recording.split)
+    assert all(len(splits) == 1 for splits in of_speaker.values())  # in both folders alike
     speakers = {recording.speaker for recording in together.all_recordings}
     assert speakers == set("abcdefgh")
     licences = {source["corpus"]: source["licence"] for source in together.sources}

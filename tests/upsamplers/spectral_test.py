@@ -29,7 +29,8 @@ TINY = {
     "configs/quickstart.gin": [*_TINY, "CRITICS_START = 0"],
     "configs/spectral.gin": _TINY,
     "configs/spectral/*.gin": _TINY,
-    "configs/presets/*.gin": [*_TINY, "CRITICS_START = 0"],
+    "configs/presets/speech_*.gin": [*_TINY, "CRITICS_START = 0"],
+    "configs/presets/telephony_*.gin": [*_TINY, "PATCH = 3200", "CRITICS_START = 0"],
     "configs/telephony_8k_16k.gin": [*_TINY, "PATCH = 3200"],
 }
 

@@ -32,22 +32,27 @@ _SPLIT_FOLDERS = {
 }
 
 
-def corpus(path: str | os.PathLike | Sequence[str | os.PathLike] | None = None) -> Corpus:
+def corpus(
+    path: str | os.PathLike | Sequence[str | os.PathLike] | None = None, by: str = "utterance"
+) -> Corpus:
     """The corpus at `path`: prepared shards, a VCTK download, else any folder of audio.
 
     None is the bundled corpus; several paths make one corpus of all of them. A path that does not
     exist is told when its recordings are asked for, so that a trained upsampler can be used where
     its corpus is not.
+
+    Args:
+        by: what is held out of folders of audio, "utterance" or "speaker", see `Folder`.
     """
     if path is None:
         return Bundled()
     if isinstance(path, list | tuple):
-        return Several([corpus(one) for one in path])
+        return Several([corpus(one, by) for one in path])
     if (Path(path) / MANIFEST).is_file():
         return Prepared(path)
     if is_vctk(path):
         return Vctk(path)
-    return Folder(path)
+    return Folder(path, by=by)
 
 
 class Several(Corpus):

@@ -43,9 +43,14 @@ def _scores(protocol: str, systems: dict[str, dict[str, float]]) -> str:
         "|---" * (len(columns) + 1) + "|",
         *(
             f"| {'**this**' if system == 'estimate' else system} | "
-            + " | ".join(f"{means[column]:.3f}" for column in columns)
+            + " | ".join(map(_shown, (means[column] for column in columns)))
             + " |"
             for system, means in systems.items()
         ),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _shown(score: float | str) -> str:
+    """Nothing of what cannot be judged, which reports write as words ("-inf")."""
+    return "" if isinstance(score, str) else f"{score:.3f}"
