@@ -2,6 +2,7 @@
 
 import struct
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -112,6 +113,32 @@ def test_wav49_ends_where_it_is_told(tmp_path, opened, blocks):
     assert (info.samples, len(audio), faults) == (told, told, [])
     whole = soundfile.read(tmp_path / "even.wav", dtype="float32")[0]
     np.testing.assert_array_equal(audio[:, 0], whole[:told])
+
+
+@pytest.fixture(scope="module")
+def written_by_ffmpeg():
+    """A function that writes [samples, channels] as FFmpeg does."""
+
+    def written_by_ffmpeg(path, sound, codec, layout):
+        sound = np.ascontiguousarray(sound, "int16" if codec.endswith("16le") else "float32")
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream(codec, rate=RATE, layout=layout)
+            kind = "s16" if sound.dtype == np.int16 else "flt"
+            frame = av.AudioFrame.from_ndarray(sound.reshape(1, -1), kind, layout)
+            frame.sample_rate, frame.pts = RATE, 0
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        return path
+
+    return written_by_ffmpeg
+
+
+def test_wave64_with_floats_that_it_tells_farther_on(tmp_path, sound, opened, written_by_ffmpeg):
+    path = written_by_ffmpeg(tmp_path / "a.w64", sound, "pcm_f32le", "quad")
+    assert path.read_bytes()[64:66] == b"\xfe\xff"
+    audio, info, faults = opened(path)
+    assert (info.subtype, info.format, faults) == ("FLOAT", "W64", [])
+    np.testing.assert_array_equal(audio, sound.reshape(-1, 4).astype(np.float32))
 
 
 @pytest.mark.parametrize("container", ["AIFF", "AU", "W64", "CAF", "RF64"])

@@ -222,6 +222,16 @@ def _told(size: int) -> int | None:
     return size if 0 < size < _ENDLESS or 0xFFFFFFFF < size < _ENDLESS << 31 else None
 
 
+def is_other_w64(part: Part) -> bool:
+    """Whether a Wave64 file tells farther on that it is not PCM, which libsndfile takes it for."""
+    form = layout(part.at(0, 40))
+    for chunk in walk(part, form) if form and form.sizes_header else ():
+        if chunk.name[:4] == b"fmt ":
+            tag, coding = part.at(chunk.start, 2), part.at(chunk.start + 24, 2)
+            return tag == _EXTENSIBLE.to_bytes(2, "little") and coding != b"\x01\0"
+    return False
+
+
 def readable(part: Part) -> Part:
     """An AU or Wave64 file that was never finished, with a header that libsndfile can read."""
     told, there = told_and_there(part)

@@ -52,7 +52,7 @@ def find(part: Part, name: str, raw: Raw | None) -> Found:
     assumed = headerless.by_name(name) or (Raw(8000, "gsm") if headerless.is_gsm(part) else None)
     if assumed:
         return Found([_headerless(part, assumed)], assumed=assumed)
-    decoder = FfmpegDecoder(part)
+    decoder = FfmpegDecoder(chunks.readable(part))
     told, there = chunks.told_and_there(part)
     if part.at(0, 4) == b"fLaC":
         told = decoder.samples
@@ -60,9 +60,10 @@ def find(part: Part, name: str, raw: Raw | None) -> Found:
 
 
 def _by_sndfile(part: Part) -> SndfileDecoder:
-    """But for MP3, whose length it estimates, and FLAC, of which it gives nothing if damaged."""
+    """But for MP3, whose length it estimates, damaged FLAC, of which it gives nothing, and W64."""
     head = part.at(0, 4)
-    if head == b"fLaC" or head[:3] == b"ID3" or head[:1] == b"\xff":
+    lossy = head[:3] == b"ID3" or head[:1] == b"\xff"
+    if lossy or head == b"fLaC" or chunks.is_other_w64(part):
         raise Unreadable("not for libsndfile")
     decoder = SndfileDecoder(part)
     if decoder.subtype.startswith("MPEG"):
