@@ -9,7 +9,7 @@ from tfsr.audio_file.ffmpeg import FfmpegDecoder
 from tfsr.audio_file.headerless import CODINGS, Raw
 from tfsr.audio_file.part import Part
 from tfsr.audio_file.sndfile import SndfileDecoder
-from tfsr.audio_file.sound import UNFINISHED, Decoder, Fault, Unreadable, ends_early
+from tfsr.audio_file.sound import UNFINISHED, Decoder, Fault, Unreadable, ends_early, left_out
 
 
 @dataclasses.dataclass
@@ -46,17 +46,17 @@ def find(part: Part, name: str, raw: Raw | None) -> Found:
     if part.at(0, 4) == b"OggS":
         return _ogg(part)
     with contextlib.suppress(Unreadable):
-        told, there = chunks.told_and_there(part)
+        told = chunks.told_and_there(part)
         decoder = _by_sndfile(chunks.readable(part))
-        return Found([decoder], lambda seconds: _lacking(told, there, seconds))
+        return Found([decoder], lambda seconds: _lacking(told, seconds))
     assumed = headerless.by_name(name) or (Raw(8000, "gsm") if headerless.is_gsm(part) else None)
     if assumed:
         return Found([_headerless(part, assumed)], assumed=assumed)
     decoder = FfmpegDecoder(chunks.readable(part))
-    told, there = chunks.told_and_there(part)
+    told = chunks.told_and_there(part)
     if part.at(0, 4) == b"fLaC":
-        told = decoder.samples
-    return Found([decoder], lambda seconds: _lacking(told, there, seconds))
+        told = chunks.Told(decoder.samples)
+    return Found([decoder], lambda seconds: _lacking(told, seconds))
 
 
 def _by_sndfile(part: Part) -> SndfileDecoder:
@@ -108,8 +108,11 @@ def _headerless(part: Part, raw: Raw) -> Decoder:
     return FfmpegDecoder(part, coding, **options)
 
 
-def _lacking(told: int | None, there: int, seconds: float) -> list[Fault]:
-    """What the header of a file tells of bytes of samples that are not there."""
-    if told is None:
+def _lacking(told: chunks.Told, seconds: float) -> list[Fault]:
+    """What the header of a file tells of samples that are not there, or are not all."""
+    if told.told is None:
         return [UNFINISHED]
-    return [ends_early(seconds * (told - there) / there)] if told > there > 0 else []
+    if told.told > told.there > 0:
+        return [ends_early(seconds * (told.told - told.there) / told.there)]
+    lost = told.after * seconds > chunks.NOTICED_SECONDS * told.told
+    return [left_out(told.after)] if lost else []
