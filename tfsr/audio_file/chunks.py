@@ -13,12 +13,12 @@ from tfsr.audio_file.part import Part
 from tfsr.audio_file.sound import UNFINISHED, Fault, ends_early, left_out
 
 # Codings of WAV: PCM, in blocks (ADPCM of Microsoft and of the IMA, GSM), and told farther on.
-_PCM, _GSM, _EXTENSIBLE = 0x0001, 0x0031, 0xFFFE
+_PCM, _GSM, EXTENSIBLE = 0x0001, 0x0031, 0xFFFE
 _IN_BLOCKS = (0x0002, 0x0011, _GSM)
 
 # Of sizes that pipes leave (SoX: 7FFFF000 and whole frames below
 # 7F000000, ALSA: 80000000, FFmpeg: FFFFFFFF) the smallest one.
-_ENDLESS = 0x7EFF0000
+ENDLESS = 0x7EFF0000
 
 # So far a search goes for samples, when chunks do not follow each other as they should.
 _SEARCHED = 1 << 20
@@ -33,7 +33,7 @@ _USUAL = 16_000
 # Less than so much after the samples is no sound that was lost.
 NOTICED_SECONDS = 0.1
 
-_W64_START = b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000")
+W64_START = b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000")
 
 
 class Chunk(NamedTuple):
@@ -64,7 +64,7 @@ def layout(head: bytes) -> _Layout | None:
         return _Layout(12, 4, ">I", 2)
     if head[:4] == b"caff":
         return _Layout(8, 4, ">q", 1)
-    return _Layout(40, 16, "<q", 8, sizes_header=True) if head[:16] == _W64_START else None
+    return _Layout(40, 16, "<q", 8, sizes_header=True) if head[:16] == W64_START else None
 
 
 def walk(part: Part, form: _Layout, first: int | None = None) -> Iterator[Chunk]:
@@ -138,7 +138,7 @@ def _wave(part: Part, form: _Layout, format_: bytes, chunks: dict[bytes, Chunk])
     if in_block and rate:
         bytes_per_second = -(-block * rate // in_block)
     size, faults = _samples_size(part, form, chunks, bytes_per_second or _USUAL)
-    size -= size % block if block and tag in (_PCM, _GSM, _EXTENSIBLE) else 0
+    size -= size % block if block and tag in (_PCM, _GSM, EXTENSIBLE) else 0
     header = _header(order, format_, _tags(part, chunks), size)
     samples = None
     if in_block:
@@ -164,17 +164,17 @@ def _samples_size(
     rest = len(part) - start
     if b"ds64" in chunks and told in (0, 0xFFFFFFFF):
         told = int.from_bytes(part.at(chunks[b"ds64"].start + 8, 8), "little")
-    if rest and (told >= max(_ENDLESS, rest) or (told == 0 and not _is_chunk(part, start))):
+    if rest and (told >= max(ENDLESS, rest) or (told == 0 and not _is_chunk(part, start))):
         return rest, [UNFINISHED]
     if told > rest:
         return rest, [ends_early((told - rest) / bytes_per_second)]
     if rest - told >= 1 << 32:  # sizes of 32 bits begin anew after 4 GB
         told += (rest - told) >> 32 << 32
-    after = _bytes_after(part, form, Chunk(b"data", start, told))
+    after = bytes_after(part, form, Chunk(b"data", start, told))
     return told, [left_out(after)] if after > NOTICED_SECONDS * bytes_per_second else []
 
 
-def _bytes_after(part: Part, form: _Layout, samples: Chunk) -> int:
+def bytes_after(part: Part, form: _Layout, samples: Chunk) -> int:
     """From where, behind the samples, no chunk follows, or one with sound."""
     place = _after(part, samples, form)
     if place is None:
@@ -222,59 +222,3 @@ def _without_id3(part: Part) -> Part:
         return part
     size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
     return part.cut(10 + size)
-
-
-class Told(NamedTuple):
-    """Bytes of samples in AIFF, CAF, Wave64 or AU; all 0 of other files.
-
-    Attributes:
-        told: by the header; None where it tells none.
-        there: to the end of the file.
-        after: those behind the samples that are left out.
-    """
-
-    told: int | None = 0
-    there: int = 0
-    after: int = 0
-
-
-def told_and_there(part: Part) -> Told:
-    """What the header of a file tells of its samples."""
-    if part.at(0, 4) == b".snd":
-        start, told = struct.unpack(">II", part.at(4, 8).ljust(8, b"\0"))
-        return _known(told, len(part) - start, len(part) - start - told)
-    form = layout(part.at(0, 40))
-    for chunk in walk(part, form) if form else ():
-        if chunk.name[:4] in (b"data", b"SSND"):
-            after = _bytes_after(part, form, chunk) if chunk.size > 0 else 0
-            return _known(chunk.size, len(part) - chunk.start, after)
-    return Told()
-
-
-def _known(size: int, there: int, after: int) -> Told:
-    sure = 0 < size < max(_ENDLESS, there + 1) or 0xFFFFFFFF < size < _ENDLESS << 31
-    return Told(size, there, max(after, 0)) if sure else Told(None, there)
-
-
-def is_other_w64(part: Part) -> bool:
-    """Whether a Wave64 file tells farther on that it is not PCM, which libsndfile takes it for."""
-    form = layout(part.at(0, 40))
-    for chunk in walk(part, form) if form and form.sizes_header else ():
-        if chunk.name[:4] == b"fmt ":
-            tag, coding = part.at(chunk.start, 2), part.at(chunk.start + 24, 2)
-            return tag == _EXTENSIBLE.to_bytes(2, "little") and coding != b"\x01\0"
-    return False
-
-
-def readable(part: Part) -> Part:
-    """An unfinished AU or Wave64 file with a header that libsndfile can read.
-
-    Others are without what is behind their samples, which libsndfile takes for more of them.
-    """
-    told, there, after = told_and_there(part)
-    start = len(part) - there
-    if told is None and part.at(0, 4) == b".snd":
-        return part.cut(12, before=part.at(0, 8) + b"\xff\xff\xff\xff")
-    if told is None and part.at(0, 16) == _W64_START:
-        return part.cut(start, before=part.at(0, start - 8) + struct.pack("<q", there + 24))
-    return part.cut(0, len(part) - after) if after else part

@@ -229,9 +229,18 @@ def _promised_seconds(container, stream, part: Part) -> float | None:
     name = container.format.name
     if name == "flac" or (name == "mp3" and _has_xing(part)):
         return stream.duration and float(stream.duration * stream.time_base)
-    if "matroska" in name and len(container.streams) == 1 and container.duration:
+    alone = len(container.streams) == 1 and container.duration
+    if alone and ("matroska" in name or name in ("flv", "tta") or _counts_wavpack(name, part)):
         return container.duration / av.time_base
+    finished = int.from_bytes(part.at(4, 4), "little") not in (0, 0xFFFFFFFF)
+    if name == "avi" and finished:
+        return float(stream.frames * stream.time_base)
     return None
+
+
+def _counts_wavpack(name: str, part: Part) -> bool:
+    """Whether the first block of a WavPack file tells how many samples there are in all."""
+    return name == "wv" and part.at(0, 4) == b"wvpk" and part.at(12, 4) != b"\xff\xff\xff\xff"
 
 
 def _has_xing(part: Part) -> bool:

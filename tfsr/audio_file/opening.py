@@ -10,6 +10,7 @@ from tfsr.audio_file.headerless import CODINGS, Raw
 from tfsr.audio_file.part import Part
 from tfsr.audio_file.sndfile import SndfileDecoder
 from tfsr.audio_file.sound import UNFINISHED, Decoder, Fault, Unreadable, ends_early, left_out
+from tfsr.audio_file.told import Told, is_other_w64, readable, told_and_there
 
 
 @dataclasses.dataclass
@@ -46,16 +47,16 @@ def find(part: Part, name: str, raw: Raw | None) -> Found:
     if part.at(0, 4) == b"OggS":
         return _ogg(part)
     with contextlib.suppress(Unreadable):
-        told = chunks.told_and_there(part)
-        decoder = _by_sndfile(chunks.readable(part))
+        told = told_and_there(part)
+        decoder = _by_sndfile(readable(part))
         return Found([decoder], lambda seconds: _lacking(told, seconds))
     assumed = headerless.by_name(name) or (Raw(8000, "gsm") if headerless.is_gsm(part) else None)
     if assumed:
         return Found([_headerless(part, assumed)], assumed=assumed)
-    decoder = FfmpegDecoder(chunks.readable(part))
-    told = chunks.told_and_there(part)
+    decoder = FfmpegDecoder(readable(part))
+    told = told_and_there(part)
     if part.at(0, 4) == b"fLaC":
-        told = chunks.Told(decoder.samples)
+        told = Told(decoder.samples)
     return Found([decoder], lambda seconds: _lacking(told, seconds))
 
 
@@ -63,7 +64,7 @@ def _by_sndfile(part: Part) -> SndfileDecoder:
     """But for MP3, whose length it estimates, damaged FLAC, of which it gives nothing, and W64."""
     head = part.at(0, 4)
     lossy = head[:3] == b"ID3" or head[:1] == b"\xff"
-    if lossy or head == b"fLaC" or chunks.is_other_w64(part):
+    if lossy or head == b"fLaC" or is_other_w64(part):
         raise Unreadable("not for libsndfile")
     decoder = SndfileDecoder(part)
     if decoder.subtype.startswith("MPEG"):
@@ -108,7 +109,7 @@ def _headerless(part: Part, raw: Raw) -> Decoder:
     return FfmpegDecoder(part, coding, **options)
 
 
-def _lacking(told: chunks.Told, seconds: float) -> list[Fault]:
+def _lacking(told: Told, seconds: float) -> list[Fault]:
     """What the header of a file tells of samples that are not there, or are not all."""
     if told.told is None:
         return [UNFINISHED]
