@@ -37,19 +37,38 @@ def test_sphere_and_voc(tmp_path, sound, opened, container, subtype):
     assert missing(faults) == pytest.approx(SECONDS - len(audio) / RATE, abs=0.005)
 
 
-@pytest.mark.parametrize(("name", "codec", "kind"), KINDS)
-def test_those_of_ffmpeg(tmp_path, sound, opened, name, codec, kind):
-    path = tmp_path / name
+@pytest.fixture(scope="module")
+def coded(sound):
+    """A function that writes it as FFmpeg does."""
     whole = np.round(sound.T * 2**15).astype(np.int16)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=RATE, layout="mono")
-        stream.codec_context.format = kind
-        for start in range(0, whole.shape[1], 1000):
-            frame = av.AudioFrame.from_ndarray(whole[:, start : start + 1000], kind, "mono")
-            frame.sample_rate, frame.pts = RATE, start
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+
+    def coded(path, codec, kind) -> None:
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream(codec, rate=RATE, layout="mono")
+            stream.codec_context.format = kind
+            for start in range(0, whole.shape[1], 1000):
+                frame = av.AudioFrame.from_ndarray(whole[:, start : start + 1000], kind, "mono")
+                frame.sample_rate, frame.pts = RATE, start
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+
+    return coded
+
+
+@pytest.mark.parametrize(("name", "codec", "kind"), KINDS)
+def test_those_of_ffmpeg(tmp_path, coded, opened, name, codec, kind):
+    path = tmp_path / name
+    coded(path, codec, kind)
     assert opened(path)[2] == []
     cut(path)
     audio, _, faults = opened(path)
     assert missing(faults) == pytest.approx(SECONDS - len(audio) / RATE, abs=0.005)
+
+
+def test_a_second_wavpack_recording_behind_the_first(tmp_path, sound, coded, opened):
+    coded(tmp_path / "a.wv", "wavpack", "s16p")
+    data = (tmp_path / "a.wv").read_bytes()
+    (tmp_path / "a.wv").write_bytes(data + data)
+    audio, _, faults = opened(tmp_path / "a.wv")
+    assert len(audio) == len(sound)
+    assert faults == [f"{len(data)} bytes after its samples are left out"]

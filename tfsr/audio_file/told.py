@@ -1,4 +1,4 @@
-"""What the headers of AIFF, CAF, Wave64, AU, SPHERE and VOC tell of their samples."""
+"""What the headers of AIFF, CAF, Wave64, AU, SPHERE, VOC and WavPack tell of their samples."""
 
 import math
 import re
@@ -8,9 +8,13 @@ from typing import NamedTuple
 from tfsr.audio_file.chunks import ENDLESS, EXTENSIBLE, W64_START, bytes_after, layout, walk
 from tfsr.audio_file.part import Part
 
+# Of a block of WavPack: its header, and the flag of the first one of several channels.
+_WAVPACK_HEADER = "<4sI4xIIIII"
+_WAVPACK_FIRST = 1 << 11
+
 
 class Told(NamedTuple):
-    """Bytes of samples in AIFF, CAF, Wave64, AU, SPHERE or VOC; all 0 of other files.
+    """Bytes of samples in AIFF, CAF, Wave64, AU, SPHERE, VOC or WavPack; all 0 of other files.
 
     Attributes:
         told: by the header; None where it tells none.
@@ -28,7 +32,7 @@ def told_and_there(part: Part) -> Told:
     if part.at(0, 4) == b".snd":
         start, told = struct.unpack(">II", part.at(4, 8).ljust(8, b"\0"))
         return _known(told, len(part) - start, len(part) - start - told)
-    if old := _sphere(part) or _voice(part):
+    if old := _sphere(part) or _voice(part) or _wavpack(part):
         return old
     form = layout(part.at(0, 40))
     for chunk in walk(part, form) if form else ():
@@ -58,6 +62,22 @@ def _voice(part: Part) -> Told | None:
     kind, *size = part.at(first - 4, 4).ljust(4, b"\0")
     size = int.from_bytes(size, "little")
     return Told(size, len(part) - first) if kind in (1, 9) and 0 < size < 0xFF0000 else None
+
+
+def _wavpack(part: Part) -> Told | None:
+    """Of a WavPack file, in which a second block with the first sample is a second recording."""
+    if part.at(0, 4) != b"wvpk":
+        return None
+    place, length = 0, struct.calcsize(_WAVPACK_HEADER)
+    while len(head := part.at(place, length)) == length and head[:4] in (b"wvpk", b"APET"):
+        if head[:4] == b"APET":  # a tag, in the middle of joined files
+            place += length + int.from_bytes(head[12:16], "little")
+            continue
+        _, size, _, index, samples, flags, _ = struct.unpack(_WAVPACK_HEADER, head)
+        if place and samples and not index and flags & _WAVPACK_FIRST:
+            return Told(place, place, len(part) - place)
+        place += 8 + size
+    return Told(place, place)
 
 
 def _known(size: int, there: int, after: int) -> Told:
