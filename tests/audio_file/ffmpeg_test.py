@@ -154,6 +154,16 @@ def test_only_the_file_itself_is_read(tmp_path):
             audio_file.info(tmp_path / "list.mp3")
 
 
+def test_m4a_of_8_channels(tmp_path, voice, opened):
+    levels = 0.7 ** np.arange(8)
+    levels[3] = 0.0  # that of low frequencies
+    sound = (voice(48_000, 48_000) * levels).astype(np.float32)
+    audio_file.write(tmp_path / "a.m4a", sound, 48_000)
+    audio, info, faults = opened(tmp_path / "a.m4a")
+    assert (info.samples, info.channels, faults) == (48_000, 8, [])
+    np.testing.assert_allclose(np.std(audio, axis=0), np.std(sound, axis=0), rtol=0.2, atol=1e-4)
+
+
 def test_m4a_without_its_index(tmp_path, voice):
     audio_file.write(tmp_path / "a.m4a", voice(44_100, 44_100).astype(np.float32), 44_100)
     data = (tmp_path / "a.m4a").read_bytes()

@@ -54,6 +54,9 @@ _USUAL_TOLERANCE = 0.06
 # Of an MP3 file, that its header must count for FFmpeg not to estimate; the rest may be tags.
 _LEAST_SHARE = 16 / 17
 
+# Channels in planes, of which PyAV finds no end.
+_MISCOUNTED = 8
+
 
 class FfmpegDecoder:
     """See `tfsr.audio_file.sound.Decoder`.
@@ -287,7 +290,12 @@ def _subtype(codec: str, frame, part: Part) -> str:
 
 
 def _to_float(frame) -> np.ndarray:
-    """float32 [time, channels]; full scale of whole numbers is 1."""
+    """float32 [time, channels]; full scale of whole numbers is 1.
+
+    Channels lie side by side for PyAV, which takes those of 8 in planes for more than there are.
+    """
+    if frame.format.is_planar and frame.layout.nb_channels == _MISCOUNTED:
+        (frame,) = av.AudioResampler(frame.format.packed).resample(frame)
     samples = frame.to_ndarray()
     planar = frame.format.is_planar
     samples = samples.T if planar else samples.reshape(-1, frame.layout.nb_channels)

@@ -197,8 +197,8 @@ class _Aac:
         self._layout, self._rate, self._done = layout, rate, 0
 
     def write(self, audio: np.ndarray) -> None:
-        plane = np.ascontiguousarray(audio.T, np.float32)
-        frame = av.AudioFrame.from_ndarray(plane, "fltp", self._layout)
+        packed = np.ascontiguousarray(audio, np.float32).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(packed, "flt", self._layout)  # planes: not of 8 channels
         frame.sample_rate, frame.pts = self._rate, self._done
         self._done += len(audio)
         self._container.mux(self._stream.encode(frame))
