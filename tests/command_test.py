@@ -97,3 +97,23 @@ def test_summarize_gives_the_count_that_the_configuration_names(run):
     done = run("-m", "tfsr.summarize", "--gin", "configs/quickstart.gin")
     assert "436,065" in done.stdout
     assert "hop             64 input samples" in done.stdout
+
+
+def test_sigterm_leaves_nothing_half_written(tmp_path):
+    program = (
+        "import time, numpy as np\n"
+        "from tfsr import audio_file, command\n"
+        "def main(_):\n"
+        f"    with audio_file.Writer({str(tmp_path / 'a.flac')!r}, 8000, 1) as writer:\n"
+        "        writer.write(np.zeros([8000, 1], np.float32))\n"
+        "        print('writes', flush=True)\n"
+        "        time.sleep(60)\n"
+        "command.run(main)\n"
+    )
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "writes\n"
+        assert len(list(tmp_path.iterdir())) == 1
+        process.terminate()
+        assert process.wait(30) == 143
+    assert list(tmp_path.iterdir()) == []

@@ -4,8 +4,10 @@ import ctypes
 import functools
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 from absl import flags
 
@@ -15,17 +17,21 @@ from tfsr.names import shown
 # From glibc's malloc.h.
 _M_ARENA_MAX = -8
 
-# What a shell says of a program that SIGPIPE has ended.
+# What a shell says of a program that SIGPIPE, and SIGTERM, have ended.
 _PIPE_CLOSED = 141
+_TERMINATED = 143
 
 
 def run(main: Callable[[list[str]], None]) -> None:
     """Parse the flags, call `main(positional arguments)` and exit: 0 done, 2 user's mistake.
 
+    SIGTERM ends it as Ctrl-C does, so that what is half written is removed.
+
     Flags may stand before or after the positional arguments. The help is the docstring of the
     module that calls this, followed by its flags; it is printed without importing TensorFlow.
     """
     flags.FLAGS.set_gnu_getopt(True)
+    signal.signal(signal.SIGTERM, _end)
     try:
         if {"-h", "--help", "-help"} & set(sys.argv[1:]):
             _help(main)
@@ -40,6 +46,10 @@ def run(main: Callable[[list[str]], None]) -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _end(*_) -> NoReturn:
+    sys.exit(_TERMINATED)
 
 
 def _hint(error: Exception) -> str:

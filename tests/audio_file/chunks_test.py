@@ -2,6 +2,7 @@
 
 import struct
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -114,6 +115,32 @@ def test_wav49_ends_where_it_is_told(tmp_path, opened, blocks):
     np.testing.assert_array_equal(audio[:, 0], whole[:told])
 
 
+@pytest.fixture(scope="module")
+def written_by_ffmpeg():
+    """A function that writes [samples, channels] as FFmpeg does."""
+
+    def written_by_ffmpeg(path, sound, codec, layout):
+        sound = np.ascontiguousarray(sound, "int16" if codec.endswith("16le") else "float32")
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream(codec, rate=RATE, layout=layout)
+            kind = "s16" if sound.dtype == np.int16 else "flt"
+            frame = av.AudioFrame.from_ndarray(sound.reshape(1, -1), kind, layout)
+            frame.sample_rate, frame.pts = RATE, 0
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        return path
+
+    return written_by_ffmpeg
+
+
+def test_wave64_with_floats_that_it_tells_farther_on(tmp_path, sound, opened, written_by_ffmpeg):
+    path = written_by_ffmpeg(tmp_path / "a.w64", sound, "pcm_f32le", "quad")
+    assert path.read_bytes()[64:66] == b"\xfe\xff"
+    audio, info, faults = opened(path)
+    assert (info.subtype, info.format, faults) == ("FLOAT", "W64", [])
+    np.testing.assert_array_equal(audio, sound.reshape(-1, 4).astype(np.float32))
+
+
 @pytest.mark.parametrize("container", ["AIFF", "AU", "W64", "CAF", "RF64"])
 def test_others_that_are_cut_or_unfinished(tmp_path, sound, opened, container):
     soundfile.write(tmp_path / "whole", sound, RATE, format=container, subtype="PCM_16")
@@ -150,3 +177,49 @@ def test_what_programs_write_into_a_pipe(tmp_path, sound, opened, program):
         audio, _, faults = opened(tmp_path / "piped")
         assert len(audio) == len(sound), how
         np.testing.assert_allclose(audio, sound, rtol=0, atol=2**-14)
+
+
+@pytest.mark.parametrize("container", ["WAV", "AIFF", "AU", "W64", "CAF", "RF64"])
+def test_a_second_recording_behind_the_first_is_told(tmp_path, sound, opened, container):
+    soundfile.write(tmp_path / "one", sound, RATE, format=container, subtype="PCM_16")
+    data = (tmp_path / "one").read_bytes()
+    audio, _, faults = opened(written(tmp_path / "two", data, data))
+    assert len(audio) == len(sound)
+    assert faults == [f"{len(data)} bytes after its samples are left out"]
+
+
+def test_more_samples_in_a_second_chunk_are_told(tmp_path, parts, sound, opened):
+    more = chunk(b"LIST", b"INFO"), chunk(b"data", parts[1])
+    path = written(tmp_path / "a.wav", parts[0], chunk(b"data", parts[1]), *more)
+    assert opened(path)[2] == [f"{len(more[1])} bytes after its samples are left out"]
+
+
+def test_au_that_tells_too_few(tmp_path, sound, opened):
+    soundfile.write(tmp_path / "a.au", sound, RATE, subtype="PCM_16")
+    data = (tmp_path / "a.au").read_bytes()
+    start = len(data) - 2 * len(sound)
+    path = written(tmp_path / "a.au", data[:8], struct.pack(">I", 2000), data[12:])
+    audio, _, faults = opened(path)
+    np.testing.assert_allclose(audio, sound[:1000], rtol=0, atol=2**-15)
+    assert faults == [f"{len(data) - start - 2000} bytes after its samples are left out"]
+
+
+@pytest.mark.parametrize("size", [0x7F000008, 0x7EFFFFFE])
+def test_aiff_as_sox_writes_it_into_a_pipe(tmp_path, sound, opened, size):
+    soundfile.write(tmp_path / "a.aiff", sound, RATE, subtype="PCM_16")
+    data = (tmp_path / "a.aiff").read_bytes()
+    place = data.index(b"SSND") + 4
+    big = struct.pack(">I", size)
+    path = written(tmp_path / "a.aiff", data[:place], big, data[place + 4 :])
+    audio, _, faults = opened(path)
+    assert (len(audio), faults) == (len(sound), [UNFINISHED])
+
+
+def test_what_is_missing_of_adpcm_is_told_by_blocks(tmp_path, sound, opened):
+    soundfile.write(tmp_path / "a.wav", np.tile(sound, [4, 1]), RATE, subtype="MS_ADPCM")
+    data = (tmp_path / "a.wav").read_bytes()
+    place = data.index(b"fmt ") + 16
+    wrong = data[:place] + struct.pack("<I", 1000) + data[place + 4 : len(data) // 2]
+    whole = opened(tmp_path / "a.wav")[1].seconds
+    audio, _, (fault,) = opened(written(tmp_path / "a.wav", wrong))
+    assert float(fault.split()[1]) == pytest.approx(whole - len(audio) / RATE, abs=0.2)

@@ -1,5 +1,6 @@
 """MP3, FLAC, and what phones and browsers record."""
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -59,6 +60,24 @@ def test_joined_mp3(source, tmp_path, opened, program):
     program("lame", source(44_100, 44_100), tmp_path / "a.mp3")
     (tmp_path / "b.mp3").write_bytes(2 * (tmp_path / "a.mp3").read_bytes())
     assert 2.0 <= opened(tmp_path / "b.mp3")[1].seconds < 2.1
+
+
+def test_mp3_that_counts_the_first_of_two_rates_lacks_nothing(tmp_path, voice, opened):
+    """The second part makes what FFmpeg estimates of the first one's bytes wrong."""
+    for rate, bits in (22_050, 32_000), (44_100, 320_000):
+        with av.open(str(tmp_path / f"{rate}.mp3"), "w") as container:
+            stream = container.add_stream("libmp3lame", rate=rate, layout="mono")
+            stream.bit_rate = bits
+            sound = np.ascontiguousarray(voice(4 * rate, rate).T, np.float32)
+            frame = av.AudioFrame.from_ndarray(sound, "fltp", "mono")
+            frame.sample_rate, frame.pts = rate, 0
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    parts = [(tmp_path / f"{rate}.mp3").read_bytes() for rate in (22_050, 44_100)]
+    assert b"Xing" in parts[0][:4096] or b"Info" in parts[0][:4096]
+    (tmp_path / "a.mp3").write_bytes(b"".join(parts))
+    _, info, faults = opened(tmp_path / "a.mp3")
+    assert not any("header tells" in fault for fault in faults) and 8 <= info.seconds < 8.2
 
 
 @pytest.mark.parametrize("name", ["a.m4a", "a.mp4"])
@@ -133,6 +152,16 @@ def test_only_the_file_itself_is_read(tmp_path):
         (tmp_path / "list.mp3").write_text(text)
         with pytest.raises(UserError, match="list.mp3: cannot be read as audio"):
             audio_file.info(tmp_path / "list.mp3")
+
+
+def test_m4a_of_8_channels(tmp_path, voice, opened):
+    levels = 0.7 ** np.arange(8)
+    levels[3] = 0.0  # that of low frequencies
+    sound = (voice(48_000, 48_000) * levels).astype(np.float32)
+    audio_file.write(tmp_path / "a.m4a", sound, 48_000)
+    audio, info, faults = opened(tmp_path / "a.m4a")
+    assert (info.samples, info.channels, faults) == (48_000, 8, [])
+    np.testing.assert_allclose(np.std(audio, axis=0), np.std(sound, axis=0), rtol=0.2, atol=1e-4)
 
 
 def test_m4a_without_its_index(tmp_path, voice):

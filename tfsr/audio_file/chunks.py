@@ -10,28 +10,30 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tfsr.audio_file.part import Part
-from tfsr.audio_file.sound import UNFINISHED, Fault, ends_early
+from tfsr.audio_file.sound import UNFINISHED, Fault, ends_early, left_out
 
 # Codings of WAV: PCM, in blocks (ADPCM of Microsoft and of the IMA, GSM), and told farther on.
-_PCM, _GSM, _EXTENSIBLE = 0x0001, 0x0031, 0xFFFE
+_PCM, _GSM, EXTENSIBLE = 0x0001, 0x0031, 0xFFFE
 _IN_BLOCKS = (0x0002, 0x0011, _GSM)
 
-# Of sizes that pipes leave (SoX: 7FFFF000, ALSA: 80000000, FFmpeg: FFFFFFFF) the smallest one.
-_ENDLESS = 0x7FFF0000
+# Of sizes that pipes leave (SoX: 7FFFF000 and whole frames below
+# 7F000000, ALSA: 80000000, FFmpeg: FFFFFFFF) the smallest one.
+ENDLESS = 0x7EFF0000
 
 # So far a search goes for samples, when chunks do not follow each other as they should.
 _SEARCHED = 1 << 20
 _LARGEST_LIST = 1 << 16
 _CHUNK_HEADER = 8
+_SOUNDS = (b"data", b"SSND", b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"caff", b"riff")
 _USUAL_NAMES = (b"data", b"LIST", b"fact", b"fmt ", b"bext", b"id3 ", b"SSND", b"COMM")
 
 # Bytes for a second where no number is told.
 _USUAL = 16_000
 
 # Less than so much after the samples is no sound that was lost.
-_NOTICED_SECONDS = 0.1
+NOTICED_SECONDS = 0.1
 
-_W64_START = b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000")
+W64_START = b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000")
 
 
 class Chunk(NamedTuple):
@@ -62,12 +64,12 @@ def layout(head: bytes) -> _Layout | None:
         return _Layout(12, 4, ">I", 2)
     if head[:4] == b"caff":
         return _Layout(8, 4, ">q", 1)
-    return _Layout(40, 16, "<q", 8, sizes_header=True) if head[:16] == _W64_START else None
+    return _Layout(40, 16, "<q", 8, sizes_header=True) if head[:16] == W64_START else None
 
 
-def walk(part: Part, form: _Layout) -> Iterator[Chunk]:
+def walk(part: Part, form: _Layout, first: int | None = None) -> Iterator[Chunk]:
     """The chunks, as their sizes tell, and where these are wrong, as far as that can be seen."""
-    place, length = form.first, form.name + struct.calcsize(form.size)
+    place, length = first or form.first, form.name + struct.calcsize(form.size)
     while len(head := part.at(place, length)) == length:
         size = struct.unpack(form.size, head[form.name :])[0]
         size -= length if form.sizes_header else 0
@@ -126,17 +128,20 @@ def wave(part: Part) -> Wave | None:
     if b"fmt " not in chunks or b"data" not in chunks:
         return None
     format_ = part.at(chunks[b"fmt "].start, min(chunks[b"fmt "].size, 4096))
-    return _wave(part, form.size[0], format_, chunks) if len(format_) >= 16 else None
+    return _wave(part, form, format_, chunks) if len(format_) >= 16 else None
 
 
-def _wave(part: Part, order: str, format_: bytes, chunks: dict[bytes, Chunk]) -> Wave:
-    tag, _, _, bytes_per_second, block = struct.unpack(order + "HHIIH", format_[:14])
-    size, faults = _samples_size(part, chunks, bytes_per_second or _USUAL)
-    size -= size % block if block and tag in (_PCM, _GSM, _EXTENSIBLE) else 0
+def _wave(part: Part, form: _Layout, format_: bytes, chunks: dict[bytes, Chunk]) -> Wave:
+    order = form.size[0]
+    tag, _, rate, bytes_per_second, block = struct.unpack(order + "HHIIH", format_[:14])
+    in_block = _samples_in_block(order, format_)
+    if in_block and rate:
+        bytes_per_second = -(-block * rate // in_block)
+    size, faults = _samples_size(part, form, chunks, bytes_per_second or _USUAL)
+    size -= size % block if block and tag in (_PCM, _GSM, EXTENSIBLE) else 0
     header = _header(order, format_, _tags(part, chunks), size)
     samples = None
-    if tag in _IN_BLOCKS and block and len(format_) >= 20:
-        (in_block,) = struct.unpack(order + "H", format_[18:20])
+    if in_block:
         whole = -(-size // block) * in_block
         fact = part.at(chunks[b"fact"].start, 4) if b"fact" in chunks else b""
         told = struct.unpack(order + "I", fact)[0] if len(fact) == 4 else whole
@@ -144,24 +149,40 @@ def _wave(part: Part, order: str, format_: bytes, chunks: dict[bytes, Chunk]) ->
     return Wave(part.cut(chunks[b"data"].start, size, header), faults, samples)
 
 
+def _samples_in_block(order: str, format_: bytes) -> int:
+    """Of each channel, where a coding is in blocks and tells it; else 0."""
+    tag, block = struct.unpack(order + "H10xH", format_[:14])
+    told = tag in _IN_BLOCKS and block and len(format_) >= 20
+    return struct.unpack(order + "H", format_[18:20])[0] if told else 0
+
+
 def _samples_size(
-    part: Part, chunks: dict[bytes, Chunk], bytes_per_second: int
+    part: Part, form: _Layout, chunks: dict[bytes, Chunk], bytes_per_second: int
 ) -> tuple[int, list[Fault]]:
     """Bytes of samples that are there, and what is wrong with what is told of them."""
     start, told = chunks[b"data"].start, chunks[b"data"].size
     rest = len(part) - start
     if b"ds64" in chunks and told in (0, 0xFFFFFFFF):
         told = int.from_bytes(part.at(chunks[b"ds64"].start + 8, 8), "little")
-    if rest and (told >= max(_ENDLESS, rest) or (told == 0 and not _is_chunk(part, start))):
+    if rest and (told >= max(ENDLESS, rest) or (told == 0 and not _is_chunk(part, start))):
         return rest, [UNFINISHED]
     if told > rest:
         return rest, [ends_early((told - rest) / bytes_per_second)]
     if rest - told >= 1 << 32:  # sizes of 32 bits begin anew after 4 GB
         told += (rest - told) >> 32 << 32
-    after = (rest - told) / bytes_per_second
-    if after > _NOTICED_SECONDS and not _is_name(part.at(start + told, 4)):
-        return told, [Fault(f"{rest - told} bytes after its samples are left out")]
-    return told, []
+    after = bytes_after(part, form, Chunk(b"data", start, told))
+    return told, [left_out(after)] if after > NOTICED_SECONDS * bytes_per_second else []
+
+
+def bytes_after(part: Part, form: _Layout, samples: Chunk) -> int:
+    """From where, behind the samples, no chunk follows, or one with sound."""
+    place = _after(part, samples, form)
+    if place is None:
+        return len(part) - samples.start - samples.size
+    for chunk in walk(part, form, place):
+        if chunk.name[:4] in _SOUNDS:
+            return len(part) - chunk.start + form.name + struct.calcsize(form.size)
+    return 0
 
 
 def _is_chunk(part: Part, place: int) -> bool:
@@ -201,33 +222,3 @@ def _without_id3(part: Part) -> Part:
         return part
     size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
     return part.cut(10 + size)
-
-
-def told_and_there(part: Part) -> tuple[int | None, int]:
-    """Bytes of samples that the header of AIFF, CAF, Wave64 or AU tells, and that are there.
-
-    None where it tells none; (0, 0) of other files.
-    """
-    if part.at(0, 4) == b".snd":
-        start, told = struct.unpack(">II", part.at(4, 8).ljust(8, b"\0"))
-        return _told(told), len(part) - start
-    form = layout(part.at(0, 40))
-    for chunk in walk(part, form) if form else ():
-        if chunk.name[:4] in (b"data", b"SSND"):
-            return _told(chunk.size), len(part) - chunk.start
-    return 0, 0
-
-
-def _told(size: int) -> int | None:
-    return size if 0 < size < _ENDLESS or 0xFFFFFFFF < size < _ENDLESS << 31 else None
-
-
-def readable(part: Part) -> Part:
-    """An AU or Wave64 file that was never finished, with a header that libsndfile can read."""
-    told, there = told_and_there(part)
-    start = len(part) - there
-    if told is None and part.at(0, 4) == b".snd":
-        return part.cut(12, before=part.at(0, 8) + b"\xff\xff\xff\xff")
-    if told is None and part.at(0, 16) == _W64_START:
-        return part.cut(start, before=part.at(0, start - 8) + struct.pack("<q", there + 24))
-    return part

@@ -51,6 +51,12 @@ _WMA = ("wmav1", "wmav2")
 _TOLERANCE_SECONDS = {"FLAC": 0.0, "WEBM": 0.1}
 _USUAL_TOLERANCE = 0.06
 
+# Of an MP3 file, that its header must count for FFmpeg not to estimate; the rest may be tags.
+_LEAST_SHARE = 16 / 17
+
+# Channels in planes, of which PyAV finds no end.
+_MISCOUNTED = 8
+
 
 class FfmpegDecoder:
     """See `tfsr.audio_file.sound.Decoder`.
@@ -226,21 +232,44 @@ def _promised_seconds(container, stream, part: Part) -> float | None:
     name = container.format.name
     if name == "flac" or (name == "mp3" and _has_xing(part)):
         return stream.duration and float(stream.duration * stream.time_base)
-    if "matroska" in name and len(container.streams) == 1 and container.duration:
+    alone = len(container.streams) == 1 and container.duration
+    if alone and ("matroska" in name or name in ("flv", "tta") or _counts_wavpack(name, part)):
         return container.duration / av.time_base
+    finished = int.from_bytes(part.at(4, 4), "little") not in (0, 0xFFFFFFFF)
+    if name == "avi" and finished:
+        return float(stream.frames * stream.time_base)
     return None
 
 
+def _counts_wavpack(name: str, part: Part) -> bool:
+    """Whether the first block of a WavPack file tells how many samples there are in all."""
+    return name == "wv" and part.at(0, 4) == b"wvpk" and part.at(12, 4) != b"\xff\xff\xff\xff"
+
+
 def _has_xing(part: Part) -> bool:
-    """Whether an MP3 file tells how many frames it has, behind its first header."""
+    """Whether an MP3 file tells behind its first header how many frames it has, in all of it.
+
+    Of one to which others were joined, it tells those of the first one.
+    """
     head = part.at(0, 10)
     start = 0
     if head[:3] == b"ID3" and len(head) == 10:
         start = 10 + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9])
     first = part.at(start, 4096)
-    places = [first.find(name) for name in (b"Xing", b"Info")]
-    flags = [first[place + 7] for place in places if 0 <= place < len(first) - 7]
-    return any(flag & 1 for flag in flags) or b"VBRI" in first[:64]
+    frames, size = _xing(first)
+    return frames and not 0 < size < _LEAST_SHARE * (len(part) - start)
+
+
+def _xing(first: bytes) -> tuple[bool, int]:
+    """Whether frames are counted in an MP3 file that begins so, and its bytes (0: not told)."""
+    for name in (b"Xing", b"Info"):
+        place = first.find(name)
+        if 0 <= place < len(first) - 16:
+            frames, size = first[place + 7] & 1, first[place + 7] & 2
+            at = place + 8 + 4 * frames
+            return bool(frames), int.from_bytes(first[at : at + 4], "big") if size else 0
+    place = first[:64].find(b"VBRI")
+    return place >= 0, int.from_bytes(first[place + 10 : place + 14], "big") if place >= 0 else 0
 
 
 def _tags(container, stream) -> dict[str, str]:
@@ -261,7 +290,12 @@ def _subtype(codec: str, frame, part: Part) -> str:
 
 
 def _to_float(frame) -> np.ndarray:
-    """float32 [time, channels]; full scale of whole numbers is 1."""
+    """float32 [time, channels]; full scale of whole numbers is 1.
+
+    Channels lie side by side for PyAV, which takes those of 8 in planes for more than there are.
+    """
+    if frame.format.is_planar and frame.layout.nb_channels == _MISCOUNTED:
+        (frame,) = av.AudioResampler(frame.format.packed).resample(frame)
     samples = frame.to_ndarray()
     planar = frame.format.is_planar
     samples = samples.T if planar else samples.reshape(-1, frame.layout.nb_channels)

@@ -4,11 +4,32 @@ from collections.abc import Iterator
 
 from tfsr.audio_file.part import Part
 
+# Where WAV's channels are among Vorbis's (specification, 4.3.9), by their number.
+_ORDERS = {
+    **{3: [0, 2, 1], 5: [0, 2, 1, 3, 4], 6: [0, 2, 1, 5, 3, 4]},
+    **{7: [0, 2, 1, 6, 5, 3, 4], 8: [0, 2, 1, 7, 5, 6, 3, 4]},
+}
+
+# Of Opus, the mapping with Vorbis's order, and where its header tells that it has it.
+_SURROUND, _MAPPING = 1, 18
+
 _CAPTURE = b"OggS"
 _HEADER = 27
 _SEARCHED = 1 << 16
 
 _FIRST, _LAST = 2, 4  # flags of pages
+
+
+def channel_order(channels: int) -> list[int]:
+    """Where the channels of WAV's order are among those of Vorbis and Opus."""
+    return _ORDERS.get(channels, list(range(channels)))
+
+
+def is_surround(part: Part) -> bool:
+    """Whether the channels of a stream, Vorbis or Opus, have Vorbis's order."""
+    head = part.at(0, 4096)
+    opus = head.find(b"OpusHead")
+    return opus < 0 or head[opus + _MAPPING : opus + _MAPPING + 1] == bytes([_SURROUND])
 
 
 def links(part: Part) -> list[tuple[Part, bool]]:

@@ -9,7 +9,8 @@ from tfsr.audio_file.ffmpeg import FfmpegDecoder
 from tfsr.audio_file.headerless import CODINGS, Raw
 from tfsr.audio_file.part import Part
 from tfsr.audio_file.sndfile import SndfileDecoder
-from tfsr.audio_file.sound import UNFINISHED, Decoder, Fault, Unreadable, ends_early
+from tfsr.audio_file.sound import UNFINISHED, Decoder, Fault, Unreadable, ends_early, left_out
+from tfsr.audio_file.told import Told, is_other_w64, readable, told_and_there
 
 
 @dataclasses.dataclass
@@ -46,23 +47,24 @@ def find(part: Part, name: str, raw: Raw | None) -> Found:
     if part.at(0, 4) == b"OggS":
         return _ogg(part)
     with contextlib.suppress(Unreadable):
-        told, there = chunks.told_and_there(part)
-        decoder = _by_sndfile(chunks.readable(part))
-        return Found([decoder], lambda seconds: _lacking(told, there, seconds))
+        told = told_and_there(part)
+        decoder = _by_sndfile(readable(part))
+        return Found([decoder], lambda seconds: _lacking(told, seconds))
     assumed = headerless.by_name(name) or (Raw(8000, "gsm") if headerless.is_gsm(part) else None)
     if assumed:
         return Found([_headerless(part, assumed)], assumed=assumed)
-    decoder = FfmpegDecoder(part)
-    told, there = chunks.told_and_there(part)
+    decoder = FfmpegDecoder(readable(part))
+    told = told_and_there(part)
     if part.at(0, 4) == b"fLaC":
-        told = decoder.samples
-    return Found([decoder], lambda seconds: _lacking(told, there, seconds))
+        told = Told(decoder.samples)
+    return Found([decoder], lambda seconds: _lacking(told, seconds))
 
 
 def _by_sndfile(part: Part) -> SndfileDecoder:
-    """But for MP3, whose length it estimates, and FLAC, of which it gives nothing if damaged."""
+    """But for MP3, whose length it estimates, damaged FLAC, of which it gives nothing, and W64."""
     head = part.at(0, 4)
-    if head == b"fLaC" or head[:3] == b"ID3" or head[:1] == b"\xff":
+    lossy = head[:3] == b"ID3" or head[:1] == b"\xff"
+    if lossy or head == b"fLaC" or is_other_w64(part):
         raise Unreadable("not for libsndfile")
     decoder = SndfileDecoder(part)
     if decoder.subtype.startswith("MPEG"):
@@ -107,8 +109,11 @@ def _headerless(part: Part, raw: Raw) -> Decoder:
     return FfmpegDecoder(part, coding, **options)
 
 
-def _lacking(told: int | None, there: int, seconds: float) -> list[Fault]:
-    """What the header of a file tells of bytes of samples that are not there."""
-    if told is None:
+def _lacking(told: Told, seconds: float) -> list[Fault]:
+    """What the header of a file tells of samples that are not there, or are not all."""
+    if told.told is None:
         return [UNFINISHED]
-    return [ends_early(seconds * (told - there) / there)] if told > there > 0 else []
+    if told.told > told.there > 0:
+        return [ends_early(seconds * (told.told - told.there) / told.there)]
+    lost = told.after * seconds > chunks.NOTICED_SECONDS * told.told
+    return [left_out(told.after)] if lost else []

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import soundfile
 
+from tfsr.audio_file import ogg
 from tfsr.audio_file.part import Part
 from tfsr.audio_file.sound import Fault, Unreadable, ends_early
 
@@ -39,6 +40,8 @@ class SndfileDecoder:
             self.subtype, self.format = file.subtype, file.format
             self._told = file.frames if file.frames < _UNKNOWN else None
             self.tags = file.copy_metadata()
+        surround = self.format == "OGG" and ogg.is_surround(part)
+        self._order = ogg.channel_order(self.channels) if surround else None
 
     @property
     def samples(self) -> int | None:
@@ -50,7 +53,7 @@ class SndfileDecoder:
             try:
                 while len(block := file.read(block_samples, dtype="float32", always_2d=True)):
                     done += len(block)
-                    yield block
+                    yield block if self._order is None else block[:, self._order]
             except soundfile.SoundFileError as error:
                 self.faults.append(Fault(f"is damaged after {done / self.rate:.3f} s"))
                 if not done:

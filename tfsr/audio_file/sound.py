@@ -75,4 +75,8 @@ def ends_early(seconds: float) -> Fault:
     return Fault(f"ends {seconds:.3f} s too early", seconds)
 
 
+def left_out(size: int) -> Fault:
+    return Fault(f"{size} bytes after its samples are left out")
+
+
 UNFINISHED = Fault("its header was never finished and tells no length, it is read to its end")

@@ -12,6 +12,7 @@ import av
 import numpy as np
 import soundfile
 
+from tfsr.audio_file import ogg
 from tfsr.audio_file.folders import WRITTEN
 from tfsr.audio_file.sndfile import reason
 from tfsr.errors import UserError
@@ -167,11 +168,13 @@ class _Sndfile:
         except Exception:
             os.close(descriptor)
             raise
+        surround = container == "OGG" and subtype in ("VORBIS", "OPUS")
+        self._order = np.argsort(ogg.channel_order(channels)) if surround else slice(None)
         for name, text in tags.items() if container not in _WITHOUT_TAGS else ():
             setattr(self._file, name, text)
 
     def write(self, audio: np.ndarray) -> None:
-        self._file.write(audio)
+        self._file.write(audio[:, self._order])
 
     def close(self) -> None:
         self._file.close()
@@ -194,8 +197,8 @@ class _Aac:
         self._layout, self._rate, self._done = layout, rate, 0
 
     def write(self, audio: np.ndarray) -> None:
-        plane = np.ascontiguousarray(audio.T, np.float32)
-        frame = av.AudioFrame.from_ndarray(plane, "fltp", self._layout)
+        packed = np.ascontiguousarray(audio, np.float32).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(packed, "flt", self._layout)  # planes: not of 8 channels
         frame.sample_rate, frame.pts = self._rate, self._done
         self._done += len(audio)
         self._container.mux(self._stream.encode(frame))
