@@ -66,7 +66,7 @@ class FullBand(Corpus):
         return self._corpus.sources
 
     def _scan(self) -> tuple[list[Recording], list[tuple[str, str]]]:
-        return self._corpus._scanned
+        return self._corpus.all_recordings, self._corpus.skipped
 
     def _filling(self, split: str) -> list[Recording]:
         found = self._corpus.recordings(split)

@@ -1,6 +1,7 @@
 """Convolutions with the two paddings that published systems use, and their initialisers."""
 
 import math
+from collections.abc import Callable, Iterable
 
 import tensorflow as tf
 import tf_keras as keras
@@ -56,6 +57,17 @@ def append_zeros(x: tf.Tensor, samples: int | tf.Tensor) -> tf.Tensor:
 def time_of(x: tf.Tensor) -> int | tf.Tensor:
     """The length of axis 1: a number where the graph knows it, so that its cost can be counted."""
     return tf.shape(x)[1] if x.shape[1] is None else x.shape[1]
+
+
+def leaky_maps(
+    convolutions: Iterable[Callable], last: Callable, x: tf.Tensor, slope: float = 0.1
+) -> list[tf.Tensor]:
+    """The outputs of all convolutions of a critic, each but the last through a leaky ReLU."""
+    maps = []
+    for convolution in convolutions:
+        x = tf.nn.leaky_relu(convolution(x), slope)
+        maps.append(x)
+    return [*maps, last(x)]
 
 
 class Keras1Orthogonal(keras.initializers.Initializer):

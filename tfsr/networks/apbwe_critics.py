@@ -10,11 +10,9 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsr.layers.convolution import append_zeros, fan_in_uniform, time_of
+from tfsr.layers.convolution import append_zeros, fan_in_uniform, leaky_maps, time_of
 from tfsr.layers.weight_norm import WeightNormConv2D
 from tfsr.signal.stft import Spectrum, stft
-
-_SLOPE = 0.1
 
 # (frames, bins) of kernels and strides of the critics of spectra.
 _SPECTRAL_KERNELS = ((5, 7), (3, 5), (3, 5), (3, 3), (3, 3))
@@ -146,11 +144,7 @@ class ImageCritic(keras.layers.Layer):
         self.last = _conv(channels[-1], 1, last_kernel, (1, 1))
 
     def call(self, x: tf.Tensor) -> list[tf.Tensor]:
-        maps = []
-        for convolution in self.convolutions:
-            x = tf.nn.leaky_relu(convolution(x), _SLOPE)
-            maps.append(x)
-        return [*maps, self.last(x)]
+        return leaky_maps(self.convolutions, self.last, x)
 
 
 def _conv(

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.layers.convolution import leaky_maps
 from tfsr.signal.stft import Spectrum, stft
 
-_SLOPE = 0.1
 _KERNELS = ((3, 9), (3, 9), (3, 9), (3, 3))
 _STRIDES = ((1, 2), (1, 2), (1, 2), (1, 1))
 
@@ -71,11 +71,7 @@ class _Critic(keras.layers.Layer):
         self.last = keras.layers.Conv2D(1, 3, padding="same", dtype="float32")
 
     def call(self, x: tf.Tensor) -> list[tf.Tensor]:
-        maps = []
-        for convolution in self.convolutions:
-            x = tf.nn.leaky_relu(convolution(x), _SLOPE)
-            maps.append(x)
-        return [*maps, self.last(x)]
+        return leaky_maps(self.convolutions, self.last, x)
 
 
 def _log_amplitude(x: tf.Tensor, n_fft: int, hop_length: int) -> tf.Tensor:
