@@ -72,25 +72,38 @@ class MelLoudness:
     for steady tones). So an error counts as much as it is heard: in loud frames more than in quiet
     ones, which a distance of logarithms treats alike. Any level gives the same distance.
 
+    What was added is heard more than what is missing. So a band that is too loud may count for
+    more, by the asymmetry factor of PESQ (ITU-R P.862: the ratio of powers to the power of 1.2,
+    nothing below 3 and never more than 12).
+
     Args:
         rate: Hz, of the waveforms.
         resolutions: as in `LogMelPower`.
         floor: added to the power of a band, so that silence has a gradient; for audio in [-1, 1].
+        asymmetry: how much more; 0: what is added and what is missing count alike.
     """
 
     rate: int
     resolutions: tuple[tuple[int, int], ...] = ((256, 24), (512, 48), (1024, 80))
     floor: float = 1e-6
+    asymmetry: float = 0.0
 
     def __call__(self, high: tf.Tensor, estimate: tf.Tensor) -> tf.Tensor:
         return _averaged(self._distance(high, estimate, *sizes) for sizes in self.resolutions)
 
     def _distance(self, high: tf.Tensor, estimate: tf.Tensor, n_fft: int, bands: int) -> tf.Tensor:
-        original, made = (
-            tf.pow(_mel_power(x, self.rate, n_fft, bands) + self.floor, 0.25)
-            for x in (high, estimate)
-        )
-        return _mean_absolute(original - made) / tf.reduce_mean(original, axis=[1, 2])
+        powers = [_mel_power(x, self.rate, n_fft, bands) + self.floor for x in (high, estimate)]
+        original, made = (tf.pow(power, 0.25) for power in powers)
+        distance = tf.abs(original - made)
+        if self.asymmetry:
+            distance *= 1 + self.asymmetry * _added(*powers)
+        return tf.reduce_mean(distance, axis=[1, 2]) / tf.reduce_mean(original, axis=[1, 2])
+
+
+def _added(original: tf.Tensor, made: tf.Tensor) -> tf.Tensor:
+    """The asymmetry factor of PESQ, as a weight that has no gradient."""
+    factor = tf.pow(tf.stop_gradient(made / original), 1.2)
+    return tf.where(factor < 3, 0.0, tf.minimum(factor, 12.0))
 
 
 def _averaged(distances: Iterable[tf.Tensor]) -> tf.Tensor:
