@@ -70,7 +70,24 @@ def test_an_error_counts_as_much_as_it_is_loud():
     np.testing.assert_allclose(logs(high, pairs[0]), logs(high, pairs[1]), rtol=0.15)
 
 
-@pytest.mark.parametrize("loss", [LogStft(), LogMelPower(16000), MelLoudness(16000)])
+@pytest.mark.parametrize(
+    ("gain", "factor"),
+    [(0.25, 0.0), (1.5, 0.0), (2.0, 4**1.2), (4.0, 12.0)],  # power below 3, between, beyond 12
+)
+def test_what_is_added_counts_for_more(gain, factor):
+    high, _ = signals()
+    alike, added = (MelLoudness(16000, floor=1e-12, asymmetry=share) for share in (0.0, 0.5))
+    distances = [loss(high, gain * high) for loss in (alike, added)]
+    np.testing.assert_allclose(distances[1], (1 + 0.5 * factor) * distances[0], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        *(LogStft(), LogMelPower(16000), MelLoudness(16000)),
+        MelLoudness(16000, asymmetry=0.5),
+    ],
+)
 @pytest.mark.parametrize("estimate", [np.zeros, np.ones])
 def test_gradient_is_finite_even_at_silence(estimate, loss):
     high, _ = signals()
