@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "tfsr"
 FLOORS = [
     {"errors", "names"},
-    {"signal"},
+    {"signal", "optional_imports"},
     {"audio_file", "complete", "plot", "seal"},
     {"degradation", "losses", "layers"},
     {"data", "networks"},
@@ -31,13 +31,11 @@ ONE_PLACE = {
     "soundfile": {"audio_file/sndfile.py", "audio_file/writer.py"},
     "av": {"audio_file/ffmpeg.py", "audio_file/writer.py"},
     "tensorflow_probability": {"layers/bijectors.py"},
-    "tflite_support": {"export/metadata.py"},
-    "tensorflow_lite_support": {"export/metadata.py"},
     "tensorflow_serving": {"export/warm_up.py"},
     "gin": {"gin_config.py"},
 }
 # What must import where TensorFlow is not installed: modules, and rooms with all that is in them.
-LIGHT = ("errors", "names", "complete", "seal", "lite", "command")
+LIGHT = ("errors", "names", "optional_imports", "complete", "seal", "lite", "command")
 FILES = sorted(ROOT.rglob("*.py"))
 
 
