@@ -30,7 +30,7 @@ def test_it_tells_what_it_is(exported):
         **{"noise_steps": upsampler.noise_steps, "hop": upsampler.hop, "latency_ms": None},
         **{"receptive_field": upsampler.receptive_field, "condition_field": 0},
         **{"chunk": 32000, "context": None, "fade": 0, "frame_rate": None},
-        **{"peaks": None, "restores": False},
+        **{"peaks": None, "restores": False, "samples": None},
         "training_data": SOURCES,
     }
 

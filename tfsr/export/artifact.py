@@ -46,12 +46,18 @@ class Artifact:
             float32 [batch, ratio * time].
 
         Raises:
-            UserError: another rate than the artifact's.
+            UserError: another rate than the artifact's, or another length than its only one.
         """
         known = self.properties["input_rate"]
         if rate != known:
             raise UserError(
                 f"{self._path}: takes audio at {known} Hz, not {rate}: resample it first"
+            )
+        fixed = self.properties["samples"]
+        if fixed and np.shape(audio) != (1, fixed):
+            raise UserError(
+                f"{self._path}: takes one recording of {fixed} samples at a time, not "
+                f"{list(np.shape(audio))}: cut it, or export without --samples"
             )
         return np.asarray(self._run(*(x for x in (audio, noise) if x is not None)))
 

@@ -87,17 +87,19 @@ def _describe_graph(
 ) -> tuple:
     """SubGraphMetadata, in the order of the graph's tensors, which the metadata must follow."""
     described = [signature.signatureKey.decode(), None]
+    resizable = properties["samples"] is None and signature.signatureKey == b"serving_default"
+    size = "resizable" if resizable else "of fixed size"
     for side, rate in ("input", properties["input_rate"]), ("output", properties["output_rate"]):
         names = {t.tensorIndex: t.name.decode() for t in getattr(signature, f"{side}s")}
-        tensors = [_tensor(names[index], rate) for index in getattr(graph, f"{side}s")]
+        tensors = [_tensor(names[index], rate, size) for index in getattr(graph, f"{side}s")]
         described.append(tensors)
     return tuple(described)
 
 
-def _tensor(name: str, rate: int) -> tuple:
+def _tensor(name: str, rate: int, size: str) -> tuple:
     """TensorMetadata, whose fourth field is Content."""
     if name == "audio":
-        about = f"Waveforms at {rate} Hz, [batch, time], in [-1, 1]; resizable."
+        about = f"Waveforms at {rate} Hz, [batch, time], in [-1, 1]; {size}."
         return name, about, None, (_AUDIO, (np.uint32(rate), np.uint32(1)))
     about = _OTHERS.get(name, "State of a stream, from one step to the next.")
     return name, about, None, (_FEATURE, ())

@@ -26,15 +26,17 @@ _TOLD = (
 )
 
 
-def of(upsampler: Upsampler, sources: Sequence[Source]) -> Properties:
+def of(upsampler: Upsampler, sources: Sequence[Source], samples: int | None = None) -> Properties:
     """What calls and chunks must know, see `Upsampler`, and the training data's licences.
 
-    "context" is the upsampler's `halo`; "peaks" is a list of two, or None; "tfsr" is the version.
+    "context" is the upsampler's `halo`; "peaks" is a list of two, or None; "tfsr" is the version;
+    "samples" is how many the file takes, None for any number.
     """
     return {
         "tfsr": tfsr.__version__,
         **{name: getattr(upsampler, name) for name in _TOLD},
         "context": upsampler.halo,
+        "samples": samples,
         "peaks": upsampler.peaks and list(upsampler.peaks),
         "training_data": [dict(source) for source in sources],
     }
