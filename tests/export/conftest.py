@@ -68,7 +68,7 @@ def unet() -> Regression:
 @pytest.fixture(scope="session")
 def streaming() -> Spectral:
     """Has "initial_state" and "step"."""
-    network = functools.partial(UpperBins, channels=4, blocks=1, kernel=3, causal=True)
+    network = functools.partial(UpperBins, channels=4, blocks=2, kernel=3, causal=True)
     codec, interpolation = FrameCodec(64, 16, asymmetric=True), WindowedSinc(reach=8)
     upsampler = Spectral(network, 8000, 16000, {"l1": l1}, codec, interpolation=interpolation)
     upsampler.initialize()

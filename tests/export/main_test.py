@@ -47,6 +47,13 @@ def test_says_what_it_wrote(export, tmp_path, kind, name, more):
             "tflite",
         ),
         (["--run_dir", "any", "--format", "saved_model", "--output", "x", "--streaming"], "tflite"),
+        (["--run_dir", "any", "--format", "saved_model", "--output", "x", "--samples=9"], "tflite"),
+        (["--run_dir", "any", "--format", "tflite", "--output", "x", "--samples=0"], "samples"),
+        (
+            [*("--run_dir", "any", "--format", "tflite", "--output", "x"), "--samples=9"]
+            + ["--streaming"],
+            "--samples is not for --streaming",
+        ),
         (["--run_dir", "any", "--format", "tflite", "--output", "x", "--streaming"], "causal"),
         (["runs/any"], "runs/any"),
     ],

@@ -184,12 +184,11 @@ def test_the_learning_rate_rises_and_falls():
     assert float(rate) == 0.0
 
 
-def test_the_two_stages_run_on_a_phone(small):
+def test_the_two_stages_run_on_a_phone(small, on_both_runtimes):
     names = ("analysis", "synthesis")
     stages = {name: small.signatures[name] for name in names}
-    interpreter = tf.lite.Interpreter(model_content=convert(stages))
-    audio = signal(3000)
-    analysis, synthesis = (interpreter.get_signature_runner(name) for name in names)
+    model, audio = convert(stages), signal(3000)
+    analysis, synthesis = (on_both_runtimes(model, name) for name in names)
     mel = analysis(audio=audio)["mel"]
     np.testing.assert_allclose(mel, small.restored_mel(audio), rtol=1e-4)
     made = synthesis(mel=mel)["audio"]

@@ -3,8 +3,9 @@
     python -m tfsr.export --run_dir runs/quickstart --format saved_model --output exported/1
     python -m tfsr.export --run_dir runs/quickstart --format tflite --output voice.tflite
     python -m tfsr.export --preset telephony-8k-16k --streaming --format tflite --output call.tflite
+    python -m tfsr.export --preset speech-16k-x2 --samples 16000 --format tflite --output web.tflite
 
-Both take waveforms of any length: {audio: float32 [batch, time]} at the input rate becomes
+The first two take waveforms of any length: {audio: float32 [batch, time]} at the input rate becomes
 {audio: float32 [batch, ratio * time]} at the output rate. Systems that draw noise also take a seed
 for it (SavedModel) or the noise itself; what else there is is printed. Causal networks run on
 streams too: those signatures are in every SavedModel, and with --streaming alone in a TensorFlow
@@ -34,6 +35,12 @@ _QUANTIZE = flags.DEFINE_enum(
     "costs.",
 )
 _STREAMING = flags.DEFINE_bool("streaming", False, "For streams, frame by frame (tflite only).")
+_SAMPLES = flags.DEFINE_integer(
+    "samples",
+    None,
+    "Fixed length of the input (tflite only), for runtimes that cannot resize, such as LiteRT.js.",
+    lower_bound=1,
+)
 _LICENCE = flags.DEFINE_string(
     "data_licence", None, "Of the training data, where its corpus did not tell it."
 )
@@ -50,16 +57,19 @@ def main(positional: list[str]) -> None:
     for flag in _PARAM, _LICENCE:
         if flag.value and _PRESET.value:
             raise UserError(f"export: --{flag.name} is for --run_dir")
-    for flag in _QUANTIZE, _STREAMING:
+    for flag in _QUANTIZE, _STREAMING, _SAMPLES:
         if flag.value and _FORMAT.value != "tflite":
             raise UserError(f"export: --{flag.name} is for --format tflite")
+    if _STREAMING.value and _SAMPLES.value:
+        raise UserError("export: --samples is not for --streaming, which takes one hop in any case")
     upsampler, sources, data = _preset() if _PRESET.value else _run()
     if _FORMAT.value == "tflite":
         from tfsr.export.tflite import export_tflite, signatures
 
         quantization, inputs = _quantization(data)
-        export_tflite(upsampler, _OUTPUT.value, quantization, inputs, _STREAMING.value, sources)
-        written = signatures(upsampler, _STREAMING.value)
+        kinds = _STREAMING.value, sources, _SAMPLES.value
+        export_tflite(upsampler, _OUTPUT.value, quantization, inputs, *kinds)
+        written = signatures(upsampler, _STREAMING.value, _SAMPLES.value)
     else:
         from tfsr.export.saved_model import export_saved_model, signatures
 

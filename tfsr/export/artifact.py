@@ -9,9 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfsr.errors import UserError
-from tfsr.export import metadata, properties
+from tfsr.export import properties
 from tfsr.export.saved_model import SIGNATURE
 from tfsr.export.tflite import Interpreter
+from tfsr.lite.file import read_properties
 
 
 class Artifact:
@@ -30,7 +31,7 @@ class Artifact:
 
     def __init__(self, path: str | os.PathLike, threads: int = 1):
         self._path, folder = path, Path(path).is_dir()
-        self.properties = properties.read(path) if folder else metadata.read_properties(path)
+        self.properties = properties.read(path) if folder else read_properties(path)
         self._run = self._saved_model() if folder else Interpreter(path, threads)
 
     def __call__(self, audio: np.ndarray, rate: int, noise: np.ndarray | None = None) -> np.ndarray:
@@ -45,12 +46,18 @@ class Artifact:
             float32 [batch, ratio * time].
 
         Raises:
-            UserError: another rate than the artifact's.
+            UserError: another rate than the artifact's, or another length than its only one.
         """
         known = self.properties["input_rate"]
         if rate != known:
             raise UserError(
                 f"{self._path}: takes audio at {known} Hz, not {rate}: resample it first"
+            )
+        fixed = self.properties["samples"]
+        if fixed and np.shape(audio) != (1, fixed):
+            raise UserError(
+                f"{self._path}: takes one recording of {fixed} samples at a time, not "
+                f"{list(np.shape(audio))}: cut it, or export without --samples"
             )
         return np.asarray(self._run(*(x for x in (audio, noise) if x is not None)))
 
