@@ -28,7 +28,9 @@ def test_it_tells_what_it_is(exported):
         "tfsr": tfsr.__version__,
         **{"input_rate": 8000, "output_rate": 8000 * upsampler.ratio, "ratio": upsampler.ratio},
         **{"noise_steps": upsampler.noise_steps, "hop": upsampler.hop, "latency_ms": None},
-        "receptive_field": upsampler.receptive_field,
+        **{"receptive_field": upsampler.receptive_field, "condition_field": 0},
+        **{"chunk": 32000, "context": None, "fade": 0, "frame_rate": None},
+        **{"peaks": None, "restores": False},
         "training_data": SOURCES,
     }
 

@@ -9,9 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfsr.errors import UserError
-from tfsr.export import metadata, properties
+from tfsr.export import properties
 from tfsr.export.saved_model import SIGNATURE
 from tfsr.export.tflite import Interpreter
+from tfsr.lite.file import read_properties
 
 
 class Artifact:
@@ -30,7 +31,7 @@ class Artifact:
 
     def __init__(self, path: str | os.PathLike, threads: int = 1):
         self._path, folder = path, Path(path).is_dir()
-        self.properties = properties.read(path) if folder else metadata.read_properties(path)
+        self.properties = properties.read(path) if folder else read_properties(path)
         self._run = self._saved_model() if folder else Interpreter(path, threads)
 
     def __call__(self, audio: np.ndarray, rate: int, noise: np.ndarray | None = None) -> np.ndarray:

@@ -5,21 +5,17 @@ that want libusb on the machine and refuse to share a process with TensorFlow's;
 knows only an older schema of the model.
 """
 
-import os
-import struct
-from pathlib import Path
-
 import flatbuffers
 from tensorflow.lite.python import schema_py_generated as model_schema
 from tensorflow.lite.tools import flatbuffer_utils
 from tensorflow_lite_support.metadata import metadata_schema_py_generated as schema
 
 import tfsr
-from tfsr.errors import UserError
-from tfsr.export.properties import Properties, entry, licences, parse, sealed
+from tfsr.export.properties import licences
+from tfsr.lite.file import PROPERTIES, find
+from tfsr.seal import Properties, entry, sealed
 
 _ENTRY = b"TFLITE_METADATA"
-_PROPERTIES = b"TFSR_PROPERTIES"
 _IDENTIFIER = b"M001"
 _FIRST_PARSER_WITH_AUDIO = "1.3.0"
 _OTHERS = {
@@ -39,7 +35,7 @@ def add(model: bytes, properties: Properties) -> bytes:
     builder = flatbuffers.Builder()
     builder.Finish(_describe(properties, content).Pack(builder), _IDENTIFIER)
     _append(content, _ENTRY, bytes(builder.Output()))
-    _append(content, _PROPERTIES, entry(properties))
+    _append(content, PROPERTIES, entry(properties))
     return sealed(bytes(flatbuffer_utils.convert_object_to_bytearray(content)))
 
 
@@ -49,25 +45,8 @@ def read(model: bytes) -> schema.ModelMetadataT:
     Raises:
         KeyError: the file has no such metadata.
     """
-    data = _find(model, _ENTRY)
+    data = find(model, _ENTRY)
     return schema.ModelMetadataT.InitFromObj(schema.ModelMetadata.GetRootAs(data))
-
-
-def read_properties(path: str | os.PathLike) -> Properties:
-    """What `add` was given.
-
-    Raises:
-        UserError: the file cannot be read, has none, or has changed since.
-    """
-    try:
-        model = Path(path).read_bytes()
-        found = _find(model, _PROPERTIES)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    # What flatbuffers raises depends on which bytes of a file are wrong.
-    except (KeyError, IndexError, TypeError, ValueError, struct.error) as error:
-        raise UserError(f"{path}: no TensorFlow Lite file of tfsr's, or damaged") from error
-    return parse(path, model, found)
 
 
 def _append(content: model_schema.ModelT, name: bytes, data: bytes) -> None:
@@ -77,12 +56,6 @@ def _append(content: model_schema.ModelT, name: bytes, data: bytes) -> None:
     place = model_schema.MetadataT()
     place.name, place.buffer = name, len(content.buffers) - 1
     content.metadata.append(place)
-
-
-def _find(model: bytes, name: bytes) -> bytes:
-    content = flatbuffer_utils.convert_bytearray_to_object(model)
-    places = {place.name: place.buffer for place in content.metadata or []}
-    return bytes(content.buffers[places[name]].data)
 
 
 def _describe(properties: Properties, content: model_schema.ModelT) -> schema.ModelMetadataT:
