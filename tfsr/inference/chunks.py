@@ -149,7 +149,8 @@ class _Pass:
         """The stream, each piece with what the last stage makes of it."""
         low, condition = _Window(), _Window()
         signals = [_Window() for _ in range(len(self._stages) + 1)]
-        target, end, over = 0, 0, False
+        # The first chunk sees nothing before it: it is longer, so that all have the same shape.
+        target, end, over = self._reach, 0, False
         while not over or end < low.end:
             target += self._chunk
             wanted = target + self._reach
@@ -182,7 +183,7 @@ class _Pass:
         spans = []
         for lag, signal in enumerate(made):
             goal = max(target - lag * self._reach, signal.end)
-            if over and end - signal.end <= self._chunk:
+            if over and end - signal.end <= self._chunk + self._reach:
                 goal = end
             first, last = max(signal.end - self._reach, 0), min(goal + self._reach, end)
             spans.append(_Span(signal.end, goal, first, last))
