@@ -1,4 +1,5 @@
 import fnmatch
+import functools
 import importlib.util
 import multiprocessing
 import os
@@ -250,6 +251,25 @@ def as_tflite(on_both_runtimes) -> Callable:
         return lambda *x: run(**dict(zip(inputs, map(np.asarray, x), strict=True)))["audio"]
 
     return converted
+
+
+@pytest.fixture(scope="session")
+def streaming():
+    """A small `Spectral` that runs on streams too."""
+    import tf_keras as keras
+
+    from tfsr.losses.regression import l1
+    from tfsr.networks.spectral import UpperBins
+    from tfsr.signal.frame_codec import FrameCodec
+    from tfsr.signal.windowed_sinc import WindowedSinc
+    from tfsr.upsamplers.spectral import Spectral
+
+    keras.utils.set_random_seed(3)
+    network = functools.partial(UpperBins, channels=4, blocks=1, kernel=3, causal=True)
+    codec, interpolation = FrameCodec(64, 16, asymmetric=True), WindowedSinc(reach=8)
+    upsampler = Spectral(network, 8000, 16000, {"l1": l1}, codec, interpolation=interpolation)
+    upsampler.initialize()
+    return upsampler
 
 
 @pytest.fixture(scope="session")

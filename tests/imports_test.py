@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "tfsr"
 FLOORS = [
-    {"errors", "names"},
-    {"signal", "optional_imports"},
+    {"errors", "names", "nest"},
+    {"signal", "backend", "optional_imports"},
     {"audio_file", "complete", "plot", "seal"},
     {"degradation", "losses", "layers"},
     {"data", "networks"},
@@ -34,8 +34,19 @@ ONE_PLACE = {
     "tensorflow_serving": {"export/warm_up.py"},
     "gin": {"gin_config.py"},
 }
-# What must import where TensorFlow is not installed: modules, and rooms with all that is in them.
-LIGHT = ("errors", "names", "optional_imports", "complete", "seal", "lite", "command")
+# What must import where these are not installed: modules, and rooms with all that is in them.
+HEAVY = (
+    *("tensorflow", "tf_keras", "tensorflow_io", "tensorflow_probability"),
+    *("librosa", "gin", "matplotlib"),
+)
+LIGHT = (
+    *("errors", "names", "nest", "backend", "optional_imports", "complete", "seal"),
+    *("audio_file", "lite", "inference"),
+    *("signal.resample", "signal.power", "signal.bandwidth", "signal.speech", "presets"),
+    *("command", "upsample", "list", "__main__"),
+)
+# Takes longer to import than a call to upsample.
+SLOW = ("scipy",)
 FILES = sorted(ROOT.rglob("*.py"))
 
 
@@ -82,11 +93,21 @@ def test_keras_is_tf_keras(path):
     assert "tf.keras" not in path.read_text().replace("`tf.keras`", "")
 
 
-@pytest.mark.parametrize("name", LIGHT)
-def test_light_rooms_import_without_tensorflow(name):
-    inside = [path for path in FILES if path.relative_to(ROOT).parts[0].removesuffix(".py") == name]
-    modules = [".".join(path.relative_to(ROOT.parent).with_suffix("").parts) for path in inside]
-    without = "import sys; sys.modules.update(tensorflow=None, tf_keras=None)"
-    program = f"{without}; import {', '.join(modules)}"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert modules and done.returncode == 0, done.stderr
+def run_without(names: tuple[str, ...], program: str) -> None:
+    without = f"import sys; sys.modules.update(dict.fromkeys({names}))"
+    command = [sys.executable, "-c", f"{without}\n{program}"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_light_rooms_import_without_tensorflow():
+    modules = [".".join(path.relative_to(ROOT.parent).with_suffix("").parts) for path in FILES]
+    inside = [name for name in modules if f"{name}.".startswith(tuple(f"tfsr.{x}." for x in LIGHT))]
+    assert len(inside) > 40
+    run_without(HEAVY, "\n".join(f"import {name}" for name in inside))
+
+
+def test_what_upsamples_imports_nothing_slow():
+    run_without(
+        HEAVY + SLOW, "import tfsr.upsample, tfsr.inference.batch, tfsr.presets, tfsr.lite.backend"
+    )

@@ -14,7 +14,7 @@ from tfsr import audio_file
 from tfsr.signal.resample import resample
 
 WITHOUT_RUN = """
-import os, sys, types
+import os, pathlib, sys, types
 if "STDIN" in os.environ:
     sys.stdin = open(os.environ["STDIN"])
     os.dup2(os.open(os.environ["STDOUT"], os.O_WRONLY | os.O_CREAT), 1)
@@ -32,7 +32,8 @@ def get(name):
     return types.SimpleNamespace(name=name, output_rate=rates[1], bandwidth_hz=rates[0] / 2)
 sys.modules["tfsr.gin_config"] = types.SimpleNamespace(load_run=load_run)
 sys.modules["tfsr.presets"] = types.SimpleNamespace(
-    names=lambda: list(RATES), get=get, load=lambda name: interpolation(*RATES[name]))
+    names=lambda: list(RATES), get=get, load=lambda name: interpolation(*RATES[name]),
+    folder=lambda: pathlib.Path("none"))
 import tfsr
 tfsr.presets = sys.modules["tfsr.presets"]
 from tfsr import command, upsample
@@ -204,7 +205,7 @@ def test_one_file_to_one_name(upsample, tapes):
     "arguments, message",
     [
         ([], "give audio files"),
-        (["a.wav", "--preset", "x", "--run_dir", "any"], "not both"),
+        (["a.wav", "--preset", "x", "--run_dir", "any"], "give one of"),
         (["a.wav", "--gin_param", "A=1"], "--run_dir DIR"),
         (["gone.wav", "-o", "-", "--format", "doc"], "--format doc"),
         ([__file__, "--manifest", __file__, "--run_dir", "any"], "is a recording"),

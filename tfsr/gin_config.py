@@ -31,6 +31,10 @@ _CONFIGS_LIE_IN = (Path(tfsr.__file__).parents[1], Path(sys.prefix, "share", "tf
 gin.config._FILE_READERS[:] = [(lambda path: _open(path), os.path.isfile)]
 
 OPERATIVE = "operative_config.gin"
+
+# Settings that runs of older versions tell.
+_RENAMED = {".halo_seconds =": ".context_seconds ="}
+
 # What gin lets through from its tokenizer, from imports that do not exist, and of its own.
 _PARSE_ERRORS = (
     *(AttributeError, ImportError, NameError, OSError, SyntaxError, ValueError),
@@ -102,10 +106,18 @@ _texts: list[str] = []
 
 
 def _open(path: str) -> TextIO:
-    file = io.StringIO(Path(path).read_text())
+    file = io.StringIO(_text(Path(path)))
     file.name = path  # gin's messages tell it
     _texts.append(file.getvalue())
     return file
+
+
+def _text(path: Path) -> str:
+    """What a configuration says, in today's names."""
+    text = path.read_text()
+    for old, new in _RENAMED.items():
+        text = text.replace(old, new)
+    return text
 
 
 def _parse(gin_files: Sequence[str], bindings: Sequence[str]) -> None:
@@ -178,7 +190,7 @@ def _literal(text: str):
 
 
 def _refuse_other_settings(path: Path, config: str) -> None:
-    kept, wanted = _identity(path.read_text()), _identity(config)
+    kept, wanted = _identity(_text(path)), _identity(config)
     for name in sorted(kept.keys() | wanted.keys()):
         if kept.get(name) != wanted.get(name):
             raise UserError(

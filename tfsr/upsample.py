@@ -3,6 +3,7 @@
     python -m tfsr.upsample call.wav                       # writes call.tfsr.wav beside it
     python -m tfsr.upsample tapes/ more/x.flac -o wide/    # folders are mirrored
     python -m tfsr.upsample old.wav -o new.wav --run_dir runs/quickstart
+    python -m tfsr.upsample old.wav --model exported.tflite   # without TensorFlow
     python -m tfsr.upsample - < call.wav > wide.wav
 
 Takes files of any rate, length and number of channels, with a preset that suits how wide the band
@@ -26,6 +27,7 @@ _OUT = flags.DEFINE_string(
     short_name="o",
 )
 _PRESET = flags.DEFINE_string("preset", None, "The preset for all files, rather than for each.")
+_MODEL = flags.DEFINE_string("model", None, "Or a TensorFlow Lite file that tfsr.export wrote.")
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "Or a run: a folder that tfsr.train wrote.")
 _PARAM = flags.DEFINE_multi_string(
     "gin_param", [], "A setting that differs from the run's, such as its steps; may repeat."
@@ -68,8 +70,8 @@ _LEFT_TOLD = 20
 def main(positional: list[str]) -> None:
     if not positional:
         raise UserError("upsample: give audio files or folders; --help shows how")
-    if _RUN_DIR.value and _PRESET.value:
-        raise UserError("upsample: give --preset or --run_dir, not both")
+    if sum(bool(flag.value) for flag in (_PRESET, _MODEL, _RUN_DIR)) > 1:
+        raise UserError("upsample: give one of --preset, --model and --run_dir")
     if _PARAM.value and not _RUN_DIR.value:
         raise UserError("upsample: --gin_param changes a run; give --run_dir DIR too")
     command.quiet_decoders()
@@ -107,8 +109,8 @@ def _request():
     from tfsr.inference.batch import Request
 
     return Request(
-        load=_upsampler,
-        system=_RUN_DIR.value or _PRESET.value,
+        load=_backend,
+        system=_RUN_DIR.value or _MODEL.value or _PRESET.value,
         choose=_preset,
         bandwidth_hz=_BANDWIDTH.value,
         keep_low_band=_KEEP_LOW_BAND.value,
@@ -133,18 +135,30 @@ def _rate() -> int | str | None:
     return int(_RATE.value)
 
 
-def _upsampler(system: str):
-    """Of the run, or of a preset."""
+def _backend(system: str):
+    """What runs a run, an exported file or a preset; TensorFlow is imported where it must be."""
     if _RUN_DIR.value:
         from tfsr.gin_config import load_run
 
         upsampler = load_run(system, _PARAM.value).upsampler
+    elif exported := _exported(system):
+        from tfsr.lite.backend import LiteBackend
+
+        return LiteBackend(exported)
     else:
         from tfsr import presets
 
         upsampler = presets.load(system)
     command.return_free_memory()
     return upsampler
+
+
+def _exported(system: str) -> str | os.PathLike | None:
+    """The exported file that was given, or that a preset comes with."""
+    from tfsr import presets
+
+    of_preset = presets.folder() / system / "model.tflite"
+    return _MODEL.value or (of_preset if of_preset.exists() else None)
 
 
 def _preset(bandwidth_hz: float) -> str:

@@ -158,7 +158,7 @@ def streaming(arguments: argparse.Namespace) -> dict:
     """The steps of a stream, one hop each, in three runtimes; beside them what a sample waits."""
     import numpy as np
 
-    from tfsr.inference.complexity import complexity
+    from tfsr.upsamplers.complexity import complexity
 
     use_threads(arguments.threads or 1)
     upsampler = experiment(arguments).upsampler

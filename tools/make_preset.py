@@ -54,8 +54,8 @@ def _others(name: str) -> dict[str, dict]:
 def entry(arguments: argparse.Namespace) -> dict:
     """The manifest's, after the weights were written."""
     from tfsr.gin_config import load_run
-    from tfsr.inference.complexity import complexity
     from tfsr.training.provenance import sources
+    from tfsr.upsamplers.complexity import complexity
 
     run = load_run(arguments.run_dir)
     upsampler, cost = run.upsampler, complexity(run.upsampler)

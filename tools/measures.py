@@ -169,7 +169,7 @@ def dense(arguments: argparse.Namespace) -> dict:
     """
     import tensorflow as tf
 
-    from tfsr.inference.complexity import complexity
+    from tfsr.upsamplers.complexity import complexity
 
     use_threads(arguments.threads or 1)
     upsampler = experiment(arguments).upsampler

@@ -68,10 +68,10 @@ def test_any_length_from_one_sample_stays_as_it_is(system, request):
         assert made.shape == (2, samples) and np.all(np.isfinite(made))
 
 
-def test_where_the_halo_is_the_receptive_field_chunked_equals_whole(small):
-    assert small.receptive_field < small.halo
-    low = signal(4 * small.halo + 7)[0]
-    chunked = upsample_array(small, low, chunk=small.halo)
+def test_where_the_context_is_the_receptive_field_chunked_equals_whole(small):
+    assert small.receptive_field < small.context
+    low = signal(4 * small.context + 7)[0]
+    chunked = upsample_array(small, low, chunk=small.context)
     np.testing.assert_allclose(chunked, upsample_array(small, low), atol=1e-6)
 
 
@@ -119,7 +119,7 @@ def test_of_the_release_the_denoiser_is_trained_too():
     np.testing.assert_allclose(losses["loss"], losses["mel"] + losses["denoised"])
     gradients = tape.gradient(losses["loss"], upsampler.network.denoiser.trainable_variables)
     assert all(np.any(gradient != 0) for gradient in gradients)
-    assert upsampler.receptive_field is None and upsampler.halo  # chunks, for all that
+    assert upsampler.receptive_field is None and upsampler.context  # chunks, for all that
 
 
 def test_mode_1_restores_what_is_left_of_the_band(small):

@@ -22,20 +22,19 @@ Source = Mapping[str, str]
 
 _TOLD = (
     *("input_rate", "output_rate", "ratio", "noise_steps", "receptive_field", "hop"),
-    *("latency_ms", "condition_field", "fade", "frame_rate", "restores", "chunk"),
+    *("latency_ms", "condition_field", "context", "fade", "frame_rate", "restores", "chunk"),
 )
 
 
 def of(upsampler: Upsampler, sources: Sequence[Source], samples: int | None = None) -> Properties:
-    """What calls and chunks must know, see `Upsampler`, and the training data's licences.
+    """What calls and chunks must know, see `Backend`, and the training data's licences.
 
-    "context" is the upsampler's `halo`; "peaks" is a list of two, or None; "tfsr" is the version;
-    "samples" is how many the file takes, None for any number.
+    "peaks" is a list of two, or None; "tfsr" is the version; "samples" is how many the file takes,
+    None for any number.
     """
     return {
         "tfsr": tfsr.__version__,
         **{name: getattr(upsampler, name) for name in _TOLD},
-        "context": upsampler.halo,
         "samples": samples,
         "peaks": upsampler.peaks and list(upsampler.peaks),
         "training_data": [dict(source) for source in sources],

@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 from tfsr.audio_file import AudioFile, Raw
+from tfsr.backend import Backend
 from tfsr.errors import UserError
 from tfsr.inference.bands import Band, of_each_channel, together
 from tfsr.inference.files import Plan, upsample_file
 from tfsr.inference.manifest import Record
 from tfsr.inference.targets import Job
 from tfsr.signal.speech import Heard, hear
-from tfsr.upsamplers.base import Upsampler
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Request:
         chunk_seconds, seed, rate, subtype, rescale: see `Plan`.
     """
 
-    load: Callable[[str], Upsampler]
+    load: Callable[[str], Backend]
     system: str | None = None
     choose: Callable[[float], str] | None = None
     bandwidth_hz: float | None = None
@@ -49,7 +49,7 @@ class Request:
     rate: int | Literal["keep"] | None = None
     subtype: str | None = None
     rescale: bool = False
-    _loaded: dict[str, Upsampler] = dataclasses.field(default_factory=dict, repr=False)
+    _loaded: dict[str, Backend] = dataclasses.field(default_factory=dict, repr=False)
     _lock: threading.Lock = dataclasses.field(default_factory=threading.Lock, repr=False)
 
     def open(self, job: Job) -> AudioFile:
@@ -129,7 +129,7 @@ class Request:
         """Whether a job is left out, for what it would make is there."""
         return self.skip_existing and job.target.exists()
 
-    def upsampler(self, system: str) -> Upsampler:
+    def upsampler(self, system: str) -> Backend:
         with self._lock:
             if system not in self._loaded:
                 self._loaded[system] = self.load(system)

@@ -12,13 +12,13 @@ import numpy as np
 
 from tfsr import audio_file
 from tfsr.audio_file import AudioFile, Writer
+from tfsr.backend import Backend
 from tfsr.errors import UserError
 from tfsr.inference.bands import Band
 from tfsr.inference.choice import remark
 from tfsr.inference.chunks import upsample_blocks
 from tfsr.inference.crossover import with_low_band
 from tfsr.signal.resample import StreamResampler, resampled_length
-from tfsr.upsamplers.base import Upsampler
 
 KEEP = "keep"
 """The rate of each input, unless the upsampler's output rate is higher."""
@@ -70,18 +70,18 @@ class Plan:
         """The names of all upsamplers that it takes."""
         return list(dict.fromkeys(band.system for band in self.bands if band.system is not None))
 
-    def output_rate(self, upsamplers: Iterable[Upsampler]) -> int:
+    def output_rate(self, upsamplers: Iterable[Backend]) -> int:
         """Hz; that of the highest of several upsamplers."""
         highest = max(upsampler.output_rate for upsampler in upsamplers)
         return max(self.source.rate, highest) if self.rate == KEEP else self.rate or highest
 
-    def chunk(self, upsampler: Upsampler, channels: int) -> int:
+    def chunk(self, upsampler: Backend, channels: int) -> int:
         """Samples at the upsampler's input rate."""
         if self.chunk_seconds:
             return max(round(self.chunk_seconds * upsampler.input_rate), 1)
         return max(upsampler.chunk // channels, 1)
 
-    def low_band_hz(self, upsampler: Upsampler, band: Band) -> float | None:
+    def low_band_hz(self, upsampler: Backend, band: Band) -> float | None:
         """Below which channels stay as they are; None: nowhere."""
         if not self.keep_low_band or upsampler.restores:
             return None
@@ -123,7 +123,7 @@ def _described(band: Band) -> str:
 
 
 def upsample_file(
-    load: Callable[[str], Upsampler], plan: Plan, progress: Callable[[float], None] | None = None
+    load: Callable[[str], Backend], plan: Plan, progress: Callable[[float], None] | None = None
 ) -> Level:
     """Upsample a recording of any rate, length and number of channels, with its tags.
 
@@ -160,7 +160,7 @@ def upsample_file(
     return Level(over.samples, over.over_db, lowered) if over else Level(lowered_db=lowered)
 
 
-def _of_all_bands(load: Callable[[str], Upsampler], plan: Plan, rate: int) -> Iterator[np.ndarray]:
+def _of_all_bands(load: Callable[[str], Backend], plan: Plan, rate: int) -> Iterator[np.ndarray]:
     """All channels at the rate of the output, at least as long as the file."""
     gains = _gains(load, plan)
     # What one is ahead of the others is kept: a chunk, and what its upsampler sees around it.
@@ -179,20 +179,20 @@ def _of_all_bands(load: Callable[[str], Upsampler], plan: Plan, rate: int) -> It
         yield np.concatenate(blocks, axis=1)[:, order]
 
 
-def _gains(load: Callable[[str], Upsampler], plan: Plan) -> list[float]:
-    """The level at which each band is upsampled, from its peak; see `Upsampler.peaks`."""
+def _gains(load: Callable[[str], Backend], plan: Plan) -> list[float]:
+    """The level at which each band is upsampled, from its peak; see `Backend.peaks`."""
     upsamplers = [None if band.system is None else load(band.system) for band in plan.bands]
     gains = [1.0] * len(upsamplers)
     for place, (upsampler, band) in enumerate(zip(upsamplers, plan.bands, strict=True)):
         if upsampler is not None and upsampler.peaks is not None:
             own = _channels(plan.source.blocks(), band)
             peak = _peak(_resampled(own, plan.source.rate, upsampler.input_rate))
-            gains[place] = float(upsampler.gain(peak))
+            gains[place] = upsampler.gain(peak)
     return gains
 
 
 def _upsampled(
-    upsampler: Upsampler, plan: Plan, band: Band, blocks: Iterator[np.ndarray], gain: float
+    upsampler: Backend, plan: Plan, band: Band, blocks: Iterator[np.ndarray], gain: float
 ) -> Iterator[np.ndarray]:
     """Some channels at the upsampler's output rate."""
     cutoff_hz, chunk = plan.low_band_hz(upsampler, band), plan.chunk(upsampler, len(band.channels))

@@ -8,11 +8,13 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.backend import Stage
 from tfsr.layers import random
 from tfsr.losses.noise_estimation import log_l1
+from tfsr.nest import Nest
 from tfsr.signal.interpolation import Linear
 from tfsr.signal.noise_schedule import NoiseSchedule, geometric_schedule, linear_schedule
-from tfsr.upsamplers.base import Nest, Signature, Stage, Upsampler
+from tfsr.upsamplers.base import Signature, Upsampler
 from tfsr.upsamplers.trainable import Batch, Losses
 
 FEWEST_STEPS, MOST_STEPS = 2, 64

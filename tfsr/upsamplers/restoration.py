@@ -25,7 +25,7 @@ from tfsr.upsamplers.learning_rate import WarmUpDecay
 from tfsr.upsamplers.trainable import Batch, Losses, with_total
 from tfsr.upsamplers.vocoder import Vocoder
 
-_HALO_SECONDS = 1.0
+_CONTEXT_SECONDS = 1.0
 _FADE_SECONDS = 0.1
 _CHUNK_SECONDS = 6
 
@@ -47,15 +47,15 @@ def voicefixer_adam(
 
 
 class Restoration(Upsampler):
-    """At one rate, in chunks that see `halo_seconds` on each side."""
+    """At one rate, in chunks that see `context_seconds` on each side."""
 
     restores = True
 
     def __init__(
-        self, rate: int, halo_seconds: float, optimizer: keras.optimizers.Optimizer | None
+        self, rate: int, context_seconds: float, optimizer: keras.optimizers.Optimizer | None
     ):
         super().__init__(rate, rate, optimizer or voicefixer_adam())
-        self.halo, self.fade = int(halo_seconds * rate), int(_FADE_SECONDS * rate)
+        self.context, self.fade = int(context_seconds * rate), int(_FADE_SECONDS * rate)
 
     @property
     def chunk(self) -> int:
@@ -75,7 +75,7 @@ class VoiceFixer(Restoration):
             has noise there; 2 has the network normalise each recording by its own statistics, with
             the dropout of training, for speech that is damaged beyond what it was trained for. The
             authors recommend 0. Unlike theirs, mode 2 leaves the running statistics as they are.
-        halo_seconds: see `Upsampler.halo`. The authors' code has none, for chunks of 30 s.
+        context_seconds: see `Backend.context`. The authors' code has none, for chunks of 30 s.
         optimizer: `voicefixer_adam()` unless given.
 
     Raises:
@@ -87,12 +87,12 @@ class VoiceFixer(Restoration):
         network: MelMask,
         vocoder: Vocoder,
         mode: int = 0,
-        halo_seconds: float = _HALO_SECONDS,
+        context_seconds: float = _CONTEXT_SECONDS,
         optimizer: keras.optimizers.Optimizer | None = None,
     ):
         if mode not in (0, 1, 2):
             raise UserError(f"VoiceFixer.mode is {mode}; it must be 0, 1 or 2")
-        super().__init__(vocoder.input_rate, halo_seconds, optimizer)
+        super().__init__(vocoder.input_rate, context_seconds, optimizer)
         self.network = network
         self.vocoder = vocoder
         self.vocoder.trainable = False
@@ -106,7 +106,7 @@ class VoiceFixer(Restoration):
 
     def in_mode(self, mode: int) -> "VoiceFixer":
         """The same networks in another mode."""
-        return VoiceFixer(self.network, self.vocoder, mode, self.halo / self.input_rate)
+        return VoiceFixer(self.network, self.vocoder, mode, self.context / self.input_rate)
 
     def losses_for(self, batch: Batch, training: bool) -> Losses:
         """Mean absolute differences over frames and bands, in the domain of the estimates."""
@@ -164,7 +164,7 @@ class BaselineUNet(Restoration):
         spectrogram: whose rate and frames are used, not its bands.
         masked: whether the network's output is a factor for the magnitudes; by default it is the
             magnitudes themselves, as in the authors' code.
-        halo_seconds: see `Upsampler.halo`.
+        context_seconds: see `Backend.context`.
         optimizer: `voicefixer_adam()` unless given.
     """
 
@@ -173,10 +173,10 @@ class BaselineUNet(Restoration):
         network: keras.Model | None = None,
         spectrogram: MelSpectrogram = MelSpectrogram(),
         masked: bool = False,
-        halo_seconds: float = _HALO_SECONDS,
+        context_seconds: float = _CONTEXT_SECONDS,
         optimizer: keras.optimizers.Optimizer | None = None,
     ):
-        super().__init__(spectrogram.rate, halo_seconds, optimizer)
+        super().__init__(spectrogram.rate, context_seconds, optimizer)
         self.network = network or ResUNet()
         self.spectrogram = spectrogram
         self.masked = masked
