@@ -8,9 +8,9 @@ import pytest
 ROOT = Path(__file__).parents[1] / "tfsr"
 FLOORS = [
     {"errors", "names"},
-    {"signal"},
-    {"audio_file", "complete", "plot"},
-    {"degradation", "losses", "layers"},
+    {"description", "model_card", "signal"},
+    {"audio_file", "complete", "model_config", "plot"},
+    {"degradation", "losses", "layers", "model_folder"},
     {"data", "networks"},
     {"upsamplers"},
     {"inference"},
@@ -18,7 +18,7 @@ FLOORS = [
     {"evaluation", "export", "presets"},
     {
         *("command", "gin_config", "train", "evaluate", "upsample", "prepare", "summarize"),
-        *("compare", "listen", "list", "__main__"),
+        *("compare", "listen", "list", "loading", "__main__"),
     },
 ]
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}

@@ -14,8 +14,8 @@ WORKER = """
 import json, os, resource, signal, sys, types
 from pathlib import Path
 from tfsr.upsamplers.interpolation import Interpolation
-run = types.SimpleNamespace(upsampler=Interpolation(8000, 16000))
-sys.modules["tfsr.gin_config"] = types.SimpleNamespace(load_run=lambda *_: run)
+load = lambda *_, **__: Interpolation(8000, 16000)
+sys.modules["tfsr.loading"] = types.SimpleNamespace(load_upsampler=load)
 from tfsr import command, upsample
 folder, *more = sys.argv[1:]
 said = os.open(folder + ".said", os.O_RDWR | os.O_CREAT)

@@ -24,15 +24,16 @@ if "LARGEST" in os.environ:
 def interpolation(*rates):
     from tfsr.upsamplers.interpolation import Interpolation
     return Interpolation(*rates)
-def load_run(run_dir, bindings):
-    return types.SimpleNamespace(upsampler=interpolation(8000, 16000))
+def load_upsampler(what, bindings, for_training):
+    return interpolation(*RATES.get(what, (8000, 16000)))
 RATES = {"speech-x2": (8000, 16000), "speech-x3": (16000, 48000), "telephony": (8000, 16000)}
 def get(name):
     rates = RATES[name]
-    return types.SimpleNamespace(name=name, output_rate=rates[1], bandwidth_hz=rates[0] / 2)
-sys.modules["tfsr.gin_config"] = types.SimpleNamespace(load_run=load_run)
-sys.modules["tfsr.presets"] = types.SimpleNamespace(
-    names=lambda: list(RATES), get=get, load=lambda name: interpolation(*RATES[name]))
+    known = {"output_rate": rates[1], "bandwidth_hz": rates[0] / 2}
+    suited_to = "telephone" if name == "telephony" else ""
+    return types.SimpleNamespace(name=name, suited_to=suited_to, **known)
+sys.modules["tfsr.loading"] = types.SimpleNamespace(load_upsampler=load_upsampler)
+sys.modules["tfsr.presets"] = types.SimpleNamespace(names=lambda: list(RATES), get=get)
 import tfsr
 tfsr.presets = sys.modules["tfsr.presets"]
 from tfsr import command, upsample

@@ -135,14 +135,9 @@ def _rate() -> int | str | None:
 
 def _upsampler(system: str):
     """Of the run, or of a preset."""
-    if _RUN_DIR.value:
-        from tfsr.gin_config import load_run
+    from tfsr.loading import load_upsampler
 
-        upsampler = load_run(system, _PARAM.value).upsampler
-    else:
-        from tfsr import presets
-
-        upsampler = presets.load(system)
+    upsampler = load_upsampler(system, _PARAM.value, for_training=False)
     command.return_free_memory()
     return upsampler
 

@@ -6,6 +6,7 @@ from tfsr.errors import UserError
 from tfsr.export.artifact import Artifact
 from tfsr.export.saved_model import export_saved_model
 from tfsr.export.tflite import export_tflite
+from tfsr.model_card import ModelCard, Source
 
 SOURCES = [{"corpus": "words", "licence": "CC0"}, {"corpus": "more", "licence": "CC BY 4.0"}]
 
@@ -18,7 +19,9 @@ def write(request):
 @pytest.fixture(scope="module", params=["unet", "drawing"])
 def exported(request, write, upsamplers, tmp_path_factory):
     path = tmp_path_factory.mktemp(request.param) / "exported"
-    write(upsamplers[request.param], path, sources=SOURCES)
+    upsampler = upsamplers[request.param]
+    upsampler.card = ModelCard(training_data=tuple(Source(**source) for source in SOURCES))
+    write(upsampler, path)
     return upsamplers[request.param], path
 
 

@@ -8,10 +8,10 @@ from tfsr.export.artifact import Artifact
 
 WITHOUT_RUN = """
 import runpy, sys, types
-def load_run(run_dir, bindings):
+def load_upsampler(what, bindings, for_training):
     from tfsr.upsamplers.interpolation import Interpolation
-    return types.SimpleNamespace(upsampler=Interpolation(8000, 16000), data=None)
-sys.modules["tfsr.gin_config"] = types.SimpleNamespace(load_run=load_run)
+    return Interpolation(8000, 16000)
+sys.modules["tfsr.loading"] = types.SimpleNamespace(load_upsampler=load_upsampler)
 runpy.run_module("tfsr.export", run_name="__main__", alter_sys=True)
 """
 

@@ -42,7 +42,7 @@ def export(upsampler: Upsampler, folder: Path) -> tuple[tf.Module, dict[str, Pat
     save(signatures(upsampler), folder / "phone")
     full, half = (quantized(folder / "phone", QUANTIZATIONS.get(n)) for n in ("float32", "float16"))
     models = {"float32": full, "float16": half, "int8": int8_weights(half)}
-    files, about = {}, properties.of(upsampler, sources=[])
+    files, about = {}, properties.of(upsampler)
     for kind, model in models.items():
         files[kind] = folder / f"{kind}.tflite"
         files[kind].write_bytes(metadata.add(model, about))

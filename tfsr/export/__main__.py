@@ -53,50 +53,49 @@ def main(positional: list[str]) -> None:
     for flag in _QUANTIZE, _STREAMING:
         if flag.value and _FORMAT.value != "tflite":
             raise UserError(f"export: --{flag.name} is for --format tflite")
-    upsampler, sources, data = _preset() if _PRESET.value else _run()
+    upsampler = _upsampler()
     if _FORMAT.value == "tflite":
         from tfsr.export.tflite import export_tflite, signatures
 
-        quantization, inputs = _quantization(data)
-        export_tflite(upsampler, _OUTPUT.value, quantization, inputs, _STREAMING.value, sources)
+        quantization, inputs = _quantization()
+        export_tflite(upsampler, _OUTPUT.value, quantization, inputs, _STREAMING.value)
         written = signatures(upsampler, _STREAMING.value)
     else:
         from tfsr.export.saved_model import export_saved_model, signatures
 
-        export_saved_model(upsampler, _OUTPUT.value, sources)
+        export_saved_model(upsampler, _OUTPUT.value)
         written = signatures(upsampler)
     print(_summary(upsampler, written, _OUTPUT.value))
 
 
-def _run() -> tuple:
-    """Upsampler, sources, and the data that it was trained on."""
-    from tfsr.gin_config import load_run
-    from tfsr.training.provenance import sources
+def _upsampler():
+    """With the licence of its training data that was given."""
+    import dataclasses
 
-    run, found = load_run(_RUN_DIR.value, _PARAM.value), sources(_RUN_DIR.value)
+    from tfsr.loading import load_upsampler
+    from tfsr.model_card import Source
+
+    what = _PRESET.value or _RUN_DIR.value
+    upsampler = load_upsampler(what, _PARAM.value, for_training=False)
     if _LICENCE.value is not None:
-        found = found or [{"corpus": "unknown"}]
-        found = [source | {"licence": _LICENCE.value} for source in found]
-    return run.upsampler, found, run.data
+        known = upsampler.card.training_data or (Source("unknown", ""),)
+        licensed = tuple(Source(source.corpus, _LICENCE.value) for source in known)
+        upsampler.card = dataclasses.replace(upsampler.card, training_data=licensed)
+    return upsampler
 
 
-def _preset() -> tuple:
-    """The same; the data does not come with it."""
-    from tfsr import presets
-
-    return presets.load(_PRESET.value), presets.get(_PRESET.value).training_data, None
-
-
-def _quantization(data) -> tuple:
+def _quantization() -> tuple:
     """The kind that was asked for, None for float32, and inputs if it wants some."""
     from tfsr.export.quantization import QUANTIZATIONS, representative
 
     kind = QUANTIZATIONS.get(_QUANTIZE.value)
     if kind is None or not kind.calibrated:
         return kind, ()
-    if data is None:
+    if not _RUN_DIR.value:
         raise UserError(f"export: --quantize {kind.name} wants the data of a run: give --run_dir")
-    return kind, representative(data)
+    from tfsr.gin_config import load_run
+
+    return kind, representative(load_run(_RUN_DIR.value, _PARAM.value).data)
 
 
 def _summary(upsampler, signatures, output: str) -> str:

@@ -5,11 +5,11 @@ TensorFlow Lite file has it as the metadata entry TFSR_PROPERTIES; its "sha256" 
 with 64 zeros in the place of these digits.
 """
 
+import dataclasses
 import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +20,18 @@ from tfsr.upsamplers.base import Upsampler
 FILE = Path("assets.extra", "tfsr.json")
 """`assets.extra` is for files that no graph reads."""
 
-Source = Mapping[str, str]
-"""Something that an upsampler has learnt from: "corpus", its name, and "licence"."""
-
 Properties = dict[str, Any]
 
 _OPEN = b"0" * 64
 
 
-def of(upsampler: Upsampler, sources: Sequence[Source]) -> Properties:
+def of(upsampler: Upsampler) -> Properties:
     """Version, rates in Hz, what calls and chunks must know, and the training data's licences."""
     names = "input_rate", "output_rate", "ratio", "noise_steps", "receptive_field", "hop"
     return {
         "tfsr": tfsr.__version__,
         **{name: getattr(upsampler, name) for name in (*names, "latency_ms")},
-        "training_data": [dict(source) for source in sources],
+        "training_data": [dataclasses.asdict(source) for source in upsampler.card.training_data],
     }
 
 

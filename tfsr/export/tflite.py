@@ -24,7 +24,6 @@ def export_tflite(
     quantization: Quantization | None = None,
     inputs: Iterable[np.ndarray] = (),
     streaming: bool = False,
-    sources: Sequence[properties.Source] = (),
 ) -> None:
     """Write a TensorFlow Lite file that needs the built-in operations only.
 
@@ -37,12 +36,12 @@ def export_tflite(
     It begins with the state of {"stream": int32 [1]}, any number.
 
     Args:
-        upsampler: with its weights.
+        upsampler: with its weights; what its card says of training data stands among the
+            properties.
         path: appears when everything is written; an older file there is replaced.
         quantization: None: everything is float32.
         inputs: representative ones for a kind that is calibrated, float32 [batch, time] each.
         streaming: write one for streams.
-        sources: what the upsampler was trained on, to stand among its properties.
 
     Raises:
         UserError: the network has operations that are not built in, cannot be quantized so or does
@@ -57,7 +56,7 @@ def export_tflite(
         answered = signatures(upsampler, streaming)
         save(answered, folder)
         model = quantized(folder, quantization, inputs, list(answered), upsampler.name)
-        part.write_bytes(metadata.add(model, properties.of(upsampler, sources)))
+        part.write_bytes(metadata.add(model, properties.of(upsampler)))
 
 
 def signatures(upsampler: Upsampler, streaming: bool = False) -> dict[str, Signature]:

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.description.describable import Describable
 from tfsr.errors import UserError
 from tfsr.layers.bijectors import (
     AffineCoupling,
@@ -34,7 +35,7 @@ _PHASE_CODES = 120
 _ROUNDING = 1e-6
 
 
-class WSRGlow(keras.Model):
+class WSRGlow(Describable, keras.Model):
     """A waveform in groups of `group` samples <-> noise, float32 [batch, groups, group].
 
     Upsampling takes any length: what is missing in the last group is zero.

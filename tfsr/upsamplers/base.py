@@ -1,5 +1,6 @@
 """The contract: the one thing that is trained, checkpointed, evaluated, used and exported."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -7,9 +8,11 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr import model_folder
 from tfsr.errors import UserError
+from tfsr.model_card import ModelCard
 from tfsr.signal.resample import whole_ratio
-from tfsr.upsamplers.trainable import Trainable
+from tfsr.upsamplers.trainable import Graphs, Trainable
 
 Nest = Any
 """Tensors in tuples, lists and dicts, as `tf.nest` knows them."""
@@ -73,6 +76,7 @@ class Upsampler(Trainable):
         peaks: a recording whose largest absolute sample lies outside of this range is brought to
             the nearer end for `upsample`, and back after it; None leaves every level.
         restores: whether it also changes the band that a recording has, and is meant to.
+        card: what is known of it, for those who use it.
     """
 
     noise_steps: int = 0
@@ -97,7 +101,8 @@ class Upsampler(Trainable):
         self.input_rate = input_rate
         self.output_rate = output_rate
         self.ratio = whole_ratio(output_rate, input_rate)
-        self._graphs = _Graphs()
+        self._graphs = Graphs()
+        self.card = ModelCard()
 
     def upsample(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
         """Widen the band of `low`.
@@ -181,7 +186,7 @@ class Upsampler(Trainable):
         """
         inputs = tf.nest.map_structure(tf.convert_to_tensor, inputs)
         specs = tf.nest.map_structure(_any_length, inputs)
-        return self._graphs.of(function, specs)(*inputs)
+        return self._graphs.of((function, str(specs)), lambda: _graph(function, specs))(*inputs)
 
     def with_reference(self, high: np.ndarray) -> "Upsampler":
         """For one recording whose original is known, float32 [time] at `output_rate`: itself.
@@ -198,6 +203,20 @@ class Upsampler(Trainable):
         """Create every weight, so that they can be counted, restored and exported."""
         low = tf.zeros([1, self.hop])
         self(low, tf.zeros([self.noise_steps, 1, self.hop * self.ratio]))
+
+    def save(self, folder: str | os.PathLike, half_precision: bool = False) -> None:
+        """Write it into a new folder, for `tfsr.model_folder.load`; see `tfsr.model_folder.save`.
+
+        Keras's `save_weights` and `load_weights` keep the weights alone.
+
+        Args:
+            folder: must not be there yet, or be empty.
+            half_precision: store weights in float16, in half the space.
+
+        Raises:
+            UserError: the folder cannot be written, or the model has parts that are not tfsr's.
+        """
+        model_folder.save(self, folder, half_precision)
 
     def _serve_seed(self, audio: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         batch, time = tf.unstack(tf.shape(audio))
@@ -219,17 +238,8 @@ def check_ratio(network: keras.Model, wanted: int, more: str = "") -> None:
         )
 
 
-class _Graphs:
-    """Functions that were traced already; an object, for Keras looks for weights in a dict."""
-
-    def __init__(self):
-        self._known = {}
-
-    def of(self, function: Callable, specs: Sequence[Nest]) -> Callable:
-        key = function, str(specs)
-        if key not in self._known:
-            self._known[key] = tf.function(function, input_signature=specs, autograph=False)
-        return self._known[key]
+def _graph(function: Callable, specs: Sequence[Nest]) -> Callable:
+    return tf.function(function, input_signature=specs, autograph=False)
 
 
 def _any_length(tensor: tf.Tensor) -> tf.TensorSpec:

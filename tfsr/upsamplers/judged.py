@@ -157,6 +157,7 @@ class Judged(Upsampler):
         optimizer: of the network; Adam with 1e-4 unless given.
     """
 
+    training_only = Upsampler.training_only | {"jury": None, "weights": None}
     network: keras.Model
 
     def __init__(
@@ -311,6 +312,8 @@ class WaveformJudged(Judged):
         input_rate, output_rate, weights, jury, optimizer: see `Judged`.
         losses: name -> the distance of a waveform from the original.
     """
+
+    training_only = Judged.training_only | {"losses": {}}
 
     def __init__(
         self,

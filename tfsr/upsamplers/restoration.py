@@ -5,9 +5,7 @@ receptive fields are many seconds, those of networks that halve six times and of
 dilations up to 2187. Of these, chunks of a long signal see a second on each side.
 """
 
-import contextlib
 import math
-from collections.abc import Iterator
 
 import tensorflow as tf
 import tf_keras as keras
@@ -22,7 +20,7 @@ from tfsr.signal.mel import MelSpectrogram, magnitude, with_magnitude
 from tfsr.signal.stft import istft
 from tfsr.upsamplers.base import Signature, Upsampler
 from tfsr.upsamplers.learning_rate import WarmUpDecay
-from tfsr.upsamplers.trainable import Batch, Losses, with_total
+from tfsr.upsamplers.trainable import Batch, Losses, kept, with_total
 from tfsr.upsamplers.vocoder import Vocoder
 
 _HALO_SECONDS = 1.0
@@ -150,7 +148,7 @@ class VoiceFixer(Restoration):
         return time_of(mel) * self.vocoder.spectrogram.hop_length
 
     def _by_own_statistics(self, low: tf.Tensor) -> tf.Tensor:
-        with _kept(self.network.non_trainable_variables), seeded(tf.zeros([2], tf.int32)):
+        with kept(self.network.non_trainable_variables), seeded(tf.zeros([2], tf.int32)):
             estimate = self.network(self.vocoder.spectrogram(low), training=True)
         return self.network.mel(estimate)
 
@@ -207,12 +205,3 @@ class BaselineUNet(Restoration):
 
 def _mean_difference(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.abs(a - b), axis=[1, 2])
-
-
-@contextlib.contextmanager
-def _kept(variables: list[tf.Variable]) -> Iterator[None]:
-    """Whatever happens to the variables within, they have their values again after it."""
-    values = [tf.identity(variable) for variable in variables]
-    yield
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)

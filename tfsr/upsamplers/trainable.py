@@ -1,11 +1,14 @@
 """What trains: losses, the updates of a step, and the step."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+import contextlib
+import functools
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.description.describable import Describable
 from tfsr.layers import random
 
 Batch = dict[str, tf.Tensor]
@@ -19,7 +22,7 @@ class Update(NamedTuple):
     """One change of weights within a training step, on a batch of its own.
 
     Attributes:
-        losses_for: (batch, training) -> losses.
+        losses_for: (batch, training) -> losses; the same whenever it is asked for.
         loss: which of them is minimised.
         optimizer: takes the step.
         variables: what it changes.
@@ -30,8 +33,14 @@ class Update(NamedTuple):
     optimizer: keras.optimizers.Optimizer
     variables: Sequence[tf.Variable]
 
+    @property
+    def identity(self) -> Hashable:
+        """Equal where two are the same."""
+        changed = tuple(variable.ref() for variable in self.variables)
+        return self.losses_for, self.loss, id(self.optimizer), changed
 
-class Trainable(keras.Model):
+
+class Trainable(Describable, keras.Model):
     """A network, or several, with an objective.
 
     A subclass gives `loss_names` and `losses_for`; those that train more than one network give
@@ -41,17 +50,21 @@ class Trainable(keras.Model):
         loss_names: the losses that are logged; the first is "loss", the one that is minimised.
         patch: output samples that training patches must have; None where any number will do.
         adapt_batches: how many training batches `adapt` wants to see before the first step.
+        training_only: argument -> the description that stands for it in a model which is opened
+            for upsampling alone, see `tfsr.description`.
     """
 
     loss_names: tuple[str, ...] = ("loss",)
     patch: int | None = None
     adapt_batches: int = 0
+    training_only: Mapping[str, Any] = {"optimizer": None}
 
     def __init__(
         self, optimizer: keras.optimizers.Optimizer | None = None, name: str | None = None
     ):
         # Signals stay float32 in mixed precision too; networks cast them.
         super().__init__(name=name, autocast=False)
+        self._trackers = {}  # none before `compile`
         self._training_optimizer = optimizer or keras.optimizers.Adam(1e-4)
 
     def losses_for(self, batch: Batch, training: bool) -> Losses:
@@ -87,7 +100,7 @@ class Trainable(keras.Model):
             update.optimizer.build(update.variables)
         # The trackers are means over all replicas already; Keras would add up those of workers.
         self.distribute_reduction_method = "first"
-        self._gradient_functions = {}
+        self._gradient_functions = Graphs()
         self._trackers = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
 
     @property
@@ -100,6 +113,14 @@ class Trainable(keras.Model):
         for update in self.updates:
             if _averages(update.optimizer):
                 update.optimizer.finalize_variable_values(update.variables)
+
+    @contextlib.contextmanager
+    def averages(self) -> Iterator[None]:
+        """Within it, the weights are the moving averages where these are kept."""
+        changed = [v for u in self.updates if _averages(u.optimizer) for v in u.variables]
+        with kept(changed):
+            self.take_averages()
+            yield
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -143,11 +164,12 @@ class Trainable(keras.Model):
 
         The optimizer stays outside, because replicas meet there and cannot meet in a function.
         """
-        if update.loss not in self._gradient_functions:
-            self._gradient_functions[update.loss] = tf.function(
-                lambda batch: self._losses_and_gradients(update, batch), autograph=False
-            )
-        return self._gradient_functions[update.loss]
+
+        def make() -> Callable:
+            learn = functools.partial(self._losses_and_gradients, update)
+            return tf.function(learn, autograph=False)
+
+        return self._gradient_functions.of(update.identity, make)
 
     def _losses_and_gradients(self, update: Update, batch: Batch) -> tuple[Losses, list[tf.Tensor]]:
         scaled, unscaled = loss_scaling(update.optimizer)
@@ -156,6 +178,27 @@ class Trainable(keras.Model):
             losses = _seeded(update.losses_for, batch, training=True)
             objective = scaled(self.global_mean(losses[update.loss]))
         return losses, unscaled(tape.gradient(objective, update.variables))
+
+
+@contextlib.contextmanager
+def kept(variables: Sequence[tf.Variable]) -> Iterator[None]:
+    """Whatever happens to the variables within, they have their values again after it."""
+    values = [tf.identity(variable) for variable in variables]
+    yield
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+class Graphs:
+    """Functions that were traced already; an object, for Keras looks for weights in a dict."""
+
+    def __init__(self):
+        self._known = {}
+
+    def of(self, key: Hashable, make: Callable[[], Callable]) -> Callable:
+        if key not in self._known:
+            self._known[key] = make()
+        return self._known[key]
 
 
 def loss_scaling(optimizer: keras.optimizers.Optimizer) -> tuple[Callable, Callable]:
