@@ -156,7 +156,7 @@ def test_what_is_not_on_the_list_is_never_looked_up(folder, changed, monkeypatch
     if (kind, name) == ("function", "l1"):
         node = {kind: "LogStft"}
     changed("model", "arguments", "network", to=node)
-    refused(folder, r"model\.network: '.*' is nothing that tfsr has")
+    refused(folder, r"model\.network: .* is nothing that tfsr has")
 
 
 def refused(folder, pattern: str) -> None:

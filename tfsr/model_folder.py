@@ -148,6 +148,8 @@ def _write_weights(model: keras.Model, path: Path, dtype: type | None) -> None:
 def _read_weights(model: keras.Model, path: Path, entirely: bool) -> None:
     """Raise UserError unless they are those of the model; more may be there if not `entirely`."""
     weights = _weights(model)
+    if not h5py.is_hdf5(path):
+        raise UserError(f"{path}: is no HDF5 file")
     with h5py.File(path, "r") as file:
         found = _datasets(file)
         strange = weights.keys() ^ found.keys() if entirely else weights.keys() - found.keys()
@@ -186,13 +188,13 @@ def _weights(model: keras.Model) -> dict[str, tf.Variable]:
 
 def _parts(model: keras.Model) -> Iterator[tuple[str, Any]]:
     """All that belongs to a model, once each, by the shortest way to it."""
-    view, seen = tf.train.TrackableView(model), set()
+    view, seen = tf.train.TrackableView(model), {}
     waiting, by_number = collections.deque([("", model)]), collections.deque()
     while waiting or by_number:
         path, part = (waiting or by_number).popleft()
         if id(part) in seen or isinstance(part, _NO_PARTS):
             continue
-        seen.add(id(part))
+        seen[id(part)] = part
         yield path, part
         for name, child in view.children(part).items():
             queue = by_number if name.startswith(_BY_NUMBER) else waiting
