@@ -35,8 +35,9 @@ sys.modules["tfsr.presets"] = types.SimpleNamespace(
     names=lambda: list(RATES), get=get, load=lambda name: interpolation(*RATES[name]))
 import tfsr
 tfsr.presets = sys.modules["tfsr.presets"]
-from tfsr import command, upsample
-command.run(upsample.main)
+import importlib
+from tfsr import command
+command.run(importlib.import_module("tfsr.upsample").main)
 """
 
 

@@ -4,6 +4,7 @@ import ctypes
 import functools
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -42,10 +43,19 @@ def run(main: Callable[[list[str]], None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(_PIPE_CLOSED)
     except (UserError, flags.Error) as error:
-        print(f"tfsr: {shown(error)}{_hint(error)}", file=sys.stderr)
+        print(f"tfsr: {shown(as_flags(str(error)))}{_hint(error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def as_flags(text: str) -> str:
+    """A message of the library, which names parameters as `this`, with the flags of a command."""
+    return re.sub(r"`(\w+)`", lambda found: _flag(found[1]) or found[0], text)
+
+
+def _flag(name: str) -> str:
+    return f"--{name}" if name in flags.FLAGS else ""
 
 
 def _end(*_) -> NoReturn:

@@ -19,7 +19,7 @@ def new_folder(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path)
     if path.is_file() or (path.is_dir() and any(path.iterdir())):
-        raise UserError(f"{path}: already there; remove it or choose another --output")
+        raise UserError(f"{path}: already there; remove it or choose another name")
     with _beside(path) as part:
         part.mkdir()
         yield part

@@ -163,10 +163,10 @@ def _tell(request, jobs: list, left: list, names, told) -> int:
             continue
         try:
             for line in _planned(request, job):
-                print(shown(names(line)), file=told)
+                print(shown(command.as_flags(names(line))), file=told)
         except UserError as error:
             failed += 1
-            print(shown(names(f"tfsr: {error}")), file=sys.stderr)
+            print(shown(command.as_flags(names(f"tfsr: {error}"))), file=sys.stderr)
     return failed
 
 
@@ -174,7 +174,7 @@ def _planned(request, job) -> list[str]:
     from tfsr.inference.manifest import notes
 
     with request.open(job) as source:
-        plan = request.plan(source, job)
+        plan = request.plan(source, job.source, job.target)
         line = f"{job.source} {plan} -> {job.target}"
         return [*(f"{job.source}: {note}" for note in notes(plan)), line]
 
@@ -204,7 +204,7 @@ def _upsample(request, jobs: list, left: list, names, told) -> int:
                 records.append(record)
                 if record.error and len(jobs) == 1:
                     raise UserError(record.error)
-                bar.write(str(record), file=sys.stderr if record.error else told)
+                bar.write(command.as_flags(str(record)), file=sys.stderr if record.error else told)
     finally:
         if _MANIFEST.value:
             manifest.write(_MANIFEST.value, records, left)

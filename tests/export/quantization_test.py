@@ -58,7 +58,7 @@ def test_what_cannot_be_measured_is_refused(upsamplers, tmp_path):
 
 def test_what_does_not_run_is_refused_in_one_line(upsamplers, tmp_path):
     flat = [np.zeros([100], np.float32)]
-    with pytest.raises(UserError, match="cannot run it in full_int8 .*--quantize int8") as raised:
+    with pytest.raises(UserError, match="cannot run it in full_int8 .*`quantize` int8") as raised:
         export_tflite(upsamplers["unet"], tmp_path / "x.tflite", FULL_INT8, flat)
     assert "\n" not in str(raised.value)
     assert not list(tmp_path.iterdir())

@@ -75,7 +75,7 @@ def compare(
     if cutoff_hz >= rate / 2:
         raise UserError(
             f"{low}: the original has no band above {cutoff_hz:g} Hz; where LOW is at its rate, "
-            "say with --cutoff HZ what LOW was limited to"
+            "say with `cutoff`, in Hz, what LOW was limited to"
         )
     protocol = protocols.named(_PROTOCOL)
     reference = sounds[names[0]].waveform

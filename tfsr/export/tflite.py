@@ -51,7 +51,7 @@ def export_tflite(
     if quantization and quantization.calibrated and (upsampler.noise_steps or streaming):
         raise UserError(
             f"{upsampler.name}: {quantization.name} is for whole recordings, and for upsamplers "
-            "that draw no noise; use --quantize int8 or float16"
+            "that draw no noise; use `quantize` int8 or float16"
         )
     with new_file(path) as part, tempfile.TemporaryDirectory() as folder:
         answered = signatures(upsampler, streaming)
@@ -149,7 +149,7 @@ def _converted(converter: tf.lite.TFLiteConverter, name: str) -> bytes:
             raise
         raise UserError(
             f"{name}: TensorFlow Lite has no built-in {', '.join(foreign)}; "
-            "use --format saved_model"
+            "use `format` saved_model"
         ) from error
 
 
@@ -166,7 +166,7 @@ def _calibrated(
         reason = str(error).strip().partition("\n")[0]
         raise UserError(
             f"{name}: TensorFlow Lite cannot run it in {kind} ({reason}); "
-            "use --quantize int8 or float16"
+            "use `quantize` int8 or float16"
         ) from error
     return model
 

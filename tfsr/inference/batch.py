@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Literal
 
 from tfsr.audio_file import AudioFile, Raw
@@ -13,6 +14,7 @@ from tfsr.errors import UserError
 from tfsr.inference.bands import Band, of_each_channel, together
 from tfsr.inference.files import Plan, upsample_file
 from tfsr.inference.manifest import Record
+from tfsr.inference.samples import Samples
 from tfsr.inference.targets import Job
 from tfsr.signal.speech import Heard, hear
 from tfsr.upsamplers.base import Upsampler
@@ -60,8 +62,14 @@ class Request:
         """
         return AudioFile(job.source, self.raw)
 
-    def plan(self, source: AudioFile, job: Job) -> Plan:
+    def plan(
+        self, source: AudioFile | Samples, name: str | Path, target: Path | None = None
+    ) -> Plan:
         """Measure a recording, and choose what to upsample it with.
+
+        Args:
+            name: of the recording, for messages.
+            target: the file to write; None of what stays in memory.
 
         Raises:
             UserError: it cannot be decoded, no system suits it, or it has faults and none is taken.
@@ -69,15 +77,15 @@ class Request:
         heard = self._heard(source)
         if self.strict and source.faults:
             faults = "; ".join(fault.text for fault in source.faults)
-            raise UserError(f"{job.source}: {faults}; without --strict what is there is taken")
+            raise UserError(f"{name}: {faults}; without `strict` what is there is taken")
         try:
             bands = self._bands(self._bandwidths(heard, source), source.rate)
         except UserError as error:
-            raise UserError(f"{job.source}: {error}") from error
+            raise UserError(f"{name}: {error}") from error
         return Plan(
             source,
-            job.target,
             bands,
+            target,
             speech=_any_speech(heard),
             keep_low_band=self.keep_low_band,
             within_input=self.system is not None and self.bandwidth_hz is None,
@@ -88,7 +96,7 @@ class Request:
             rescale=self.rescale,
         )
 
-    def _heard(self, source: AudioFile) -> list[Heard | None] | None:
+    def _heard(self, source: AudioFile | Samples) -> list[Heard | None] | None:
         """Of each channel, None of a silent one; None where the bandwidth is told."""
         if self.bandwidth_hz is not None:
             return None
@@ -96,7 +104,7 @@ class Request:
         return of_each_channel(source.blocks(), source.channels, measure)
 
     def _bandwidths(
-        self, heard: list[Heard | None] | None, source: AudioFile
+        self, heard: list[Heard | None] | None, source: AudioFile | Samples
     ) -> list[float | None]:
         """Of each channel; None of a silent one."""
         if heard is None:
@@ -142,7 +150,7 @@ class Request:
             return dataclasses.replace(record, skipped=True)
         try:
             with self.open(job) as source:
-                plan = self.plan(source, job)
+                plan = self.plan(source, job.source, job.target)
                 record = record.planned(plan)
                 upsamplers = [self.upsampler(system) for system in plan.systems]
                 level = upsample_file(self.upsampler, plan, progress)

@@ -36,7 +36,7 @@ def choice(bandwidth_hz: float, presets: Sequence[Preset]) -> str:
     if bandwidth_hz > 0.9 * best.output_rate / 2:
         raise UserError(
             f"reaches {bandwidth_hz / 1000:.1f} kHz already, there is no band to add; "
-            "--bandwidth HZ or --preset NAME takes it as one that ends lower"
+            "`bandwidth` or `model` takes it as one that ends lower"
         )
     return best.name
 

@@ -17,6 +17,7 @@ from tfsr.inference.bands import Band
 from tfsr.inference.choice import remark
 from tfsr.inference.chunks import upsample_blocks
 from tfsr.inference.crossover import with_low_band
+from tfsr.inference.samples import Samples
 from tfsr.signal.resample import StreamResampler, resampled_length
 from tfsr.upsamplers.base import Upsampler
 
@@ -33,8 +34,8 @@ class Plan:
 
     Attributes:
         source: the recording.
-        target: the file to write.
         bands: what is made of its channels, which are all in one of them; mostly one for all.
+        target: the file to write; None of what stays in memory.
         speech: whether it looks like speech; None where nobody has listened.
         keep_low_band: whether what they have below their bandwidth stays as it is, unless the
             upsampler is to restore it; see `tfsr.inference.crossover`.
@@ -48,9 +49,9 @@ class Plan:
         rescale: whether what would be clipped is made softer as a whole.
     """
 
-    source: AudioFile
-    target: Path
+    source: AudioFile | Samples
     bands: Sequence[Band]
+    target: Path | None = None
     speech: bool | None = None
     keep_low_band: bool = False
     within_input: bool = False
@@ -140,15 +141,8 @@ def upsample_file(
         UserError: the source has NaN or infinite samples or cannot be decoded, or the target cannot
             be written.
     """
-    source, rate = plan.source, plan.output_rate(map(load, plan.systems))
-    source.know()
-    samples = resampled_length(source.samples, source.rate, rate)
-    if source.silent:
-        high = _resampled(source.blocks(), source.rate, rate)
-    else:
-        high = _of_all_bands(load, plan, rate)
-    high = _with_progress(_cut(high, samples), samples, progress)
-    subtype = plan.written_subtype()
+    high, rate = upsampled(load, plan, progress)
+    source, subtype = plan.source, plan.written_subtype()
     with Writer(plan.target, rate, source.channels, subtype, source.tags) as writer:
         gain = 1.0
         if plan.rescale and writer.largest < math.inf:
@@ -158,6 +152,26 @@ def upsample_file(
     over = writer.clipped
     lowered = -20 * math.log10(gain)
     return Level(over.samples, over.over_db, lowered) if over else Level(lowered_db=lowered)
+
+
+def upsampled(
+    load: Callable[[str], Upsampler], plan: Plan, progress: Callable[[float], None] | None = None
+) -> tuple[Iterator[np.ndarray], int]:
+    """A recording upsampled, in blocks of float32 [time, channels], and their rate in Hz.
+
+    Together they are as long as the recording, to a sample. The arguments are `upsample_file`'s.
+
+    Raises:
+        UserError: the source has NaN or infinite samples or cannot be decoded.
+    """
+    source, rate = plan.source, plan.output_rate(map(load, plan.systems))
+    source.know()
+    samples = resampled_length(source.samples, source.rate, rate)
+    if source.silent:
+        high = _resampled(source.blocks(), source.rate, rate)
+    else:
+        high = _of_all_bands(load, plan, rate)
+    return _with_progress(_cut(high, samples), samples, progress), rate
 
 
 def _of_all_bands(load: Callable[[str], Upsampler], plan: Plan, rate: int) -> Iterator[np.ndarray]:

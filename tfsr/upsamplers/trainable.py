@@ -1,15 +1,19 @@
 """What trains: losses, the updates of a step, and the step."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.errors import UserError
 from tfsr.layers import random
 
 Batch = dict[str, tf.Tensor]
 """{"low": [batch, time], "high": [batch, ratio * time], "seed": int32 [batch, 2]}"""
+
+Pair = tuple[tf.Tensor, tf.Tensor]
+"""(low, high) of a data set of the user's, shapes as in `Batch`"""
 
 Losses = dict[str, tf.Tensor]
 """name -> the loss of each example, [batch]"""
@@ -75,11 +79,19 @@ class Trainable(keras.Model):
         so that checkpoints hold it.
         """
 
-    def compile(self) -> None:
+    def compile(self, *given: Any, **named: Any) -> None:
         """Make ready for `fit`: the weights exist, the optimizers were given at construction.
 
         The optimizers' variables are made too, so that a checkpoint can be restored into them.
+
+        Raises:
+            UserError: something is given, for losses and optimizer belong to the constructor.
         """
+        if given or named:
+            raise UserError(
+                f"compile: takes no {', '.join(named) or 'arguments'}; give losses and optimizer "
+                f"to {type(self).__name__}(...) itself"
+            )
         # An idle one for Keras: at the end of each `fit` it would put moving averages in the place
         # of the weights that training goes on with.
         super().compile(optimizer=keras.optimizers.SGD(0.0))
@@ -107,7 +119,9 @@ class Trainable(keras.Model):
 
     # Nothing in a step needs AutoGraph, which would take a third of the time to trace it.
     @tf.autograph.experimental.do_not_convert
-    def train_step(self, batch: Batch) -> Losses:
+    def train_step(self, data: Batch | Pair) -> Losses:
+        """A step of `fit`, on a batch of the pipeline or on a pair (low, high)."""
+        batch = self._batch(data)
         for number, update in enumerate(self.updates):
             # Every so manieth example, so that any number of replicas makes the same batches.
             part = {key: value[number :: self.batches_per_step] for key, value in batch.items()}
@@ -115,8 +129,36 @@ class Trainable(keras.Model):
         return results
 
     @tf.autograph.experimental.do_not_convert
-    def test_step(self, batch: Batch) -> Losses:
-        return self.track(_seeded(self.losses_for, batch, training=False))
+    def test_step(self, data: Batch | Pair) -> Losses:
+        return self.track(_seeded(self.losses_for, self._batch(data), training=False))
+
+    def _batch(self, data: Batch | Pair) -> Batch:
+        """A pair as a batch of the pipeline; what is random follows from the step."""
+        if isinstance(data, dict):
+            return data
+        low, high = data
+        self._check_pair(low, high)
+        examples = tf.range(tf.shape(low)[0])
+        step = tf.cast(self.updates[0].optimizer.iterations, tf.int32)
+        seed = tf.stack([tf.fill(tf.shape(examples), step), examples], axis=1)
+        return {"low": low, "high": high, "seed": seed}
+
+    def _check_pair(self, low: tf.Tensor, high: tf.Tensor) -> None:
+        shapes = low.shape, high.shape
+        if any(shape.rank != 2 for shape in shapes):
+            raise UserError(f"fit: has shapes {shapes[0]} and {shapes[1]}; give [batch, time] each")
+        times = [shape[1] for shape in shapes]
+        if None not in times and times[1] != self.ratio * times[0]:
+            raise UserError(
+                f"fit: high has {times[1]} samples beside {times[0]} of low; give {self.ratio} "
+                "times as many"
+            )
+        parts, batch = self.batches_per_step, low.shape[0]
+        if batch is not None and batch % parts:
+            raise UserError(
+                f"fit: a batch has {batch} examples, which {parts} updates share; give a multiple "
+                f"of {parts} (drop_remainder=True)"
+            )
 
     def track(self, losses: Losses) -> Losses:
         """Add per-example losses to the running means and return all of these."""
