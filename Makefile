@@ -1,19 +1,36 @@
 # make train   set up, train the quickstart recipe (minutes on two CPU cores) and show what it did
 # make test    set up and run the tests
 # make test-other-sums   those that compute most, with oneDNN on where it is off, or the reverse
+# make test-modern   networks, exports and upsampling on Python 3.13 with the newest TensorFlow, with
+#                    oneDNN on or off as in test-other-sums
+# make test-light   what there is without TensorFlow
 # make check   ruff
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Beside TensorFlow 2.17, on Python 3.11, there are packages that newer ones do not have.
+EXTRAS = $(shell $(PYTHON) -c 'import sys; print("test" + ",classic" * (sys.version_info < (3, 12)))')
 # One more than there are processors: tests wait for programs that they start.
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 # What is tested; empty: all.
 TESTS =
+# Networks are among them where test-modern does not run these so.
+OTHER_TESTS = tests/layers tests/signal tests/upsamplers $(if $(MODERN),,tests/networks)
 OTHER_SETTING = from tfsr.training import distribution; print(int(not distribution.one_dnn_is_on()))
 
-.PHONY: train test test-other-sums check
+# Python 3.13, of the system or of pyenv; empty: there is none.
+PYENV := $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.13.*/bin/python3
+MODERN := $(firstword $(foreach python,python3.13 $(wildcard $(PYENV)),\
+	$(shell $(python) -c 'import sys; print(sys.executable)' 2>/dev/null)))
+MODERN_TESTS = tests/networks tests/inference tests/export/tflite_test.py \
+	tests/export/artifact_test.py tests/upsample_test.py
+LIGHT_TESTS = tests/light_test.py tests/api_test.py tests/imports_test.py tests/names_test.py \
+	tests/complete_test.py tests/seal_test.py tests/optional_imports_test.py tests/audio_file \
+	tests/inference/samples_test.py tests/inference/choice_test.py
+
+.PHONY: train test test-other-sums test-modern test-light check
 
 train: $(READY)
 	$(BIN)/python -m tfsr.train --gin configs/quickstart.gin
@@ -23,7 +40,15 @@ test: $(READY)
 
 test-other-sums: $(READY)
 	setting=$$(TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -c '$(OTHER_SETTING)') && \
-	TF_ENABLE_ONEDNN_OPTS=$$setting $(MAKE) test TESTS='tests/layers tests/networks tests/signal tests/upsamplers'
+	TF_ENABLE_ONEDNN_OPTS=$$setting $(MAKE) test TESTS='$(OTHER_TESTS)'
+
+test-modern:
+	@if [ "$(MODERN)" ]; then \
+		$(MAKE) test-other-sums VENV=.venv-modern PYTHON=$(MODERN) EXTRAS=train,test-light OTHER_TESTS='$(MODERN_TESTS)'; \
+	else echo 'test-modern is skipped: there is no Python 3.13'; fi
+
+test-light:
+	$(MAKE) test VENV=.venv-light EXTRAS=test-light TESTS='$(LIGHT_TESTS)'
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -31,5 +56,5 @@ check: $(READY)
 
 $(READY): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --no-compile --editable '.[test]'
+	$(BIN)/pip install --quiet --no-compile --editable '.[$(EXTRAS)]'
 	touch $(READY)

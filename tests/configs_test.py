@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfsr import model_folder
+from tfsr.description.describe import describe
 from tfsr.inference.chunks import upsample_array
 from tfsr.training import distribution, loop
 from tfsr.training.checkpoints import Checkpoints, restore
@@ -46,11 +48,12 @@ def test_the_contract(system, build, tmp_path):
     restore(upsampler, tmp_path / "whole")
     assert_chunks_equal_the_whole(upsampler)
     assert_chunks_begin_with_frames(upsampler)
+    assert_saved_and_opened_alike(upsampler, tmp_path / "saved")
 
 
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_one_step(variant, build):
+def test_one_step(variant, build, tmp_path):
     built = build(variant, steps=1)
     upsampler, before = built.upsampler, by_reference(built.upsampler)
     upsampler.compile()
@@ -58,6 +61,7 @@ def test_one_step(variant, build):
     losses = upsampler.train_step(batch)
     assert all(np.isfinite(loss) for loss in losses.values())
     assert_trained(upsampler, before)
+    assert_saved_and_opened_alike(upsampler, tmp_path / "saved")
 
 
 def assert_trained(upsampler, before: dict):
@@ -93,6 +97,17 @@ def assert_chunks_equal_the_whole(upsampler):
     assert whole.shape == (upsampler.ratio * samples,)
     chunked = upsample_array(upsampler, low, chunk=upsampler.receptive_field)
     np.testing.assert_allclose(chunked, whole, atol=1e-5)
+
+
+def assert_saved_and_opened_alike(upsampler, folder: Path):
+    """To save and to load are inverse: the same outputs, bit for bit, and the same description."""
+    upsampler.save(folder)
+    opened = model_folder.load(folder)
+    assert describe(opened) == describe(upsampler)
+    random = np.random.default_rng(0)
+    low = np.float32(random.normal(0, 0.1, [2, 3 * upsampler.hop + 5]))
+    noise = np.float32(random.normal(size=[opened.noise_steps, 2, opened.ratio * low.shape[1]]))
+    np.testing.assert_array_equal(opened.upsample(low, noise), upsampler.upsample(low, noise))
 
 
 def test_every_configuration_says_how_small_it_can_be(tiny):

@@ -1,4 +1,5 @@
 import fnmatch
+import functools
 import importlib.util
 import multiprocessing
 import os
@@ -207,7 +208,33 @@ def mixed_precision():
 
 
 @pytest.fixture(scope="session")
-def as_tflite() -> Callable:
+def on_both_runtimes() -> Callable:
+    """From a TensorFlow Lite file to a function that runs a signature in tf.lite and LiteRT.
+
+    Both must give the same, to `tolerance`: some hundred operations on values of up to 1 each round
+    by 6e-8 at most, and their kernels add in other orders.
+    """
+    import tensorflow as tf
+    from ai_edge_litert.interpreter import Interpreter
+
+    def on_both(model: bytes, signature: str | None = None, tolerance: float = 1e-5) -> Callable:
+        made = [kind(model_content=model) for kind in (tf.lite.Interpreter, Interpreter)]
+        first, second = (interpreter.get_signature_runner(signature) for interpreter in made)
+
+        def run(**inputs: np.ndarray) -> dict[str, np.ndarray]:
+            outputs, others = first(**inputs), second(**inputs)
+            assert outputs.keys() == others.keys()
+            for name, value in outputs.items():
+                np.testing.assert_allclose(others[name], value, rtol=tolerance, atol=tolerance)
+            return outputs
+
+        return run
+
+    return on_both
+
+
+@pytest.fixture(scope="session")
+def as_tflite(on_both_runtimes) -> Callable:
     """From a function of tensors to the same of arrays, run by TensorFlow Lite's built-ins.
 
     float32 [batch, time] each, unless other shapes are given.
@@ -217,14 +244,34 @@ def as_tflite() -> Callable:
     from tfsr.export.tflite import convert
     from tfsr.upsamplers.base import Signature
 
-    def converted(function: Callable, *shapes: list[int | None]) -> Callable:
+    def converted(
+        function: Callable, *shapes: list[int | None], tolerance: float = 1e-5
+    ) -> Callable:
         inputs = {f"x{n}": tf.TensorSpec(s) for n, s in enumerate(shapes or [[None, None]])}
         signature = Signature(lambda **x: function(*(x[name] for name in inputs)), inputs)
-        interpreter = tf.lite.Interpreter(model_content=convert({"serving_default": signature}))
-        run = interpreter.get_signature_runner()
+        run = on_both_runtimes(convert({"serving_default": signature}), tolerance=tolerance)
         return lambda *x: run(**dict(zip(inputs, map(np.asarray, x), strict=True)))["audio"]
 
     return converted
+
+
+@pytest.fixture(scope="session")
+def streaming():
+    """A small `Spectral` that runs on streams too."""
+    import tf_keras as keras
+
+    from tfsr.losses.regression import l1
+    from tfsr.networks.spectral import UpperBins
+    from tfsr.signal.frame_codec import FrameCodec
+    from tfsr.signal.windowed_sinc import WindowedSinc
+    from tfsr.upsamplers.spectral import Spectral
+
+    keras.utils.set_random_seed(3)
+    network = functools.partial(UpperBins, channels=4, blocks=1, kernel=3, causal=True)
+    codec, interpolation = FrameCodec(64, 16, asymmetric=True), WindowedSinc(reach=8)
+    upsampler = Spectral(network, 8000, 16000, {"l1": l1}, codec, interpolation=interpolation)
+    upsampler.initialize()
+    return upsampler
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,8 @@ from tfsr import audio_file
 ON_NOISE = """
 import sys, types
 import numpy as np
-from tfsr import command, evaluate, gin_config
+import importlib
+from tfsr import command, gin_config
 from tfsr.degradation.decimation import Decimate
 from tfsr.signal.interpolation import Linear
 from tfsr.upsamplers.interpolation import Interpolation
@@ -25,7 +26,7 @@ data = types.SimpleNamespace(recordings=splits.get, degradation=Decimate())
 gin_config.load_run = lambda run_dir, bindings, files: types.SimpleNamespace(
     upsampler=Interpolation(8000, 16000, Linear()), data=data
 )
-command.run(evaluate.main)
+command.run(importlib.import_module("tfsr.evaluate").main)
 """
 
 

@@ -124,6 +124,17 @@ def test_the_operative_config_rebuilds_the_run(settings, tmp_path):
     assert gin.operative_config_str() == first
 
 
+def test_names_of_older_versions_are_understood(tmp_path):
+    path = tmp_path / "old.gin"
+    path.write_text(
+        "from __gin__ import dynamic_registration\n"
+        "from tfsr.upsamplers import restoration\n"
+        "restoration.BaselineUNet.halo_seconds = 0.25\n"
+    )
+    gin_config._parse([str(path)], [])
+    assert gin.query_parameter("restoration.BaselineUNet.context_seconds") == 0.25
+
+
 def test_a_folder_that_is_no_run_says_so(tmp_path):
     with pytest.raises(UserError, match="holds no run"):
         gin_config.operative_config(str(tmp_path))

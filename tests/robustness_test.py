@@ -14,9 +14,10 @@ WORKER = """
 import json, os, resource, signal, sys, types
 from pathlib import Path
 from tfsr.upsamplers.interpolation import Interpolation
-run = types.SimpleNamespace(upsampler=Interpolation(8000, 16000))
-sys.modules["tfsr.gin_config"] = types.SimpleNamespace(load_run=lambda *_: run)
-from tfsr import command, upsample
+load = lambda *_, **__: types.SimpleNamespace(backend=Interpolation(8000, 16000))
+sys.modules["tfsr.loading"] = types.SimpleNamespace(load=load)
+import importlib
+from tfsr import command
 folder, *more = sys.argv[1:]
 said = os.open(folder + ".said", os.O_RDWR | os.O_CREAT)
 for number in (1, 2):
@@ -30,7 +31,7 @@ for source in sorted(Path(folder).iterdir()):
     signal.setitimer(signal.ITIMER_PROF, 60)
     sys.argv = ["tfsr", str(source), "-o", folder + ".out/" + source.name + ".wav", *more]
     try:
-        command.run(upsample.main)
+        command.run(importlib.import_module("tfsr.upsample").main)
         code = 0
     except SystemExit as end:
         code = end.code

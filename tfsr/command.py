@@ -4,6 +4,7 @@ import ctypes
 import functools
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from absl import flags
 
 from tfsr.errors import UserError
 from tfsr.names import shown
+from tfsr.optional_imports import needed_by
 
 # From glibc's malloc.h.
 _M_ARENA_MAX = -8
@@ -25,7 +27,8 @@ _TERMINATED = 143
 def run(main: Callable[[list[str]], None]) -> None:
     """Parse the flags, call `main(positional arguments)` and exit: 0 done, 2 user's mistake.
 
-    SIGTERM ends it as Ctrl-C does, so that what is half written is removed.
+    SIGTERM ends it as Ctrl-C does, so that what is half written is removed. A package that it
+    needs, and that is not installed, is said in one line with what installs it (exit code 2).
 
     Flags may stand before or after the positional arguments. The help is the docstring of the
     module that calls this, followed by its flags; it is printed without importing TensorFlow.
@@ -42,10 +45,19 @@ def run(main: Callable[[list[str]], None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(_PIPE_CLOSED)
     except (UserError, flags.Error) as error:
-        print(f"tfsr: {shown(error)}{_hint(error)}", file=sys.stderr)
+        print(f"tfsr: {shown(as_flags(str(error)))}{_hint(error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def as_flags(text: str) -> str:
+    """A message of the library, which names parameters as `this`, with the flags of a command."""
+    return re.sub(r"`(\w+)`", lambda found: _flag(found[1]) or found[0], text)
+
+
+def _flag(name: str) -> str:
+    return f"--{name}" if name in flags.FLAGS else ""
 
 
 def _end(*_) -> NoReturn:
@@ -67,7 +79,14 @@ def _help(main: Callable) -> None:
 
 def _call(main: Callable) -> None:
     quiet_tensorflow()
-    main(flags.FLAGS(sys.argv)[1:])
+    with needed_by(_name(main)):
+        main(flags.FLAGS(sys.argv)[1:])
+
+
+def _name(main: Callable) -> str:
+    """Such as train, of python -m tfsr.train, and export, of tfsr.export.__main__."""
+    spec = sys.modules[main.__module__].__spec__
+    return spec.name.removeprefix("tfsr.").removesuffix(".__main__") if spec else "tfsr"
 
 
 def quiet_tensorflow() -> None:

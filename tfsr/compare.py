@@ -34,14 +34,14 @@ def main(positional: list[str]) -> None:
             "compare: give ORIGINAL LOW OUT... and --html PAGE or --figure PNG; --help tells what "
             "they are"
         )
-    from tfsr.complete import new_file, write_text
-    from tfsr.evaluation.comparison import compare, figure, page
+    from tfsr.complete import new_file
+    from tfsr.evaluation.comparison import compare, figure
 
     original, low, *outs = map(Path, positional)
     comparison = compare(original, low, outs, _CUTOFF.value)
     print(comparison.table())
     if _HTML.value:
-        write_text(_HTML.value, page(comparison))
+        comparison.write_page(_HTML.value)
         print(f"\npage {_HTML.value}")
     if _FIGURE.value:
         from matplotlib.image import imsave

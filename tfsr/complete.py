@@ -19,11 +19,29 @@ def new_folder(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path)
     if path.is_file() or (path.is_dir() and any(path.iterdir())):
-        raise UserError(f"{path}: already there; remove it or choose another --output")
+        raise UserError(f"{path}: already there; remove it or choose another name")
     with _beside(path) as part:
         part.mkdir()
         yield part
         os.replace(part, path)
+
+
+@contextlib.contextmanager
+def replaced_folder(path: str | os.PathLike) -> Iterator[Path]:
+    """As `new_folder`, but an older folder `path` stays until the new one is whole, and then goes.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    path = Path(path)
+    with _beside(path) as part:
+        part.mkdir()
+        yield part
+        old = part.with_name(f"{part.name}.old")
+        if path.exists():
+            os.replace(path, old)
+        os.replace(part, path)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 @contextlib.contextmanager

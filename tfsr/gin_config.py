@@ -5,12 +5,13 @@ the library is decorated or registered, and a name that does not exist is refuse
 """
 
 import ast
+import contextlib
 import io
 import os
 import re
 import sys
 import tokenize
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -20,6 +21,8 @@ import tf_keras as keras
 import tfsr
 from tfsr.complete import write_text
 from tfsr.errors import UserError
+from tfsr.model_config import OPERATIVE
+from tfsr.model_folder import random_state_kept
 from tfsr.training.checkpoints import restore
 from tfsr.training.experiment import Experiment
 
@@ -30,7 +33,12 @@ _CONFIGS_LIE_IN = (Path(tfsr.__file__).parents[1], Path(sys.prefix, "share", "tf
 # none it fails, or says so on the terminal.
 gin.config._FILE_READERS[:] = [(lambda path: _open(path), os.path.isfile)]
 
-OPERATIVE = "operative_config.gin"
+
+# Settings that runs of older versions tell.
+_RENAMED = {".halo_seconds =": ".context_seconds ="}
+
+# What gin knows, in dicts and sets of its own.
+_STATE = ("_CONFIG", "_IMPORTS", "_OPERATIVE_CONFIG", "_SINGLETONS")
 # What gin lets through from its tokenizer, from imports that do not exist, and of its own.
 _PARSE_ERRORS = (
     *(AttributeError, ImportError, NameError, OSError, SyntaxError, ValueError),
@@ -46,13 +54,9 @@ def experiment(gin_files: Sequence[str], bindings: Sequence[str]) -> Experiment:
     Raises:
         UserError: a file is missing, or a name or value in it is wrong; the message names it.
     """
-    for folder in _CONFIGS_LIE_IN:
-        gin.add_config_file_search_path(str(folder))
     _parse(gin_files, bindings)
     keras.utils.set_random_seed(_macros().get("SEED", 0))
-    built = gin.get_configurable(Experiment)()
-    _refuse_unread(bindings)
-    return built
+    return _built(bindings)
 
 
 def load_run(
@@ -60,13 +64,49 @@ def load_run(
 ) -> Experiment:
     """The experiment of a run directory, with the weights of its newest good checkpoint.
 
+    Neither the settings that gin has had before nor the seeds of random numbers are changed by it.
+
     Args:
         bindings: settings in which it is to differ, such as another degradation.
         gin_files: configurations with such, read before the bindings.
     """
-    built = experiment([operative_config(run_dir), *gin_files], bindings)
-    restore(built.upsampler, Path(run_dir))
+    with _settings_kept(), random_state_kept():
+        _parse([operative_config(run_dir), *gin_files], bindings)
+        built = _built(bindings)
+        restore(built.upsampler, Path(run_dir))
     return built
+
+
+def _built(bindings: Sequence[str]) -> Experiment:
+    built = gin.get_configurable(Experiment)()
+    _refuse_unread(bindings)
+    return built
+
+
+@contextlib.contextmanager
+def _settings_kept() -> Iterator[None]:
+    """Whoever uses gin too has the same settings again after it.
+
+    Gin has no function for it; to parse again what it prints would forget where a setting was made.
+    """
+    known = [getattr(gin.config, name) for name in _STATE]
+    # No deeper: to copy a reference would make what it refers to.
+    before = [_copied(one) for one in known]
+    prefixes, locked = list(gin.config._LOCATION_PREFIXES), gin.config_is_locked()
+    try:
+        yield
+    finally:
+        for one, kept in zip(known, before, strict=True):
+            one.clear()
+            one.update(kept)
+        gin.config._LOCATION_PREFIXES[:] = prefixes
+        gin.config._set_config_is_locked(locked)
+
+
+def _copied(known: dict | set) -> dict | set:
+    if isinstance(known, set):
+        return set(known)
+    return {n: dict(value) if isinstance(value, dict) else value for n, value in known.items()}
 
 
 def operative_config(run_dir: str | Path) -> str:
@@ -74,7 +114,8 @@ def operative_config(run_dir: str | Path) -> str:
     path = Path(run_dir) / OPERATIVE
     if not path.exists():
         raise UserError(
-            f"{run_dir}: no {OPERATIVE} there, so it holds no run; begin one with "
+            f"{run_dir}: no {OPERATIVE} there, so it holds no run that a configuration describes; "
+            f"begin one with "
             f"python -m tfsr.train --gin FILE --run_dir {run_dir}"
         )
     return str(path)
@@ -102,15 +143,25 @@ _texts: list[str] = []
 
 
 def _open(path: str) -> TextIO:
-    file = io.StringIO(Path(path).read_text())
+    file = io.StringIO(_text(Path(path)))
     file.name = path  # gin's messages tell it
     _texts.append(file.getvalue())
     return file
 
 
+def _text(path: Path) -> str:
+    """What a configuration says, in today's names."""
+    text = path.read_text()
+    for old, new in _RENAMED.items():
+        text = text.replace(old, new)
+    return text
+
+
 def _parse(gin_files: Sequence[str], bindings: Sequence[str]) -> None:
     gin.clear_config()
     _texts.clear()
+    for folder in _CONFIGS_LIE_IN:
+        gin.add_config_file_search_path(str(folder))
     for path in gin_files:
         _parse_one(gin.parse_config_file, path)
     imports = _imports()
@@ -178,7 +229,7 @@ def _literal(text: str):
 
 
 def _refuse_other_settings(path: Path, config: str) -> None:
-    kept, wanted = _identity(path.read_text()), _identity(config)
+    kept, wanted = _identity(_text(path)), _identity(config)
     for name in sorted(kept.keys() | wanted.keys()):
         if kept.get(name) != wanted.get(name):
             raise UserError(

@@ -20,7 +20,7 @@ def main(positional: list[str]) -> None:
     if positional or bool(_GIN.value) == bool(_RUN_DIR.value):
         raise UserError("summarize: give either --gin FILE or --run_dir DIR")
     from tfsr import gin_config
-    from tfsr.inference.complexity import complexity
+    from tfsr.upsamplers.complexity import complexity
 
     files = _GIN.value or [gin_config.operative_config(_RUN_DIR.value)]
     upsampler = gin_config.experiment(files, _PARAM.value).upsampler

@@ -3,6 +3,7 @@
     python -m tfsr.upsample call.wav                       # writes call.tfsr.wav beside it
     python -m tfsr.upsample tapes/ more/x.flac -o wide/    # folders are mirrored
     python -m tfsr.upsample old.wav -o new.wav --run_dir runs/quickstart
+    python -m tfsr.upsample old.wav --model exported.tflite   # without TensorFlow
     python -m tfsr.upsample - < call.wav > wide.wav
 
 Takes files of any rate, length and number of channels, with a preset that suits how wide the band
@@ -26,6 +27,7 @@ _OUT = flags.DEFINE_string(
     short_name="o",
 )
 _PRESET = flags.DEFINE_string("preset", None, "The preset for all files, rather than for each.")
+_MODEL = flags.DEFINE_string("model", None, "Or an exported file, or a model folder.")
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "Or a run: a folder that tfsr.train wrote.")
 _PARAM = flags.DEFINE_multi_string(
     "gin_param", [], "A setting that differs from the run's, such as its steps; may repeat."
@@ -68,8 +70,8 @@ _LEFT_TOLD = 20
 def main(positional: list[str]) -> None:
     if not positional:
         raise UserError("upsample: give audio files or folders; --help shows how")
-    if _RUN_DIR.value and _PRESET.value:
-        raise UserError("upsample: give --preset or --run_dir, not both")
+    if sum(bool(flag.value) for flag in (_PRESET, _MODEL, _RUN_DIR)) > 1:
+        raise UserError("upsample: give one of --preset, --model and --run_dir")
     if _PARAM.value and not _RUN_DIR.value:
         raise UserError("upsample: --gin_param changes a run; give --run_dir DIR too")
     command.quiet_decoders()
@@ -103,13 +105,14 @@ def _check(jobs: list) -> None:
 
 
 def _request():
+    from tfsr import presets
     from tfsr.audio_file import parse_raw
     from tfsr.inference.batch import Request
 
     return Request(
-        load=_upsampler,
-        system=_RUN_DIR.value or _PRESET.value,
-        choose=_preset,
+        load=_backend,
+        system=_RUN_DIR.value or _MODEL.value or _PRESET.value,
+        choose=presets.suited,
         bandwidth_hz=_BANDWIDTH.value,
         keep_low_band=_KEEP_LOW_BAND.value,
         raw=parse_raw(_RAW.value) if _RAW.value else None,
@@ -133,26 +136,14 @@ def _rate() -> int | str | None:
     return int(_RATE.value)
 
 
-def _upsampler(system: str):
-    """Of the run, or of a preset."""
-    if _RUN_DIR.value:
-        from tfsr.gin_config import load_run
+def _backend(system: str):
+    """What runs a preset, an exported file, a folder or a run."""
+    from tfsr.lite.interpreter import processors
+    from tfsr.loading import load
 
-        upsampler = load_run(system, _PARAM.value).upsampler
-    else:
-        from tfsr import presets
-
-        upsampler = presets.load(system)
+    backend = load(system, _PARAM.value, max(1, processors() // _JOBS.value)).backend
     command.return_free_memory()
-    return upsampler
-
-
-def _preset(bandwidth_hz: float) -> str:
-    """The name of the one that suits a recording."""
-    from tfsr import presets
-    from tfsr.inference.choice import choice
-
-    return choice(bandwidth_hz, [presets.get(name) for name in presets.names()])
+    return backend
 
 
 def _tell(request, jobs: list, left: list, names, told) -> int:
@@ -163,10 +154,10 @@ def _tell(request, jobs: list, left: list, names, told) -> int:
             continue
         try:
             for line in _planned(request, job):
-                print(shown(names(line)), file=told)
+                print(shown(command.as_flags(names(line))), file=told)
         except UserError as error:
             failed += 1
-            print(shown(names(f"tfsr: {error}")), file=sys.stderr)
+            print(shown(command.as_flags(names(f"tfsr: {error}"))), file=sys.stderr)
     return failed
 
 
@@ -174,7 +165,7 @@ def _planned(request, job) -> list[str]:
     from tfsr.inference.manifest import notes
 
     with request.open(job) as source:
-        plan = request.plan(source, job)
+        plan = request.plan(source, job.source, job.target)
         line = f"{job.source} {plan} -> {job.target}"
         return [*(f"{job.source}: {note}" for note in notes(plan)), line]
 
@@ -204,7 +195,7 @@ def _upsample(request, jobs: list, left: list, names, told) -> int:
                 records.append(record)
                 if record.error and len(jobs) == 1:
                     raise UserError(record.error)
-                bar.write(str(record), file=sys.stderr if record.error else told)
+                bar.write(command.as_flags(str(record)), file=sys.stderr if record.error else told)
     finally:
         if _MANIFEST.value:
             manifest.write(_MANIFEST.value, records, left)

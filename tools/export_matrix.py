@@ -133,7 +133,8 @@ def exported(experiment, folder: Path, trained: bool) -> dict:
     from tfsr.errors import UserError
     from tfsr.export.quantization import QUANTIZATIONS, representative
     from tfsr.export.saved_model import SIGNATURE, export_saved_model
-    from tfsr.export.tflite import Interpreter, quantized
+    from tfsr.export.tflite import quantized
+    from tfsr.lite.interpreter import WholeRecordings
 
     upsampler, place = experiment.upsampler, folder / "saved_model"
     export_saved_model(upsampler, place)
@@ -157,7 +158,7 @@ def exported(experiment, folder: Path, trained: bool) -> dict:
         except UserError as error:
             result["refused"][kind] = str(error)
             continue
-        run = Interpreter(file)
+        run = WholeRecordings(file)
         result["runs"][kind] = lambda low, run=run: run(*inputs(upsampler, low))[0]
         result["megabytes"][kind] = file.stat().st_size / 1e6
     details = tf.lite.Interpreter(str(folder / "float32.tflite"))._get_ops_details()

@@ -118,16 +118,60 @@ def exported(arguments: argparse.Namespace) -> dict:
     }
 
 
+def runtimes(arguments: argparse.Namespace) -> dict:
+    """A recording in chunks that see their neighbours, as `tfsr.upsample` takes it, in turns.
+
+    Keras and a SavedModel with `arguments.threads`, LiteRT with one thread and with two; LiteRT
+    besides with the whole recording at once, and with pieces of a chunk's length as one batch.
+    """
+    import numpy as np
+
+    from tfsr.export.artifact import SavedModelBackend
+    from tfsr.export.saved_model import export_saved_model
+    from tfsr.export.tflite import export_tflite
+    from tfsr.inference.chunks import upsample_array
+    from tfsr.lite.backend import LiteBackend
+
+    use_threads(arguments.threads or 1)
+    upsampler = experiment(arguments).upsampler
+    upsampler.initialize()
+    low = signal(arguments, upsampler)
+    with tempfile.TemporaryDirectory() as name:
+        folder, file = Path(name, "saved_model"), Path(name, "model.tflite")
+        export_saved_model(upsampler, folder, warm_up_requests=False)
+        export_tflite(upsampler, file)
+        systems = {
+            "Keras": upsampler,
+            "SavedModel": SavedModelBackend(folder),
+            "LiteRT": LiteBackend(file),
+            "LiteRT, 2 threads": LiteBackend(file, threads=2),
+        }
+        chunked = functools.partial(upsample_array, low=low, chunk=upsampler.chunk)
+        actions = {name: functools.partial(chunked, one) for name, one in systems.items()}
+        lite = systems["LiteRT"].stages[0].function
+        batch = np.reshape(
+            low[: len(low) // upsampler.chunk * upsampler.chunk], [-1, upsampler.chunk]
+        )
+        actions |= {
+            "LiteRT, at once": lambda: lite(low[np.newaxis]),
+            "LiteRT, as a batch": lambda: lite(batch),
+        }
+        seconds = in_turns(*actions.values())
+    factors = [one / arguments.seconds for one in seconds]
+    return {"real_time_factor": dict(zip(actions, factors, strict=True))}
+
+
 def in_files(upsampler, threads: int) -> tuple[dict[str, Callable], dict[str, float]]:
     """By format: functions of float32 [time] that are read from exported files; these in MB."""
     from tfsr.export.saved_model import export_saved_model
-    from tfsr.export.tflite import Interpreter, export_tflite
+    from tfsr.export.tflite import export_tflite
+    from tfsr.lite.interpreter import WholeRecordings
 
     with tempfile.TemporaryDirectory() as name:
         folder, file = Path(name, "saved_model"), Path(name, "model.tflite")
         export_saved_model(upsampler, folder, warm_up_requests=False)
         export_tflite(upsampler, file)
-        serve, interpreter = loaded(folder), Interpreter(file, threads)
+        serve, interpreter = loaded(folder), WholeRecordings(file, threads)
         sizes = {
             "SavedModel": sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / 1e6,
             "TensorFlow Lite": file.stat().st_size / 1e6,
@@ -158,7 +202,7 @@ def streaming(arguments: argparse.Namespace) -> dict:
     """The steps of a stream, one hop each, in three runtimes; beside them what a sample waits."""
     import numpy as np
 
-    from tfsr.inference.complexity import complexity
+    from tfsr.upsamplers.complexity import complexity
 
     use_threads(arguments.threads or 1)
     upsampler = experiment(arguments).upsampler

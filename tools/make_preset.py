@@ -1,18 +1,24 @@
-"""Make a preset of a trained run of the compact spectral network, with its model card.
+"""Make a preset of a trained run, with its model card; or bring one up to this version of tfsr.
 
     python tools/make_preset.py speech-16k-x2 --run_dir runs/spectral \
         --description 'Speech, 8 to 16 kHz' --configuration configs/spectral.gin \
-        --scores scores_tfsr.json --scores scores_apbwe.json
+        --scores scores_tfsr.json --scores scores_apbwe.json --test_set 'speech, p228 and words'
+    python tools/make_preset.py speech-16k-x2 --refresh
 
-Writes the weights and the manifest of `tfsr.presets`, and docs/presets.md from it. Scores are what
-`python -m tfsr.evaluate --json` writes. A preset of that name is replaced.
+Writes the model folder in `tfsr.presets`, and docs/presets.md from all of them. Scores are what
+`python -m tfsr.evaluate --json` writes. A preset of that name is replaced. Weights are kept in
+float16 where the outputs of the bundled test recordings stay within 60 dB of float32's.
+
+With --refresh it opens the preset and writes it again, with its TensorFlow Lite files, from the
+same weights; what its card says stays.
 """
 
 import argparse
 import dataclasses
 import datetime
 import json
-import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -20,79 +26,80 @@ from benchmark import machine
 from timing import timed, use_threads
 
 from tfsr import command, presets
-from tfsr.complete import new_file, write_text
+from tfsr.complete import write_text
+from tfsr.errors import UserError
+from tfsr.model_card import TELEPHONE, ModelCard
 
-ORDER = ("telephony-8k-16k", "speech-16k-x2", "speech-16k-x4", "speech-48k-x3")
 SECONDS = 10
+LEAST_DB = 60
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", choices=ORDER)
-    parser.add_argument("--run_dir", required=True)
-    parser.add_argument("--description", required=True)
-    parser.add_argument("--configuration", required=True)
-    parser.add_argument("--scores", action="append", required=True)
-    parser.add_argument("--test_set", required=True, help="what they are scores of")
-    parser.add_argument("--cards", default="docs/presets.md")
-    arguments = parser.parse_args()
+    arguments = _arguments()
     command.quiet_tensorflow()
     use_threads(1)
-    manifest = _others(arguments.name)
-    manifest[arguments.name] = entry(arguments)
-    ordered = {name: manifest[name] for name in ORDER if name in manifest}
-    write_text(presets.folder() / presets.MANIFEST, json.dumps(ordered, indent=1) + "\n")
-    write_text(arguments.cards, cards(ordered))
+    upsampler = _refreshed(arguments.name) if arguments.refresh else _made(arguments)
+    write(upsampler, presets.folder() / arguments.name)
+    write_text(arguments.cards, cards([presets.get(name) for name in presets.names()]))
 
 
-def _others(name: str) -> dict[str, dict]:
-    path = presets.folder() / presets.MANIFEST
-    known = json.loads(path.read_text()) if path.exists() else {}
-    return {other: about for other, about in known.items() if other != name}
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name")
+    parser.add_argument("--refresh", action="store_true", help="of a preset that is there already")
+    parser.add_argument("--run_dir")
+    parser.add_argument("--description")
+    parser.add_argument("--suited_to", choices=["", TELEPHONE], default="")
+    parser.add_argument("--configuration")
+    parser.add_argument("--scores", action="append")
+    parser.add_argument("--test_set", help="what they are scores of")
+    parser.add_argument("--cards", default="docs/presets.md")
+    arguments = parser.parse_args()
+    for name in () if arguments.refresh else _NEEDED:
+        if not getattr(arguments, name):
+            parser.error(f"give --{name}, or --refresh")
+    return arguments
 
 
-def entry(arguments: argparse.Namespace) -> dict:
-    """The manifest's, after the weights were written."""
-    from tfsr.gin_config import load_run
-    from tfsr.inference.complexity import complexity
-    from tfsr.training.provenance import sources
+_NEEDED = ("run_dir", "description", "configuration", "scores", "test_set")
 
-    run = load_run(arguments.run_dir)
-    upsampler, cost = run.upsampler, complexity(run.upsampler)
-    path = presets.folder() / f"{arguments.name}.h5"
-    with new_file(path) as part:
-        upsampler.network.save_weights(str(part), save_format="h5")
-    trunk = upsampler.network.trunk
-    preset = presets.Preset(
-        name=arguments.name,
+
+def _refreshed(name: str):
+    from tfsr.loading import load_upsampler
+
+    return load_upsampler(name, for_training=False)
+
+
+def _made(arguments: argparse.Namespace):
+    """The run's upsampler, without what only training needs, and what is known of it."""
+    from tfsr import model_folder
+    from tfsr.loading import load_upsampler
+
+    # By way of a folder: the configuration of a run has critics and losses too.
+    with tempfile.TemporaryDirectory() as name:
+        load_upsampler(arguments.run_dir).save(Path(name, "model"))
+        upsampler = model_folder.load(Path(name, "model"), for_training=False)
+    upsampler.card = card(upsampler, arguments)
+    return upsampler
+
+
+def card(upsampler, arguments: argparse.Namespace) -> ModelCard:
+    """From what the run knows, what is told here, and what is measured now."""
+    from tfsr.upsamplers.complexity import complexity
+
+    cost = complexity(upsampler)
+    return dataclasses.replace(
+        upsampler.card,
         description=arguments.description,
-        file=path.name,
-        size=path.stat().st_size,
-        sha256=presets.sha256(path),
-        input_rate=upsampler.input_rate,
-        output_rate=upsampler.output_rate,
-        latency_ms=upsampler.latency_ms,
-        network={
-            "channels": trunk.start.filters,
-            "blocks": len(trunk.blocks),
-            "causal": upsampler.network.causal,
-        },
-        codec=dataclasses.asdict(upsampler.codec),
-        level_db=upsampler.level_db,
+        suited_to=arguments.suited_to,
         parameters=cost.parameters,
         multiply_adds=cost.multiply_adds,
         real_time_factor=round(real_time_factor(upsampler), 5),
         machine=f"{machine()}, 1 thread, {datetime.date.today()}",
         configuration=arguments.configuration,
-        steps=run.steps,
-        training_data=sources(arguments.run_dir),
         scores=dict(map(_means, arguments.scores)),
         test_set=arguments.test_set,
     )
-    _check(preset, upsampler)
-    about = dataclasses.asdict(preset)
-    del about["name"]
-    return about
 
 
 def real_time_factor(upsampler) -> float:
@@ -114,24 +121,70 @@ def _means(path: str) -> tuple[str, dict]:
     return scores["protocol"], scores["means"]
 
 
-def _check(preset: presets.Preset, upsampler) -> None:
-    """That the manifest is enough to have the run's upsampler again."""
-    again = preset.build()
-    again.network.load_weights(os.fspath(presets.folder() / preset.file))
-    low = np.random.default_rng(0).normal(0, 0.1, [1, 4000]).astype(np.float32)
-    np.testing.assert_allclose(again.upsample(low), upsampler.upsample(low), rtol=0, atol=1e-6)
+def write(upsampler, folder: Path) -> None:
+    """The model folder and its TensorFlow Lite files, all of them or none."""
+    from tfsr.complete import replaced_folder
+    from tfsr.export import model_files
+
+    half = _agreement_db(upsampler) > LEAST_DB
+    with tempfile.TemporaryDirectory() as made:
+        model_files.save(upsampler, Path(made, folder.name), half)
+        _check(Path(made, folder.name))
+        with replaced_folder(folder) as part:
+            shutil.copytree(Path(made, folder.name), part, dirs_exist_ok=True)
 
 
-def cards(manifest: dict[str, dict]) -> str:
-    from tfsr.presets.card import card
+def _agreement_db(upsampler) -> float:
+    """Of what float16 weights make with what float32 ones make, in the worst test recording."""
+    from tfsr import model_folder
+
+    with tempfile.TemporaryDirectory() as folder:
+        model_folder.save(upsampler, Path(folder, "half"), half_precision=True)
+        half = model_folder.load(Path(folder, "half"))
+    lows = _recordings(upsampler)
+    return min(_snr_db(upsampler.upsample(low), half.upsample(low)) for low in lows)
+
+
+def _snr_db(a, b) -> float:
+    a, b = np.float64(a), np.float64(b)
+    return 10 * np.log10(np.sum(a**2) / max(np.sum((a - b) ** 2), 1e-30))
+
+
+def _recordings(upsampler) -> list[np.ndarray]:
+    """The bundled ones at the input rate, cut off by a low-pass filter too, float32 [1, time]."""
+    from tfsr.data.bundled import Bundled
+    from tfsr.degradation.decimation import Decimate
+
+    low, high = upsampler.input_rate, upsampler.output_rate
+    tests = Bundled().recordings("test")
+    lows = [one.read(low) for one in tests]
+    lows += [Decimate()(one.read(high), high, low, np.random.default_rng(0)) for one in tests]
+    return [np.float32(low)[np.newaxis] for low in lows]
+
+
+def _check(folder: Path) -> None:
+    """That the file for TensorFlow Lite makes what the folder's upsampler makes."""
+    from tfsr.inference.chunks import upsample_array
+    from tfsr.loading import load, load_upsampler
+
+    systems = load_upsampler(folder), load(folder).backend
+    for low in _recordings(systems[0])[:3]:
+        one, other = (upsample_array(system, low[0], system.chunk) for system in systems)
+        difference = np.max(np.abs(one - other))
+        if difference > 1e-4:
+            raise UserError(f"{folder}: its TensorFlow Lite file differs by {difference:.1e}")
+
+
+def cards(known: list[presets.Preset]) -> str:
+    from tfsr.presets.card import card as section
 
     head = (
-        "# Presets\n\nMade by `tools/make_preset.py` from `tfsr/presets/manifest.json`. Scores are "
+        "# Presets\n\nMade by `tools/make_preset.py` of the folders in `tfsr/presets`. Scores are "
         "means over the recordings of the test set, by the protocols of `tfsr.evaluate`; SNR in "
         "dB, LSD in factors of ten of power. The weights may be used as their training data may: "
         "with attribution, and where that says share-alike, alike.\n"
     )
-    return "\n".join([head, *(card(presets.Preset(name, **manifest[name])) for name in manifest)])
+    return "\n".join([head, *map(section, known)])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from exported_measures import exported, folding, phone, streaming
+from exported_measures import exported, folding, phone, runtimes, streaming
 from timing import experiment, in_turns, peak, signal, timed, use_threads
 
 WARM_UP = 2
@@ -169,7 +169,7 @@ def dense(arguments: argparse.Namespace) -> dict:
     """
     import tensorflow as tf
 
-    from tfsr.inference.complexity import complexity
+    from tfsr.upsamplers.complexity import complexity
 
     use_threads(arguments.threads or 1)
     upsampler = experiment(arguments).upsampler
@@ -295,6 +295,7 @@ MEASURES = {
     "folding": folding,
     "phone": phone,
     "exported": exported,
+    "runtimes": runtimes,
     "streaming": streaming,
     "dense": dense,
     "profile": profile,

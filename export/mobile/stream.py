@@ -107,10 +107,10 @@ def main() -> None:
     parser.add_argument("wide")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
+    low = read_call(arguments.call, read_properties(arguments.model)["input_rate"])
     packages = peak_megabytes()
     stream = Stream(arguments.model, arguments.threads)
     known = stream.properties
-    low = read_call(arguments.call, known["input_rate"])
     # Silence after its end pushes out what is late, and fills the last frame.
     missing = -(-stream.late // known["ratio"])
     whole = -(-(len(low) + missing) // known["hop"]) * known["hop"]

@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import threading
+import types
 
 import numpy as np
 import pytest
@@ -64,6 +65,7 @@ def test_reads_what_soundfile_reads(tmp_path, name, subtype, tolerance, channels
 
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
 def test_tensorflow_io_decodes_the_usual_kinds(tmp_path, subtype):
+    pytest.importorskip("tensorflow_io", reason="the newest TensorFlow that it knows is 2.17")
     path = saved(tmp_path / "a.wav", tone(), subtype)
     with audio_file.AudioFile(path) as file:
         assert whole._decode_with_tensorflow_io(path, file) is not None
@@ -71,6 +73,14 @@ def test_tensorflow_io_decodes_the_usual_kinds(tmp_path, subtype):
 
 def test_reads_without_tensorflow_io(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_io", None)
+    path = saved(tmp_path / "a.flac", tone())
+    np.testing.assert_array_equal(audio_file.read(path)[0], soundfile.read(path)[0][:, None])
+
+
+def test_tensorflow_io_is_not_asked_beside_a_newer_tensorflow(tmp_path, monkeypatch):
+    """There is an undefined symbol in it, which it tells of only when something is decoded."""
+    monkeypatch.setitem(sys.modules, "tensorflow", types.SimpleNamespace(__version__="2.18.0"))
+    monkeypatch.setitem(sys.modules, "tensorflow_io", types.SimpleNamespace())
     path = saved(tmp_path / "a.flac", tone())
     np.testing.assert_array_equal(audio_file.read(path)[0], soundfile.read(path)[0][:, None])
 

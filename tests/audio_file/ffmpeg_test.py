@@ -80,6 +80,14 @@ def test_mp3_that_counts_the_first_of_two_rates_lacks_nothing(tmp_path, voice, o
     assert not any("header tells" in fault for fault in faults) and 8 <= info.seconds < 8.2
 
 
+def test_what_is_damaged_of_a_tag_is_marked(tmp_path, voice):
+    with Writer(tmp_path / "a.m4a", 16_000, 1, tags={"title": "Tïtle", "artist": "me"}) as writer:
+        writer.write(voice(777, 16_000).astype(np.float32))
+    data = (tmp_path / "a.m4a").read_bytes()
+    (tmp_path / "b.m4a").write_bytes(data.replace("Tïtle".encode(), b"T\xff\xfetle"))
+    assert audio_file.tags(tmp_path / "b.m4a") == {"title": "T\ufffd\ufffdtle", "artist": "me"}
+
+
 @pytest.mark.parametrize("name", ["a.m4a", "a.mp4"])
 @pytest.mark.parametrize("samples, rate", [(12_345, 44_100), (48_001, 48_000), (777, 16_000)])
 def test_m4a_is_cut_where_it_tells(tmp_path, voice, opened, likeness, name, samples, rate):

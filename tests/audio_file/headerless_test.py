@@ -56,5 +56,5 @@ WRONG = ["", "8000", "ulaw,8000", "8000,x", "8000,ulaw,0", "8000,ulaw,1,2", "9,u
 
 @pytest.mark.parametrize("text", WRONG)
 def test_what_is_no_such_thing(text):
-    with pytest.raises(UserError, match=f"--raw {text}"):
+    with pytest.raises(UserError, match=f"`raw` {text}"):
         parse_raw(text)

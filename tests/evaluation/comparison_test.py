@@ -78,7 +78,7 @@ def test_alike_names_are_told_with_their_folders(write_tones, tmp_path):
 
 
 def test_low_at_the_rate_of_the_original_wants_a_cutoff(files):
-    with pytest.raises(UserError, match="flat.wav: the original has no band above .* --cutoff"):
+    with pytest.raises(UserError, match="flat.wav: the original has no band above .* `cutoff`"):
         comparison.compare(files[0], files[3], [files[2]])
     scores = comparison.compare(files[0], files[3], [files[2]], 3000).scores
     assert scores["flat.wav (low)"]["LSD-high"] > scores["flat.wav (low)"]["LSD-low"]

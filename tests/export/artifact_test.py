@@ -6,6 +6,7 @@ from tfsr.errors import UserError
 from tfsr.export.artifact import Artifact
 from tfsr.export.saved_model import export_saved_model
 from tfsr.export.tflite import export_tflite
+from tfsr.model_card import ModelCard, Source
 
 SOURCES = [{"corpus": "words", "licence": "CC0"}, {"corpus": "more", "licence": "CC BY 4.0"}]
 
@@ -18,8 +19,11 @@ def write(request):
 @pytest.fixture(scope="module", params=["unet", "drawing"])
 def exported(request, write, upsamplers, tmp_path_factory):
     path = tmp_path_factory.mktemp(request.param) / "exported"
-    write(upsamplers[request.param], path, sources=SOURCES)
-    return upsamplers[request.param], path
+    upsampler = upsamplers[request.param]
+    upsampler.card = ModelCard(training_data=tuple(Source(**source) for source in SOURCES))
+    write(upsampler, path)
+    yield upsampler, path
+    upsampler.card = ModelCard()
 
 
 def test_it_tells_what_it_is(exported):
@@ -28,7 +32,9 @@ def test_it_tells_what_it_is(exported):
         "tfsr": tfsr.__version__,
         **{"input_rate": 8000, "output_rate": 8000 * upsampler.ratio, "ratio": upsampler.ratio},
         **{"noise_steps": upsampler.noise_steps, "hop": upsampler.hop, "latency_ms": None},
-        "receptive_field": upsampler.receptive_field,
+        **{"receptive_field": upsampler.receptive_field, "condition_field": 0},
+        **{"chunk": 32000, "context": None, "fade": 0, "frame_rate": None},
+        **{"peaks": None, "restores": False, "samples": None},
         "training_data": SOURCES,
     }
 

@@ -1,4 +1,3 @@
-import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -7,14 +6,9 @@ import tensorflow as tf
 import tf_keras as keras
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory, text_format
 
-from tfsr.losses.regression import l1
 from tfsr.networks.audiounet import AudioUNet
-from tfsr.networks.spectral import UpperBins
-from tfsr.signal.frame_codec import FrameCodec
-from tfsr.signal.windowed_sinc import WindowedSinc
 from tfsr.upsamplers.base import Upsampler
 from tfsr.upsamplers.regression import Regression
-from tfsr.upsamplers.spectral import Spectral
 
 # Of tensorflow_serving/servables/tensorflow/session_bundle_config.proto, which
 # tensorflow-serving-api leaves out: name, number and type of the fields.
@@ -62,16 +56,6 @@ def unet() -> Regression:
     # The last layer starts near zero: with that an error anywhere in the network would not show.
     kernel = upsampler.network.last.kernel
     kernel.assign(tf.random.stateless_normal(kernel.shape, [1, 2], stddev=0.2))
-    return upsampler
-
-
-@pytest.fixture(scope="session")
-def streaming() -> Spectral:
-    """Has "initial_state" and "step"."""
-    network = functools.partial(UpperBins, channels=4, blocks=1, kernel=3, causal=True)
-    codec, interpolation = FrameCodec(64, 16, asymmetric=True), WindowedSinc(reach=8)
-    upsampler = Spectral(network, 8000, 16000, {"l1": l1}, codec, interpolation=interpolation)
-    upsampler.initialize()
     return upsampler
 
 

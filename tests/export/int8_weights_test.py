@@ -6,7 +6,8 @@ import tf_keras as keras
 from tfsr.evaluation.metrics import Snr
 from tfsr.export.quantization import QUANTIZATIONS
 from tfsr.export.saved_model import save
-from tfsr.export.tflite import Interpreter, quantized
+from tfsr.export.tflite import quantized
+from tfsr.lite.interpreter import WholeRecordings
 from tfsr.networks.audiounet import AudioUNet
 from tfsr.upsamplers.regression import Regression
 
@@ -65,7 +66,7 @@ def test_a_quarter_of_the_size(files):
 def test_activations_stay_as_they_are(files):
     low = np.random.default_rng(0).normal(0, 0.1, [1, 3000]).astype(np.float32)
     low[:, 1000:] *= 1e-3  # what is soft drowns in activations' steps
-    made = {kind: Interpreter(path)(low)[0, 2500:] for kind, path in files.items()}
+    made = {kind: WholeRecordings(path)(low)[0, 2500:] for kind, path in files.items()}
     snr = {kind: Snr()(made["float32"], made[kind], 16000, 4000) for kind in KINDS[1:]}
     assert snr["int8"] > 35
     assert snr["int8"] > snr["dynamic_int8"] + 6

@@ -8,10 +8,10 @@ from tfsr.export.artifact import Artifact
 
 WITHOUT_RUN = """
 import runpy, sys, types
-def load_run(run_dir, bindings):
+def load_upsampler(what, bindings, for_training):
     from tfsr.upsamplers.interpolation import Interpolation
-    return types.SimpleNamespace(upsampler=Interpolation(8000, 16000), data=None)
-sys.modules["tfsr.gin_config"] = types.SimpleNamespace(load_run=load_run)
+    return Interpolation(8000, 16000)
+sys.modules["tfsr.loading"] = types.SimpleNamespace(load_upsampler=load_upsampler)
 runpy.run_module("tfsr.export", run_name="__main__", alter_sys=True)
 """
 
@@ -47,6 +47,13 @@ def test_says_what_it_wrote(export, tmp_path, kind, name, more):
             "tflite",
         ),
         (["--run_dir", "any", "--format", "saved_model", "--output", "x", "--streaming"], "tflite"),
+        (["--run_dir", "any", "--format", "saved_model", "--output", "x", "--samples=9"], "tflite"),
+        (["--run_dir", "any", "--format", "tflite", "--output", "x", "--samples=0"], "samples"),
+        (
+            [*("--run_dir", "any", "--format", "tflite", "--output", "x"), "--samples=9"]
+            + ["--streaming"],
+            "--samples is not for --streaming",
+        ),
         (["--run_dir", "any", "--format", "tflite", "--output", "x", "--streaming"], "causal"),
         (["runs/any"], "runs/any"),
     ],

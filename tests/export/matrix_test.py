@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert import interpreter as litert
 
 from tfsr.data.bundled import Bundled
 from tfsr.evaluation.metrics import Lsd
@@ -16,9 +17,14 @@ from tfsr.export import metadata, properties
 from tfsr.export.int8_weights import int8_weights
 from tfsr.export.quantization import QUANTIZATIONS
 from tfsr.export.saved_model import SIGNATURE, export_saved_model, save
-from tfsr.export.tflite import Interpreter, quantized, signatures
+from tfsr.export.tflite import convert, quantized, signatures
+from tfsr.lite.interpreter import WholeRecordings
 from tfsr.upsamplers.base import Upsampler
 
+# Samples of a file that takes so many only; no hop divides them.
+FIXED = 1003
+# One without noise, one that draws some; conversions take seconds each.
+ALSO_FIXED = ("configs/spectral.gin", "configs/nuwave.gin")
 MOST_LSD_LOST = {"float16": 0.01, "int8": 0.03}
 
 
@@ -36,13 +42,15 @@ def disturb(upsampler: Upsampler) -> None:
         weight.assign_add(np.float32(random.normal(0, 0.02, weight.shape)))
 
 
-def export(upsampler: Upsampler, folder: Path) -> tuple[tf.Module, dict[str, Path]]:
-    """The SavedModel, and TensorFlow Lite files of it by kind."""
+def export(upsampler: Upsampler, folder: Path, fixed: bool) -> tuple[tf.Module, dict[str, Path]]:
+    """The SavedModel, and TensorFlow Lite files of it by kind; "fixed" is float32."""
     export_saved_model(upsampler, folder / "saved_model")
     save(signatures(upsampler), folder / "phone")
     full, half = (quantized(folder / "phone", QUANTIZATIONS.get(n)) for n in ("float32", "float16"))
     models = {"float32": full, "float16": half, "int8": int8_weights(half)}
-    files, about = {}, properties.of(upsampler, sources=[])
+    if fixed:
+        models["fixed"] = convert(signatures(upsampler, samples=FIXED))
+    files, about = {}, properties.of(upsampler)
     for kind, model in models.items():
         files[kind] = folder / f"{kind}.tflite"
         files[kind].write_bytes(metadata.add(model, about))
@@ -56,23 +64,25 @@ def draws(upsampler: Upsampler, low: np.ndarray) -> list[np.ndarray]:
     return [np.float32(random.normal(size=shape))] if upsampler.noise_steps else []
 
 
-def test_every_format(system, build, speech, tmp_path):
+def test_every_format(system, build, speech, on_both_runtimes, tmp_path):
     built = build(system, steps=1)
     upsampler = built.upsampler
     disturb(upsampler)
-    saved_model, files = export(upsampler, tmp_path)
-    interpreters = {kind: Interpreter(path) for kind, path in files.items()}
+    saved_model, files = export(upsampler, tmp_path, fixed=system in ALSO_FIXED)
+    interpreters = {kind: WholeRecordings(files[kind]) for kind in ("float32", *MOST_LSD_LOST)}
     assert_equal_keras(upsampler, saved_model, interpreters["float32"])
     high = speech(upsampler.output_rate, 6144)  # which all ratios divide
     rates = upsampler.output_rate, upsampler.input_rate
     low, high = built.data.degradation.pair(high, *rates, np.random.default_rng(0))
-    assert_little_is_lost(upsampler, interpreters, np.float32(low), high)
+    low = np.float32(low)
+    assert_little_is_lost(upsampler, interpreters, low, high)
+    assert_runs_everywhere(upsampler, files, on_both_runtimes, low[np.newaxis, :FIXED])
     assert_sizes(files, saved_model.weights)
     for path in files.values():
         assert_built_in(path)
 
 
-def assert_equal_keras(upsampler: Upsampler, saved_model: tf.Module, phone: Interpreter):
+def assert_equal_keras(upsampler: Upsampler, saved_model: tf.Module, phone: WholeRecordings):
     served = saved_model.signatures["with_noise" if upsampler.noise_steps else SIGNATURE]
     random = np.random.default_rng(1)
     for length in (1, *random.integers(2, 3000, 9)):
@@ -93,6 +103,26 @@ def assert_little_is_lost(upsampler: Upsampler, interpreters: dict, low, high):
     }
     for kind, most in MOST_LSD_LOST.items():
         assert distance[kind] - distance["float32"] <= most, kind
+
+
+def assert_runs_everywhere(upsampler: Upsampler, files: dict, on_both_runtimes, low):
+    """In tf.lite and in LiteRT, which have kernels of their own; a fixed file as it is."""
+    inputs = dict(zip(("audio", "noise"), (low, *draws(upsampler, low)), strict=False))
+    made = {
+        kind: on_both_runtimes(path.read_bytes(), tolerance=5e-5)(**inputs)["audio"]
+        for kind, path in files.items()
+    }
+    if "fixed" not in files:
+        return
+    interpreter = litert.Interpreter(str(files["fixed"]))
+    interpreter.allocate_tensors()
+    for place in interpreter.get_input_details():
+        name = "noise" if len(place["shape"]) == 3 else "audio"
+        interpreter.set_tensor(place["index"], inputs[name])
+    interpreter.invoke()
+    unresized = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    for others in made["fixed"], made["float32"]:
+        np.testing.assert_allclose(unresized, others, rtol=0, atol=5e-5)
 
 
 def assert_sizes(files: dict[str, Path], weights: list[tf.Variable]):

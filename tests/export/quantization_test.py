@@ -12,7 +12,8 @@ from tfsr.degradation.decimation import Decimate
 from tfsr.errors import UserError
 from tfsr.evaluation.metrics import Snr
 from tfsr.export.quantization import QUANTIZATIONS, representative
-from tfsr.export.tflite import Interpreter, export_tflite
+from tfsr.export.tflite import export_tflite
+from tfsr.lite.interpreter import WholeRecordings
 
 FULL_INT8 = QUANTIZATIONS["full_int8"]
 
@@ -41,10 +42,10 @@ def test_activations_are_whole_numbers(upsamplers, data, full, tmp_path):
     export_tflite(upsamplers["unet"], path, FULL_INT8, representative(data, 8))
     details = tf.lite.Interpreter(model_path=str(path)).get_tensor_details()
     low = next(representative(data, 1))[:, :1501]
-    high = Interpreter(path)(low)
+    high = WholeRecordings(path)(low)
     assert np.int8 in {tensor["dtype"] for tensor in details}
     assert high.dtype == np.float32
-    assert Snr()(Interpreter(full)(low)[0], high[0], 16000, 4000) > 20
+    assert Snr()(WholeRecordings(full)(low)[0], high[0], 16000, 4000) > 20
 
 
 def test_what_cannot_be_measured_is_refused(upsamplers, tmp_path):
@@ -58,7 +59,7 @@ def test_what_cannot_be_measured_is_refused(upsamplers, tmp_path):
 
 def test_what_does_not_run_is_refused_in_one_line(upsamplers, tmp_path):
     flat = [np.zeros([100], np.float32)]
-    with pytest.raises(UserError, match="cannot run it in full_int8 .*--quantize int8") as raised:
+    with pytest.raises(UserError, match="cannot run it in full_int8 .*`quantize` int8") as raised:
         export_tflite(upsamplers["unet"], tmp_path / "x.tflite", FULL_INT8, flat)
     assert "\n" not in str(raised.value)
     assert not list(tmp_path.iterdir())

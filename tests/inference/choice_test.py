@@ -4,6 +4,7 @@ import pytest
 
 from tfsr.errors import UserError
 from tfsr.inference.choice import choice, remark
+from tfsr.model_card import TELEPHONE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -11,6 +12,7 @@ class Preset:
     name: str
     input_rate: int
     output_rate: int
+    suited_to: str = ""
 
     @property
     def bandwidth_hz(self) -> float:
@@ -21,7 +23,7 @@ PRESETS = [
     Preset("speech-16k-x2", 8000, 16_000),
     Preset("speech-16k-x4", 4000, 16_000),
     Preset("speech-48k-x3", 16_000, 48_000),
-    Preset("telephony-8k-16k", 8000, 16_000),
+    Preset("calls", 8000, 16_000, TELEPHONE),
 ]
 
 
@@ -29,7 +31,7 @@ PRESETS = [
     "bandwidth_hz, name",
     [
         *((hz, "speech-16k-x4") for hz in (500, 1900, 2700)),
-        *((hz, "telephony-8k-16k") for hz in (3000, 3300, 3900, 4300)),
+        *((hz, "calls") for hz in (3000, 3300, 3900, 4300)),
         *((hz, "speech-16k-x2") for hz in (4500, 5500, 6300)),
         *((hz, "speech-48k-x3") for hz in (7000, 7800, 11_000, 16_000, 20_000)),
     ],
@@ -41,7 +43,7 @@ def test_by_bandwidth(bandwidth_hz, name):
 def test_without_one_for_calls():
     others = PRESETS[:3]
     assert choice(3900, others) == "speech-16k-x2"
-    assert choice(3900, PRESETS[3:]) == choice(5000, PRESETS[3:]) == "telephony-8k-16k"
+    assert choice(3900, PRESETS[3:]) == choice(5000, PRESETS[3:]) == "calls"
 
 
 def test_nothing_to_add():

@@ -8,12 +8,13 @@ import tf_keras as keras
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tfsr.backend import Stage
 from tfsr.inference import chunks
 from tfsr.inference.chunks import upsample_array, upsample_blocks
 from tfsr.inference.noise import standard_normal
 from tfsr.networks.audiounet import AudioUNet
 from tfsr.signal.resample import StreamResampler
-from tfsr.upsamplers.base import Stage, Upsampler
+from tfsr.upsamplers.base import Upsampler
 from tfsr.upsamplers.interpolation import Interpolation
 from tfsr.upsamplers.regression import Regression
 

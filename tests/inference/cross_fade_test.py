@@ -15,9 +15,9 @@ REACH = 3
 class Blurred(Upsampler):
     """Each sample with those around it, told apart at the ends, twice as many."""
 
-    def __init__(self, halo: int, fade: int):
+    def __init__(self, context: int, fade: int):
         super().__init__(8000, 16000)
-        self.halo, self.fade, self.hop = halo, fade, 2
+        self.context, self.fade, self.hop = context, fade, 2
 
     def upsample(self, low, noise=None):
         blurred = tf.nn.conv1d(low[..., tf.newaxis], tf.ones([2 * REACH + 1, 1, 1]), 1, "SAME")
@@ -35,7 +35,7 @@ def streamed(upsampler: Blurred, low: np.ndarray, chunk: int, block: int) -> np.
     block=st.integers(1, 30),
     fade=st.integers(0, 6),
 )
-def test_with_a_halo_of_the_receptive_field_chunked_equals_whole(samples, chunk, block, fade):
+def test_with_a_context_of_the_receptive_field_chunked_equals_whole(samples, chunk, block, fade):
     low = np.random.default_rng(samples).normal(size=[samples, 2]).astype(np.float32)
     upsampler = Blurred(REACH, fade)
     np.testing.assert_allclose(
@@ -44,7 +44,7 @@ def test_with_a_halo_of_the_receptive_field_chunked_equals_whole(samples, chunk,
 
 
 def test_between_chunks_that_disagree_the_level_goes_over_in_a_straight_line():
-    upsampler = Blurred(halo=0, fade=4)
+    upsampler = Blurred(context=0, fade=4)
     upsampler.upsample = lambda low, noise=None: tf.repeat(low[:, :1] * tf.ones_like(low), 2, 1)
     low = np.repeat(np.float32([0, 9]), 10)[:, np.newaxis]
     high = streamed(upsampler, low, chunk=10, block=20)[:, 0]
@@ -55,8 +55,8 @@ def test_between_chunks_that_disagree_the_level_goes_over_in_a_straight_line():
 
 @pytest.mark.parametrize("samples", [100, 1000])
 def test_no_more_is_held_of_a_longer_signal(samples):
-    upsampler = Blurred(halo=3, fade=4)
+    upsampler = Blurred(context=3, fade=4)
     made = []
-    upsampler.run = lambda function, low: made.append(low.shape[1]) or function(low)
+    upsampler.run_condition = lambda low: made.append(low.shape[1]) or low
     streamed(upsampler, np.zeros([samples, 1], np.float32), chunk=20, block=7)
     assert max(made) <= 4 + 20 + 4 + 4 + 7

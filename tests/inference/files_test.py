@@ -31,7 +31,7 @@ def upsample_file(upsampler, source, target, progress=None, bandwidth_hz=None, *
     with audio_file.AudioFile(source) as recording:
         band = Band(tuple(range(recording.channels)), bandwidth_hz)
         return upsample_planned(
-            lambda _: upsampler, Plan(recording, target, [band], **how), progress
+            lambda _: upsampler, Plan(recording, [band], target, **how), progress
         )
 
 

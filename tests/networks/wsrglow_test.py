@@ -257,15 +257,15 @@ def test_receptive_field_is_that_of_one_step(layers, stft):
     assert reach(network, of_low) == network.receptive_field - (1 if stft else network.hop)
 
 
-def test_a_part_with_a_halo_is_the_whole(network):
+def test_a_part_with_a_context_is_the_whole(network):
     low, x = sound(1, 240), noise(1, 60, 8)
-    halo = -(-network.receptive_field // network.hop)
+    context = -(-network.receptive_field // network.hop)
     whole = network.inverse_step(1, x, network.condition(low))
     first, last = 20, 40
-    part = slice(first - halo, last + halo)
+    part = slice(first - context, last + context)
     samples = slice(part.start * network.hop, part.stop * network.hop)
     cut = network.inverse_step(1, x[:, part], network.condition(low[:, samples]))
-    np.testing.assert_allclose(cut[:, halo:-halo], whole[:, first:last], atol=1e-5)
+    np.testing.assert_allclose(cut[:, context:-context], whole[:, first:last], atol=1e-5)
 
 
 def test_results_are_of_the_present_weights():

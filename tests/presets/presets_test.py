@@ -1,20 +1,25 @@
 import hashlib
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-import tfsr
 from tfsr import presets
 from tfsr.data.bundled import Bundled
 from tfsr.degradation.decimation import Decimate
 from tfsr.errors import UserError
 from tfsr.evaluation.metrics import LowBandSnr, Lsd
+from tfsr.lite.interpreter import WholeRecordings
+from tfsr.loading import load_upsampler
+from tfsr.model_card import TELEPHONE
+from tfsr.model_config import MODEL_TFLITE, WEIGHTS
 from tfsr.presets.card import card, table
 from tfsr.signal.interpolation import Spline
 
 NAMES = presets.names()
-LARGEST = 8_000_000
+LARGEST = 4_000_000
 
 
 @pytest.fixture(params=NAMES)
@@ -24,59 +29,83 @@ def preset(request) -> presets.Preset:
 
 def test_what_comes_with_the_package():
     assert {"telephony-8k-16k", "speech-16k-x2", "speech-16k-x4", "speech-48k-x3"} <= set(NAMES)
-    files = {path.name for path in presets.folder().glob("*.h5")}
-    assert files == {presets.get(name).file for name in NAMES}
+    for name in NAMES:
+        assert (presets.get(name).folder / MODEL_TFLITE).exists()
 
 
-def test_the_file_is_the_manifest_s(preset):
-    data = (presets.folder() / preset.file).read_bytes()
-    assert len(data) == preset.size <= LARGEST
-    assert hashlib.sha256(data).hexdigest() == preset.sha256
+def test_its_weights_are_those_that_were_made(preset):
+    data = (preset.folder / WEIGHTS).read_bytes()
+    assert len(data) == preset.config.weights.size <= LARGEST
+    assert hashlib.sha256(data).hexdigest() == preset.config.weights.sha256
+
+
+def test_a_preset_says_what_it_is_for():
+    assert [name for name in NAMES if presets.get(name).suited_to] == ["telephony-8k-16k"]
+    assert presets.get("telephony-8k-16k").suited_to == TELEPHONE
+
+
+def test_what_is_known_is_read_without_tensorflow():
+    code = "import sys; from tfsr import presets; " + (
+        f"print(presets.get({NAMES[0]!r}).card.description, 'tensorflow' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{presets.get(NAMES[0]).card.description} False\n"
 
 
 def test_it_widens_speech(preset):
-    upsampler = tfsr.load(preset.name)
-    assert (upsampler.input_rate, upsampler.output_rate) == (preset.input_rate, preset.output_rate)
-    assert upsampler.latency_ms == preset.latency_ms
-    assert upsampler.count_params() == preset.parameters
-    high = Bundled().recordings("test")[0].read(preset.output_rate)
+    upsampler = load_upsampler(preset.name)
+    config = preset.config
+    assert (upsampler.input_rate, upsampler.output_rate) == (config.input_rate, config.output_rate)
+    assert upsampler.latency_ms == config.latency_ms
+    assert upsampler.card == preset.card
+    assert upsampler.count_params() == preset.card.parameters
+    high = Bundled().recordings("test")[0].read(config.output_rate)
     high = high[: len(high) // upsampler.ratio * upsampler.ratio]
     random = np.random.default_rng(0)
-    low = Decimate()(high, preset.output_rate, preset.input_rate, random).astype(np.float32)
+    low = Decimate()(high, config.output_rate, config.input_rate, random).astype(np.float32)
     made = upsampler.upsample(low[np.newaxis])[0].numpy()
     spline = np.asarray(Spline()(low[np.newaxis], upsampler.ratio))[0]
-    where = preset.output_rate, preset.bandwidth_hz
+    where = config.output_rate, preset.bandwidth_hz
     lsd, low_snr = Lsd(), LowBandSnr()
     assert lsd(high, made, *where) < 0.5 * lsd(high, spline, *where)
     assert low_snr(high, made, *where) > low_snr(high, spline, *where) - 1
 
 
-def test_another_file_is_refused(monkeypatch, tmp_path):
-    preset = presets.get(NAMES[0])
-    shutil.copy(presets.folder() / preset.file, tmp_path)
-    with open(tmp_path / preset.file, "r+b") as file:
-        file.seek(preset.size // 2)
-        file.write(b"\x01")
+def test_tensorflow_lite_makes_the_same(preset):
+    recording = Bundled().recordings("test")[0].read(preset.config.input_rate)
+    low = np.float32(recording[np.newaxis, :20_000])
+    made = WholeRecordings(preset.folder / MODEL_TFLITE)(low)
+    np.testing.assert_allclose(made, load_upsampler(preset.name).upsample(low), atol=1e-4)
+
+
+def test_other_weights_are_refused(monkeypatch, tmp_path):
+    name, weights = NAMES[0], tmp_path / NAMES[0] / WEIGHTS
+    shutil.copytree(presets.folder() / name, tmp_path / name)
     monkeypatch.setattr(presets, "folder", lambda: tmp_path)
-    for _ in "changed", "missing":
-        with pytest.raises(UserError, match=rf"{preset.file}: is not as it was made \(SHA-256\)"):
-            presets.load(preset.name)
-        (tmp_path / preset.file).unlink(missing_ok=True)
+    with open(weights, "r+b") as file:
+        file.seek(weights.stat().st_size // 2)
+        file.write(b"\x01\x02\x03")
+    with pytest.raises(UserError, match=rf"{WEIGHTS}: is not as it was made \(SHA-256\)"):
+        load_upsampler(name)
+    weights.unlink()
+    with pytest.raises(UserError, match=f"{WEIGHTS}: is missing"):
+        load_upsampler(name)
 
 
 def test_an_unknown_name_is_told_with_those_that_there_are():
     with pytest.raises(UserError, match=f"no preset 'speach': choose one of {NAMES[0]}, "):
-        tfsr.load("speach")
+        presets.get("speach")
 
 
 def test_a_card_tells_all(preset):
     text = card(preset)
-    assert preset.sha256 in text and f"{preset.parameters:,}" in text
-    assert all(source["licence"] in text for source in preset.training_data)
-    for protocol, systems in preset.scores.items():
+    known = preset.card
+    assert preset.config.weights.sha256 in text and f"{known.parameters:,}" in text
+    assert all(source.licence in text for source in known.training_data)
+    for protocol, systems in known.scores.items():
         assert f"| {protocol} | " in text
         assert f"{systems['estimate']['LSD']:.3f}" in text
-    assert text.count("| **this** |") == len(preset.scores)
+    assert text.count("| **this** |") == len(known.scores)
 
 
 def test_the_cards_in_the_documentation_are_these():

@@ -244,7 +244,7 @@ def test_two_workers_train_like_one_and_only_the_chief_writes(start, succeed, re
     losses = [[float(line[1]) for line in lines(tmp_path / name)[1:]] for name in ("alone", "both")]
     np.testing.assert_allclose(*losses, rtol=1e-4)
     assert {path.name for path in (tmp_path / "both").iterdir()} == {
-        *("operative_config.gin", "versions.json", "data.json", "checkpoints", "logs")
+        *("operative_config.gin", "versions.json", "data.json", "checkpoints", "logs", "model")
     }
 
 

@@ -25,7 +25,7 @@ def run_of(tmp_path, name: str, pretrained: dict[str, str]):
 def test_parts_tell_what_they_have_learnt_from(tmp_path):
     vocoder = run_of(tmp_path, "vocoder", {})
     whole = run_of(tmp_path, "whole", {"vocoder.network": str(vocoder), "again": str(vocoder)})
-    told = [(source["corpus"], source["licence"]) for source in provenance.sources(whole)]
+    told = [(source.corpus, source.licence) for source in provenance.sources(whole)]
     assert told == [
         ("whole_corpus", "licence of whole"),
         ("vocoder_corpus", "licence of vocoder"),
@@ -41,7 +41,7 @@ def test_resumed_where_its_parts_are_gone(tmp_path):
 
 
 def test_a_run_that_does_not_tell(tmp_path):
-    assert provenance.sources(tmp_path) == []
+    assert provenance.sources(tmp_path) == ()
 
 
 PRODUCTS = """

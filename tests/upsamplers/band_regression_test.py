@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from tfsr.errors import UserError
 from tfsr.export.quantization import QUANTIZATIONS
 from tfsr.export.saved_model import export_saved_model
-from tfsr.export.tflite import Interpreter, export_tflite
+from tfsr.export.tflite import export_tflite
 from tfsr.inference.chunks import upsample_array
 from tfsr.layers.whitening import MeanVariance, Pca
+from tfsr.lite.interpreter import WholeRecordings
 from tfsr.networks.dnn import DNN
 from tfsr.signal.stft import Spectrum
 from tfsr.upsamplers.band_regression import (
@@ -192,7 +193,7 @@ def test_exports_equal_keras_at_any_length(phase, whitening, tmp_path):
     export_saved_model(upsampler, tmp_path / "saved_model")
     export_tflite(upsampler, tmp_path / "model.tflite")
     served = tf.saved_model.load(str(tmp_path / "saved_model")).signatures["serving_default"]
-    phone = Interpreter(tmp_path / "model.tflite")
+    phone = WholeRecordings(tmp_path / "model.tflite")
     for length in (1, 2, 63, 64, 65, 1001):
         low = noise(2, length)
         expected = upsampler.upsample(low)
@@ -205,7 +206,7 @@ def test_exports_equal_keras_at_any_length(phase, whitening, tmp_path):
 def test_float16_leaves_the_low_band_as_it_is(tmp_path):
     upsampler, path = without_high_band(make()), tmp_path / "half.tflite"
     export_tflite(upsampler, path, QUANTIZATIONS["float16"])
-    run, low = Interpreter(path), noise(1, 1000)
+    run, low = WholeRecordings(path), noise(1, 1000)
     np.testing.assert_allclose(run(low)[:, ::2], low, atol=1e-6)
     np.testing.assert_array_equal(run(0 * low), np.zeros([1, 2000]))
 

@@ -269,3 +269,19 @@ def test_a_server_takes_seed_and_number_of_steps(served):
     assert np.abs(serve(3, 8) - serve(4, 8)).max() > 1e-3
     with pytest.raises(tf.errors.InvalidArgumentError, match="steps must be from 2 to 64"):
         serve(3, 65)
+
+
+def test_the_network_is_told_whether_it_trains(monkeypatch):
+    upsampler, told = narrow(), []
+    call = upsampler.network.call
+
+    def listening(*arguments, training=False):
+        told.append(training)
+        return call(*arguments, training=training)
+
+    monkeypatch.setattr(upsampler.network, "call", listening)
+    batch = {"low": tf.zeros([1, 8]), "high": tf.zeros([1, 16])}
+    for training in (False, True):
+        with random.seeded(tf.zeros([2], tf.int32)):
+            upsampler.losses_for(batch, training)
+    assert told == [False, True]

@@ -68,10 +68,10 @@ def test_any_length_from_one_sample_stays_as_it_is(system, request):
         assert made.shape == (2, samples) and np.all(np.isfinite(made))
 
 
-def test_where_the_halo_is_the_receptive_field_chunked_equals_whole(small):
-    assert small.receptive_field < small.halo
-    low = signal(4 * small.halo + 7)[0]
-    chunked = upsample_array(small, low, chunk=small.halo)
+def test_where_the_context_is_the_receptive_field_chunked_equals_whole(small):
+    assert small.receptive_field < small.context
+    low = signal(4 * small.context + 7)[0]
+    chunked = upsample_array(small, low, chunk=small.context)
     np.testing.assert_allclose(chunked, upsample_array(small, low), atol=1e-6)
 
 
@@ -119,7 +119,7 @@ def test_of_the_release_the_denoiser_is_trained_too():
     np.testing.assert_allclose(losses["loss"], losses["mel"] + losses["denoised"])
     gradients = tape.gradient(losses["loss"], upsampler.network.denoiser.trainable_variables)
     assert all(np.any(gradient != 0) for gradient in gradients)
-    assert upsampler.receptive_field is None and upsampler.halo  # chunks, for all that
+    assert upsampler.receptive_field is None and upsampler.context  # chunks, for all that
 
 
 def test_mode_1_restores_what_is_left_of_the_band(small):
@@ -184,12 +184,11 @@ def test_the_learning_rate_rises_and_falls():
     assert float(rate) == 0.0
 
 
-def test_the_two_stages_run_on_a_phone(small):
+def test_the_two_stages_run_on_a_phone(small, on_both_runtimes):
     names = ("analysis", "synthesis")
     stages = {name: small.signatures[name] for name in names}
-    interpreter = tf.lite.Interpreter(model_content=convert(stages))
-    audio = signal(3000)
-    analysis, synthesis = (interpreter.get_signature_runner(name) for name in names)
+    model, audio = convert(stages), signal(3000)
+    analysis, synthesis = (on_both_runtimes(model, name) for name in names)
     mel = analysis(audio=audio)["mel"]
     np.testing.assert_allclose(mel, small.restored_mel(audio), rtol=1e-4)
     made = synthesis(mel=mel)["audio"]

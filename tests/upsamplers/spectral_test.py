@@ -255,8 +255,15 @@ def test_step_as_signatures():
         np.testing.assert_allclose(made[name], value, rtol=0, atol=1e-6)
 
 
-def exported_for_streams(kind: str, upsampler: Spectral, folder: Path) -> Callable:
-    """The signatures by name, of a SavedModel or a TensorFlow Lite file."""
+@pytest.fixture
+def exported_for_streams(on_both_runtimes, tmp_path) -> Callable:
+    """A function that gives the signatures by name, of a SavedModel or a TensorFlow Lite file."""
+    return lambda kind, upsampler: for_streams(kind, upsampler, tmp_path, on_both_runtimes)
+
+
+def for_streams(
+    kind: str, upsampler: Spectral, folder: Path, on_both_runtimes: Callable
+) -> Callable:
     if kind == "saved_model":
         export_saved_model(upsampler, folder / "model")
         model = tf.saved_model.load(str(folder / "model"))
@@ -264,16 +271,16 @@ def exported_for_streams(kind: str, upsampler: Spectral, folder: Path) -> Callab
             **tf.nest.map_structure(tf.constant, inputs)
         )
     export_tflite(upsampler, folder / "model", streaming=True)
-    interpreter = tf.lite.Interpreter(str(folder / "model"))
-    runners = {name: interpreter.get_signature_runner(name) for name in ("initial_state", "step")}
+    model = (folder / "model").read_bytes()
+    runners = {name: on_both_runtimes(model, name) for name in ("initial_state", "step")}
     return lambda name, **inputs: runners[name](**inputs)
 
 
 @pytest.mark.parametrize("kind, times", [("saved_model", 100), ("tflite", 1)])
-def test_exported_step_by_step_equals_the_whole(kind, times, tmp_path):
+def test_exported_step_by_step_equals_the_whole(kind, times, exported_for_streams):
     """In any parts, where the file is not for single hops."""
     upsampler, hops = small("asymmetric"), 6
-    run = exported_for_streams(kind, upsampler, tmp_path)
+    run = exported_for_streams(kind, upsampler)
     low, delay = noise(1, hops * upsampler.hop), upsampler.delay
     whole, random = upsampler.upsample(low)[:, :-delay], np.random.default_rng(0)
     for _ in range(times):

@@ -54,6 +54,9 @@ _USUAL_TOLERANCE = 0.06
 # Of an MP3 file, that its header must count for FFmpeg not to estimate; the rest may be tags.
 _LEAST_SHARE = 16 / 17
 
+# As PyAV 19 does without being told; older ones then fail. `_tags` takes it from there.
+_DAMAGED_TEXT = {"metadata_errors": "surrogateescape"} if int(av.__version__[:2]) < 19 else {}
+
 # Channels in planes, of which PyAV finds no end.
 _MISCOUNTED = 8
 
@@ -111,7 +114,7 @@ class FfmpegDecoder:
                 self._part.again(),
                 format=self._format,
                 options={"format_whitelist": _FORMATS, **self._options},
-                metadata_errors="replace",
+                **_DAMAGED_TEXT,
             )
         except (av.error.FFmpegError, OSError, ValueError) as error:
             if self._part.at(4, 4) == b"ftyp":
@@ -276,7 +279,8 @@ def _tags(container, stream) -> dict[str, str]:
     found = {}
     for name, text in {**stream.metadata, **container.metadata}.items():
         if name.lower() in _TAGS and text:
-            found.setdefault(_TAGS[name.lower()], text)
+            whole = text.encode(errors="surrogateescape").decode(errors="replace")
+            found.setdefault(_TAGS[name.lower()], whole)
     return found
 
 

@@ -60,13 +60,13 @@ def parse(text: str) -> Raw:
     whole = rate.isdecimal() and channels.isdecimal() and text.count(",") in (1, 2)
     if not whole or coding not in CODINGS or not 1000 <= int(rate) <= 1_000_000:
         raise UserError(
-            f"--raw {text}: give Hz, coding and channels, such as 8000,ulaw,1; "
+            f"`raw` {text}: give Hz, coding and channels, such as 8000,ulaw,1; "
             f"codings are {' '.join(CODINGS)}"
         )
     if int(rate) != _FIXED_RATES.get(coding, int(rate)):
-        raise UserError(f"--raw {text}: {coding} is at {_FIXED_RATES[coding]} Hz")
+        raise UserError(f"`raw` {text}: {coding} is at {_FIXED_RATES[coding]} Hz")
     if not 1 <= int(channels) <= (1 if coding in _MONO else 1024):
-        raise UserError(f"--raw {text}: {coding} has no {channels} channels")
+        raise UserError(f"`raw` {text}: {coding} has no {channels} channels")
     return Raw(int(rate), coding, int(channels))
 
 

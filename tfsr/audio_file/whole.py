@@ -1,6 +1,7 @@
 """Whole recordings, as training and measuring want them: nothing may be missing."""
 
 import os
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -107,10 +108,8 @@ def _tensorflow_io_decoder(file: AudioFile) -> Callable[[bytes], np.ndarray] | N
     kind = _TENSORFLOW_IO.get((file.format, file.subtype))
     if kind is None:
         return None
-    try:
-        import tensorflow_io
-    except ImportError:
-        # It has wheels for some platforms only; the others decode the same.
+    tensorflow_io = _tensorflow_io()
+    if tensorflow_io is None:
         return None
     name, dtype, full_scale = kind
     decode = getattr(tensorflow_io.audio, name)
@@ -120,3 +119,17 @@ def _tensorflow_io_decoder(file: AudioFile) -> Callable[[bytes], np.ndarray] | N
         return decode(data, dtype=dtype).numpy().astype(np.float32) / np.float32(full_scale)
 
     return to_float
+
+
+def _tensorflow_io() -> types.ModuleType | None:
+    """None where it is not installed, or cannot work; the other decoders decode the same."""
+    try:
+        import tensorflow as tf
+
+        # Its operations are compiled for these: those of 2.18 lack symbols that they want.
+        if tuple(map(int, tf.__version__.split(".")[:2])) > (2, 17):
+            return None
+        import tensorflow_io
+    except ImportError:
+        return None
+    return tensorflow_io

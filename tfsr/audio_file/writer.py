@@ -233,11 +233,13 @@ def allowed_subtype(path: str | os.PathLike, subtype: str) -> str:
     return _usual_subtype(Path(path))
 
 
-def require_subtype(path: str | os.PathLike, subtype: str) -> None:
-    """Raise UserError unless the container that `path` names can hold it."""
+def require_subtype(path: str | os.PathLike, subtype: str | None) -> None:
+    """Raise UserError unless `path` names a container, which can hold `subtype` if it is given."""
     container = _container(Path(path))
+    if subtype is None:
+        return
     known = ["AAC"] if container == "MP4" else soundfile.available_subtypes(container)
-    if subtype.upper() not in known:
+    if str(subtype).upper() not in known:
         known = ", ".join(known)
         raise UserError(f"{path}: {container} holds no {subtype}, but one of {known}")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tfsr import plot
+from tfsr.complete import write_text
 from tfsr.errors import UserError
 from tfsr.evaluation import protocols
 from tfsr.evaluation.page import document, facts, png_url, sound_url, table, text_of
@@ -52,6 +53,14 @@ class Comparison:
         rows = [[name, *map(number, scores.values())] for name, scores in self.scores.items()]
         return aligned(["signal", *self.columns], rows, texts=1)
 
+    def write_page(self, path: str | os.PathLike) -> None:
+        """Write one page to hear and to see all signals, which needs no other file.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        write_text(path, page(self))
+
 
 def compare(
     original: Path, low: Path, outs: Sequence[Path], cutoff_hz: float | None = None
@@ -75,7 +84,7 @@ def compare(
     if cutoff_hz >= rate / 2:
         raise UserError(
             f"{low}: the original has no band above {cutoff_hz:g} Hz; where LOW is at its rate, "
-            "say with --cutoff HZ what LOW was limited to"
+            "say with `cutoff`, in Hz, what LOW was limited to"
         )
     protocol = protocols.named(_PROTOCOL)
     reference = sounds[names[0]].waveform

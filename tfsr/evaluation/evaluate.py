@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from tfsr.backend import Backend
 from tfsr.errors import UserError
 from tfsr.evaluation import protocols, report
 from tfsr.evaluation.metrics import finite_mean
@@ -16,7 +17,6 @@ from tfsr.evaluation.test_set import Degraded, Item, Pairs
 from tfsr.inference.chunks import upsample_array
 from tfsr.plot import Panel
 from tfsr.training.experiment import Experiment
-from tfsr.upsamplers.base import Upsampler
 from tfsr.upsamplers.interpolation import Interpolation
 
 EXCERPT_SECONDS = 10
@@ -57,7 +57,7 @@ def evaluate_run(
 
 
 def evaluate(
-    upsampler: Upsampler,
+    upsampler: Backend,
     test_set: Degraded | Pairs,
     protocol: Protocol,
     seed: int = 0,
@@ -125,7 +125,7 @@ def _of_corpus(
     return protocol.test_set(recordings, experiment.data.degradation)
 
 
-def _upsampled(upsampler: Upsampler, low: np.ndarray, seed: int) -> np.ndarray:
+def _upsampled(upsampler: Backend, low: np.ndarray, seed: int) -> np.ndarray:
     return upsample_array(upsampler, low, upsampler.chunk, seed)
 
 

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tfsr.evaluation.packages import load
+from tfsr.optional_imports import load
 from tfsr.signal.resample import resample
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.signal
 
 from tfsr.evaluation.metrics import Metric, Spectrogram
-from tfsr.evaluation.packages import load
+from tfsr.optional_imports import load
 
 _EPSILON = np.finfo(np.float64).eps
 _SSIM_WINDOW = 7

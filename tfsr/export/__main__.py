@@ -3,8 +3,9 @@
     python -m tfsr.export --run_dir runs/quickstart --format saved_model --output exported/1
     python -m tfsr.export --run_dir runs/quickstart --format tflite --output voice.tflite
     python -m tfsr.export --preset telephony-8k-16k --streaming --format tflite --output call.tflite
+    python -m tfsr.export --preset speech-16k-x2 --samples 16000 --format tflite --output web.tflite
 
-Both take waveforms of any length: {audio: float32 [batch, time]} at the input rate becomes
+The first two take waveforms of any length: {audio: float32 [batch, time]} at the input rate becomes
 {audio: float32 [batch, ratio * time]} at the output rate. Systems that draw noise also take a seed
 for it (SavedModel) or the noise itself; what else there is is printed. Causal networks run on
 streams too: those signatures are in every SavedModel, and with --streaming alone in a TensorFlow
@@ -34,6 +35,12 @@ _QUANTIZE = flags.DEFINE_enum(
     "costs.",
 )
 _STREAMING = flags.DEFINE_bool("streaming", False, "For streams, frame by frame (tflite only).")
+_SAMPLES = flags.DEFINE_integer(
+    "samples",
+    None,
+    "Fixed length of the input (tflite only), for runtimes that cannot resize, such as LiteRT.js.",
+    lower_bound=1,
+)
 _LICENCE = flags.DEFINE_string(
     "data_licence", None, "Of the training data, where its corpus did not tell it."
 )
@@ -50,53 +57,55 @@ def main(positional: list[str]) -> None:
     for flag in _PARAM, _LICENCE:
         if flag.value and _PRESET.value:
             raise UserError(f"export: --{flag.name} is for --run_dir")
-    for flag in _QUANTIZE, _STREAMING:
+    for flag in _QUANTIZE, _STREAMING, _SAMPLES:
         if flag.value and _FORMAT.value != "tflite":
             raise UserError(f"export: --{flag.name} is for --format tflite")
-    upsampler, sources, data = _preset() if _PRESET.value else _run()
+    if _STREAMING.value and _SAMPLES.value:
+        raise UserError("export: --samples is not for --streaming, which takes one hop in any case")
+    upsampler = _upsampler()
     if _FORMAT.value == "tflite":
         from tfsr.export.tflite import export_tflite, signatures
 
-        quantization, inputs = _quantization(data)
-        export_tflite(upsampler, _OUTPUT.value, quantization, inputs, _STREAMING.value, sources)
-        written = signatures(upsampler, _STREAMING.value)
+        quantization, inputs = _quantization()
+        kinds = _STREAMING.value, _SAMPLES.value
+        export_tflite(upsampler, _OUTPUT.value, quantization, inputs, *kinds)
+        written = signatures(upsampler, *kinds)
     else:
         from tfsr.export.saved_model import export_saved_model, signatures
 
-        export_saved_model(upsampler, _OUTPUT.value, sources)
+        export_saved_model(upsampler, _OUTPUT.value)
         written = signatures(upsampler)
     print(_summary(upsampler, written, _OUTPUT.value))
 
 
-def _run() -> tuple:
-    """Upsampler, sources, and the data that it was trained on."""
-    from tfsr.gin_config import load_run
-    from tfsr.training.provenance import sources
+def _upsampler():
+    """With the licence of its training data that was given."""
+    import dataclasses
 
-    run, found = load_run(_RUN_DIR.value, _PARAM.value), sources(_RUN_DIR.value)
+    from tfsr.loading import load_upsampler
+    from tfsr.model_card import Source
+
+    what = _PRESET.value or _RUN_DIR.value
+    upsampler = load_upsampler(what, _PARAM.value, for_training=False)
     if _LICENCE.value is not None:
-        found = found or [{"corpus": "unknown"}]
-        found = [source | {"licence": _LICENCE.value} for source in found]
-    return run.upsampler, found, run.data
+        known = upsampler.card.training_data or (Source("unknown", ""),)
+        licensed = tuple(Source(source.corpus, _LICENCE.value) for source in known)
+        upsampler.card = dataclasses.replace(upsampler.card, training_data=licensed)
+    return upsampler
 
 
-def _preset() -> tuple:
-    """The same; the data does not come with it."""
-    from tfsr import presets
-
-    return presets.load(_PRESET.value), presets.get(_PRESET.value).training_data, None
-
-
-def _quantization(data) -> tuple:
+def _quantization() -> tuple:
     """The kind that was asked for, None for float32, and inputs if it wants some."""
     from tfsr.export.quantization import QUANTIZATIONS, representative
 
     kind = QUANTIZATIONS.get(_QUANTIZE.value)
     if kind is None or not kind.calibrated:
         return kind, ()
-    if data is None:
+    if not _RUN_DIR.value:
         raise UserError(f"export: --quantize {kind.name} wants the data of a run: give --run_dir")
-    return kind, representative(data)
+    from tfsr.gin_config import load_run
+
+    return kind, representative(load_run(_RUN_DIR.value, _PARAM.value).data)
 
 
 def _summary(upsampler, signatures, output: str) -> str:

@@ -1,6 +1,5 @@
 """An exported upsampler, read back."""
 
-import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +8,22 @@ import numpy as np
 import tensorflow as tf
 
 from tfsr.errors import UserError
-from tfsr.export import metadata, properties
+from tfsr.export import properties
 from tfsr.export.saved_model import SIGNATURE
-from tfsr.export.tflite import Interpreter
+from tfsr.lite.backend import ExportedBackend, told
+from tfsr.lite.file import read_properties
+from tfsr.lite.interpreter import WholeRecordings
+
+
+class SavedModelBackend(ExportedBackend):
+    """Runs a SavedModel that `export_saved_model` wrote.
+
+    Raises:
+        UserError: it is not tfsr's or of an older tfsr, or has changed since.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        super().__init__(told(path, properties.read(path)), saved_model(path))
 
 
 class Artifact:
@@ -30,8 +42,8 @@ class Artifact:
 
     def __init__(self, path: str | os.PathLike, threads: int = 1):
         self._path, folder = path, Path(path).is_dir()
-        self.properties = properties.read(path) if folder else metadata.read_properties(path)
-        self._run = self._saved_model() if folder else Interpreter(path, threads)
+        self.properties = properties.read(path) if folder else read_properties(path)
+        self._run = saved_model(path) if folder else WholeRecordings(path, threads)
 
     def __call__(self, audio: np.ndarray, rate: int, noise: np.ndarray | None = None) -> np.ndarray:
         """Upsample.
@@ -45,22 +57,31 @@ class Artifact:
             float32 [batch, ratio * time].
 
         Raises:
-            UserError: another rate than the artifact's.
+            UserError: another rate than the artifact's, or another length than its only one.
         """
         known = self.properties["input_rate"]
         if rate != known:
             raise UserError(
                 f"{self._path}: takes audio at {known} Hz, not {rate}: resample it first"
             )
-        return np.asarray(self._run(*(x for x in (audio, noise) if x is not None)))
+        fixed = self.properties["samples"]
+        if fixed and np.shape(audio) != (1, fixed):
+            raise UserError(
+                f"{self._path}: takes one recording of {fixed} samples at a time, not "
+                f"{list(np.shape(audio))}: cut it, or export without --samples"
+            )
+        return self._run(audio, noise)
 
-    def _saved_model(self) -> Callable:
-        model = tf.saved_model.load(str(self._path))
-        name = "with_noise" if self.properties["noise_steps"] else SIGNATURE
-        return functools.partial(_serve, model, name)
 
+def saved_model(path: str | os.PathLike) -> Callable[..., np.ndarray]:
+    """What a SavedModel computes: a function of `audio`, and `noise` where it draws some."""
+    model = tf.saved_model.load(os.fspath(path))
+    name = "with_noise" if "with_noise" in model.signatures else SIGNATURE
 
-def _serve(model, name: str, *inputs: np.ndarray) -> tf.Tensor:
-    """The model itself is an argument, for its signatures do not hold its weights."""
-    named = zip(("audio", "noise"), map(tf.constant, inputs), strict=False)
-    return model.signatures[name](**dict(named))["audio"]
+    def run(audio: np.ndarray, noise: np.ndarray | None = None) -> np.ndarray:
+        inputs = {"audio": audio} | ({} if noise is None else {"noise": noise})
+        # The model itself is held, for its signatures do not hold its weights.
+        made = model.signatures[name](**{key: tf.constant(x) for key, x in inputs.items()})
+        return made["audio"].numpy()
+
+    return run

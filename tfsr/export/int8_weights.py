@@ -8,8 +8,8 @@ stored ones become int8, with a scale for each output channel, and the operation
 from collections.abc import Iterator
 
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
-from tensorflow.lite.tools import flatbuffer_utils
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
 
 # As TensorFlow Lite itself does: smaller ones are not worth their scales.
 _FEWEST_ELEMENTS = 1024

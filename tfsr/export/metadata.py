@@ -1,27 +1,30 @@
 """What an app reads about a TensorFlow Lite file: the metadata that tflite-support defines.
 
-Only tflite-support's schema is used, by its inner name. The package itself loads native libraries
-that want libusb on the machine and refuse to share a process with TensorFlow's; and its own writer
-knows only an older schema of the model.
+Written without tflite-support, which is to be had for Python 3.11 at most: its native libraries
+want libusb on the machine and refuse to share a process with TensorFlow's, and its own writer knows
+only an older schema of the model. Only its schema is used, to read what apps do.
+
+Source: https://ai.google.dev/edge/litert/conversion/tensorflow/metadata
 """
 
-import os
-import struct
-from pathlib import Path
+from typing import Any
 
-import flatbuffers
-from tensorflow.lite.python import schema_py_generated as model_schema
-from tensorflow.lite.tools import flatbuffer_utils
-from tensorflow_lite_support.metadata import metadata_schema_py_generated as schema
+import numpy as np
+from ai_edge_litert import schema_py_generated as model_schema
+from ai_edge_litert.tools import flatbuffer_utils
 
 import tfsr
-from tfsr.errors import UserError
-from tfsr.export.properties import Properties, entry, licences, parse, sealed
+from tfsr import optional_imports
+from tfsr.export.flat_tables import written
+from tfsr.export.properties import licences
+from tfsr.lite.file import PROPERTIES, find
+from tfsr.seal import Properties, entry, sealed
 
 _ENTRY = b"TFLITE_METADATA"
-_PROPERTIES = b"TFSR_PROPERTIES"
 _IDENTIFIER = b"M001"
 _FIRST_PARSER_WITH_AUDIO = "1.3.0"
+# The members of the schema's union ContentProperties.
+_FEATURE, _AUDIO = np.uint8(1), np.uint8(4)
 _OTHERS = {
     "noise": "Standard normal, [draws, batch, time of the output].",
     "stream": "Any number for each stream that begins.",
@@ -36,38 +39,20 @@ def add(model: bytes, properties: Properties) -> bytes:
         properties: as `tfsr.export.properties.of` gives them.
     """
     content = flatbuffer_utils.convert_bytearray_to_object(model)
-    builder = flatbuffers.Builder()
-    builder.Finish(_describe(properties, content).Pack(builder), _IDENTIFIER)
-    _append(content, _ENTRY, bytes(builder.Output()))
-    _append(content, _PROPERTIES, entry(properties))
+    _append(content, _ENTRY, written(_describe(properties, content), _IDENTIFIER))
+    _append(content, PROPERTIES, entry(properties))
     return sealed(bytes(flatbuffer_utils.convert_object_to_bytearray(content)))
 
 
-def read(model: bytes) -> schema.ModelMetadataT:
-    """What apps read; strings are bytes.
+def read(model: bytes) -> Any:
+    """What apps read, as a `ModelMetadataT` of tflite-support's; strings are bytes.
 
     Raises:
         KeyError: the file has no such metadata.
+        UserError: tflite-support is not installed.
     """
-    data = _find(model, _ENTRY)
-    return schema.ModelMetadataT.InitFromObj(schema.ModelMetadata.GetRootAs(data))
-
-
-def read_properties(path: str | os.PathLike) -> Properties:
-    """What `add` was given.
-
-    Raises:
-        UserError: the file cannot be read, has none, or has changed since.
-    """
-    try:
-        model = Path(path).read_bytes()
-        found = _find(model, _PROPERTIES)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    # What flatbuffers raises depends on which bytes of a file are wrong.
-    except (KeyError, IndexError, TypeError, ValueError, struct.error) as error:
-        raise UserError(f"{path}: no TensorFlow Lite file of tfsr's, or damaged") from error
-    return parse(path, model, found)
+    schema = optional_imports.load("tensorflow_lite_support.metadata.metadata_schema_py_generated")
+    return schema.ModelMetadataT.InitFromObj(schema.ModelMetadata.GetRootAs(find(model, _ENTRY)))
 
 
 def _append(content: model_schema.ModelT, name: bytes, data: bytes) -> None:
@@ -79,55 +64,42 @@ def _append(content: model_schema.ModelT, name: bytes, data: bytes) -> None:
     content.metadata.append(place)
 
 
-def _find(model: bytes, name: bytes) -> bytes:
-    content = flatbuffer_utils.convert_bytearray_to_object(model)
-    places = {place.name: place.buffer for place in content.metadata or []}
-    return bytes(content.buffers[places[name]].data)
-
-
-def _describe(properties: Properties, content: model_schema.ModelT) -> schema.ModelMetadataT:
+def _describe(properties: Properties, content: model_schema.ModelT) -> tuple:
+    """The table ModelMetadata."""
     low, high = properties["input_rate"], properties["output_rate"]
-    model = schema.ModelMetadataT()
-    model.name = f"tfsr {low} to {high} Hz"
-    model.description = (
-        f"Audio super-resolution: takes recordings at {low} Hz to {high} Hz and estimates the "
-        f"frequencies above {low // 2} Hz."
-    )
-    model.version = tfsr.__version__
-    model.author = "tfsr"
-    model.license = f"Code: Apache-2.0. Training data: {licences(properties)}"
-    model.minParserVersion = _FIRST_PARSER_WITH_AUDIO
     graphs = {signature.subgraphIndex: signature for signature in content.signatureDefs}
-    model.subgraphMetadata = [
+    described = [
         _describe_graph(properties, graphs[number], graph)
         for number, graph in enumerate(content.subgraphs)
         if number in graphs  # others are the bodies of loops, and come after these
     ]
-    return model
+    about = (
+        f"Audio super-resolution: takes recordings at {low} Hz to {high} Hz and estimates the "
+        f"frequencies above {low // 2} Hz."
+    )
+    licence = f"Code: Apache-2.0. Training data: {licences(properties)}"
+    head = f"tfsr {low} to {high} Hz", about, tfsr.__version__
+    return *head, described, "tfsr", licence, None, _FIRST_PARSER_WITH_AUDIO
 
 
 def _describe_graph(
     properties: Properties, signature: model_schema.SignatureDefT, graph: model_schema.SubGraphT
-) -> schema.SubGraphMetadataT:
-    """In the order of the graph's tensors, which the metadata must follow."""
-    described = schema.SubGraphMetadataT()
-    described.name = signature.signatureKey
+) -> tuple:
+    """SubGraphMetadata, in the order of the graph's tensors, which the metadata must follow."""
+    described = [signature.signatureKey.decode(), None]
+    resizable = properties["samples"] is None and signature.signatureKey == b"serving_default"
+    size = "resizable" if resizable else "of fixed size"
     for side, rate in ("input", properties["input_rate"]), ("output", properties["output_rate"]):
         names = {t.tensorIndex: t.name.decode() for t in getattr(signature, f"{side}s")}
-        tensors = [_tensor(names[index], rate) for index in getattr(graph, f"{side}s")]
-        setattr(described, f"{side}TensorMetadata", tensors)
-    return described
+        tensors = [_tensor(names[index], rate, size) for index in getattr(graph, f"{side}s")]
+        described.append(tensors)
+    return tuple(described)
 
 
-def _tensor(name: str, rate: int) -> schema.TensorMetadataT:
-    tensor = schema.TensorMetadataT()
-    tensor.name, tensor.content = name, schema.ContentT()
+def _tensor(name: str, rate: int, size: str) -> tuple:
+    """TensorMetadata, whose fourth field is Content."""
     if name == "audio":
-        tensor.description = f"Waveforms at {rate} Hz, [batch, time], in [-1, 1]; resizable."
-        kind, content = schema.ContentProperties.AudioProperties, schema.AudioPropertiesT()
-        content.sampleRate, content.channels = rate, 1
-    else:
-        tensor.description = _OTHERS.get(name, "State of a stream, from one step to the next.")
-        kind, content = schema.ContentProperties.FeatureProperties, schema.FeaturePropertiesT()
-    tensor.content.contentPropertiesType, tensor.content.contentProperties = kind, content
-    return tensor
+        about = f"Waveforms at {rate} Hz, [batch, time], in [-1, 1]; {size}."
+        return name, about, None, (_AUDIO, (np.uint32(rate), np.uint32(1)))
+    about = _OTHERS.get(name, "State of a stream, from one step to the next.")
+    return name, about, None, (_FEATURE, ())

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsr.data.pipeline import Patches
+from tfsr.export.exact_halves import exact_halves
 from tfsr.export.int8_weights import int8_weights
 
 PATCHES = 100
@@ -28,12 +29,14 @@ class Quantization:
         calibrated: whether activations are int8 too where there are kernels for it, in ranges that
             are measured beforehand, for which representative inputs are needed.
         finish: what is done to the file that the converter has written.
+        rounds: whether the converter narrows anything.
     """
 
     name: str
     weights: tuple[tf.DType, ...] = ()
     calibrated: bool = False
     finish: Callable[[bytes], bytes] = bytes
+    rounds: bool = True
 
     def apply(
         self, converter: tf.lite.TFLiteConverter, signature: str, inputs: Iterable[np.ndarray]
@@ -44,7 +47,8 @@ class Quantization:
             signature: of the graph, for which the `inputs` are.
             inputs: representative ones where the kind is calibrated, float32 [batch, time] each.
         """
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if self.rounds:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = list(self.weights)
         if self.calibrated:
             feed = ((signature, {"audio": audio}) for audio in inputs)
@@ -60,6 +64,9 @@ QUANTIZATIONS = {
         Quantization("full_int8", calibrated=True),
     )
 }
+
+EXACT_HALVES = Quantization("exact_float16", finish=exact_halves, rounds=False)
+"""float16 for what it holds exactly, as weights that are float16 numbers already."""
 
 
 def representative(data: Patches, patches: int = PATCHES) -> Iterator[np.ndarray]:

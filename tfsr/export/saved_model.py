@@ -1,7 +1,7 @@
 """An upsampler as a SavedModel: a graph from waveform to waveform, and its weights."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
@@ -16,7 +16,6 @@ AT_RATE = "at_rate"
 def export_saved_model(
     upsampler: Upsampler,
     folder: str | os.PathLike,
-    sources: Sequence[properties.Source] = (),
     warm_up_requests: bool = True,
 ) -> None:
     """Write a SavedModel with the upsampler's signatures.
@@ -32,7 +31,6 @@ def export_saved_model(
     Args:
         upsampler: with its weights.
         folder: must not be there yet, or be empty; it appears when everything is written.
-        sources: what the upsampler was trained on, to stand among its properties.
         warm_up_requests: also write what TensorFlow Serving runs before it serves, see `warm_up`.
 
     Raises:
@@ -44,7 +42,7 @@ def export_saved_model(
         batching.write(answered, part)
         if warm_up_requests:
             warm_up.write(upsampler, answered, part)
-        properties.write(part, properties.of(upsampler, sources))
+        properties.write(part, properties.of(upsampler))
 
 
 def signatures(upsampler: Upsampler) -> dict[str, Signature]:

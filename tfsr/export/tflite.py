@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
+from ai_edge_litert import interpreter as litert
 from tensorflow.lite.python.convert import ConverterError
 
 from tfsr.complete import new_file
@@ -24,74 +25,98 @@ def export_tflite(
     quantization: Quantization | None = None,
     inputs: Iterable[np.ndarray] = (),
     streaming: bool = False,
-    sources: Sequence[properties.Source] = (),
+    samples: int | None = None,
 ) -> None:
     """Write a TensorFlow Lite file that needs the built-in operations only.
 
     Its signature "serving_default" makes of {"audio": float32 [batch, time]} {"audio": float32
     [batch, ratio * time]}; upsamplers that draw noise also want {"noise": float32 [noise_steps,
-    batch, ratio * time]}, standard normal. Batch and time are resizable.
+    batch, ratio * time]}, standard normal. Batch and time are resizable, unless `samples` fixes
+    them: for runtimes that cannot resize.
 
-    One for streams has "initial_state" and "step" in its place, for one stream: {"audio": float32
+    One for streams has "step" and "initial_state" in its place, for one stream: {"audio": float32
     [1, hop]} and the state by name become {"audio": float32 [1, ratio * hop]} and the next state.
-    It begins with the state of {"stream": int32 [1]}, any number.
+    It begins with the state of {"stream": int32 [1]}, any number, which is zeros.
 
     Args:
-        upsampler: with its weights.
+        upsampler: with its weights; what its card says of training data stands among the
+            properties.
         path: appears when everything is written; an older file there is replaced.
         quantization: None: everything is float32.
         inputs: representative ones for a kind that is calibrated, float32 [batch, time] each.
         streaming: write one for streams.
-        sources: what the upsampler was trained on, to stand among its properties.
+        samples: the input is float32 [1, samples] then, 1 sample at least. Any number is right: the
+            graph itself pads to a multiple of the hop, and cuts.
 
     Raises:
         UserError: the network has operations that are not built in, cannot be quantized so or does
             not stream, or `path` cannot be written.
     """
-    if quantization and quantization.calibrated and (upsampler.noise_steps or streaming):
-        raise UserError(
-            f"{upsampler.name}: {quantization.name} is for whole recordings, and for upsamplers "
-            "that draw no noise; use --quantize int8 or float16"
-        )
+    _check(upsampler, quantization, streaming, samples)
     with new_file(path) as part, tempfile.TemporaryDirectory() as folder:
-        answered = signatures(upsampler, streaming)
+        answered = signatures(upsampler, streaming, samples)
         save(answered, folder)
         model = quantized(folder, quantization, inputs, list(answered), upsampler.name)
-        part.write_bytes(metadata.add(model, properties.of(upsampler, sources)))
+        part.write_bytes(metadata.add(model, properties.of(upsampler, samples)))
 
 
-def signatures(upsampler: Upsampler, streaming: bool = False) -> dict[str, Signature]:
+def _check(
+    upsampler: Upsampler, quantization: Quantization | None, streaming: bool, samples: int | None
+) -> None:
+    """Raise UserError where these do not go together."""
+    if samples is not None and (samples < 1 or streaming):
+        raise UserError(
+            f"{upsampler.name}: samples is {samples}: 1 at least, and not for streams, which take "
+            "one hop in any case"
+        )
+    if quantization and quantization.calibrated and (upsampler.noise_steps or streaming or samples):
+        raise UserError(
+            f"{upsampler.name}: {quantization.name} is for recordings of any length, and for "
+            "upsamplers that draw no noise; use `quantize` int8 or float16"
+        )
+
+
+def signatures(
+    upsampler: Upsampler, streaming: bool = False, samples: int | None = None
+) -> dict[str, Signature]:
     """Those of a file: that of the SavedModel which draws nothing, or those of streams."""
     if not streaming:
         name = "with_noise" if upsampler.noise_steps else SIGNATURE
-        return {SIGNATURE: upsampler.signatures[name]}
+        return {SIGNATURE: _of_length(upsampler.signatures[name], upsampler.ratio, samples)}
     if upsampler.latency_ms is None:
         raise UserError(
             f"{upsampler.name}: wants whole recordings; for streams train a causal network, such "
             "as configs/spectral/streaming.gin"
         )
     return {
-        "initial_state": upsampler.signatures["initial_state"],
         "step": upsampler.step_signature(batch=1, hops=1),
+        "initial_state": _initial_state(upsampler),
     }
 
 
-class Interpreter:
-    """Runs an exported file as `Upsampler.upsample` runs, at any batch and time.
+def _of_length(signature: Signature, ratio: int, samples: int | None) -> Signature:
+    """The same for one recording of so many samples; None leaves it for any."""
+    if samples is None:
+        return signature
+    shapes = {"audio": [1, samples], "noise": [1, ratio * samples]}
+    inputs = {
+        name: tf.TensorSpec([*spec.shape[:-2], *shapes[name]], spec.dtype)
+        for name, spec in signature.inputs.items()
+    }
+    return Signature(signature.function, inputs)
 
-    Args:
-        path: of the file.
-        threads: CPU threads.
-    """
 
-    def __init__(self, path: str | os.PathLike, threads: int = 1):
-        self._interpreter = tf.lite.Interpreter(model_path=str(path), num_threads=threads)
-        self._runner = self._interpreter.get_signature_runner()  # there is one
+def _initial_state(upsampler: Upsampler) -> Signature:
+    """Of one stream, an output for each state."""
+    state = upsampler.initial_state(1)
 
-    def __call__(self, low: np.ndarray, noise: np.ndarray | None = None) -> np.ndarray:
-        """float32 [batch, time] to [batch, ratio * time]; resizes the graph where it must."""
-        inputs = {"audio": low} if noise is None else {"audio": low, "noise": noise}
-        return self._runner(**inputs)["audio"]
+    def begin(stream: tf.Tensor) -> dict[str, tf.Tensor]:
+        # Zeros that differ for the converter, which lets equal outputs share one tensor.
+        number = tf.cast(stream, tf.float32)
+        zeros = (tf.minimum(tf.maximum(number, least), 0) for least in range(len(state)))
+        return {name: state[name] + zero for name, zero in zip(sorted(state), zeros, strict=True)}
+
+    return Signature(begin, {"stream": tf.TensorSpec([1], tf.int32)})
 
 
 def convert(signatures: Mapping[str, Signature]) -> bytes:
@@ -149,7 +174,7 @@ def _converted(converter: tf.lite.TFLiteConverter, name: str) -> bytes:
             raise
         raise UserError(
             f"{name}: TensorFlow Lite has no built-in {', '.join(foreign)}; "
-            "use --format saved_model"
+            "use `format` saved_model"
         ) from error
 
 
@@ -161,12 +186,12 @@ def _calibrated(
         raise UserError(f"{name}: {kind} needs representative inputs; give some")
     try:
         model = _converted(converter, name)
-        tf.lite.Interpreter(model_content=model).get_signature_runner()(audio=inputs[0])
+        litert.Interpreter(model_content=model).get_signature_runner()(audio=inputs[0])
     except (ConverterError, RuntimeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise UserError(
             f"{name}: TensorFlow Lite cannot run it in {kind} ({reason}); "
-            "use --quantize int8 or float16"
+            "use `quantize` int8 or float16"
         ) from error
     return model
 

@@ -6,16 +6,24 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Literal
 
+from tfsr.arguments import number
 from tfsr.audio_file import AudioFile, Raw
+from tfsr.backend import Backend
 from tfsr.errors import UserError
 from tfsr.inference.bands import Band, of_each_channel, together
-from tfsr.inference.files import Plan, upsample_file
+from tfsr.inference.files import KEEP, Plan, upsample_file
 from tfsr.inference.manifest import Record
+from tfsr.inference.samples import RATES, Samples
 from tfsr.inference.targets import Job
 from tfsr.signal.speech import Heard, hear
-from tfsr.upsamplers.base import Upsampler
+
+_LEAST_BANDWIDTH_HZ, _LEAST_CHUNK_SECONDS = 300, 0.01
+
+# A silent channel has no band; what is made of it is as silent, at a rate that speech has.
+_SILENT_HZ = 8000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +44,7 @@ class Request:
         chunk_seconds, seed, rate, subtype, rescale: see `Plan`.
     """
 
-    load: Callable[[str], Upsampler]
+    load: Callable[[str], Backend]
     system: str | None = None
     choose: Callable[[float], str] | None = None
     bandwidth_hz: float | None = None
@@ -49,8 +57,17 @@ class Request:
     rate: int | Literal["keep"] | None = None
     subtype: str | None = None
     rescale: bool = False
-    _loaded: dict[str, Upsampler] = dataclasses.field(default_factory=dict, repr=False)
+    _loaded: dict[str, Backend] = dataclasses.field(default_factory=dict, repr=False)
     _lock: threading.Lock = dataclasses.field(default_factory=threading.Lock, repr=False)
+
+    def __post_init__(self):
+        if self.bandwidth_hz is not None:
+            number("bandwidth", self.bandwidth_hz, "Hz", _LEAST_BANDWIDTH_HZ)
+        if self.chunk_seconds is not None:
+            number("chunk", self.chunk_seconds, "seconds", _LEAST_CHUNK_SECONDS)
+        if self.rate not in (None, KEEP):
+            number("rate", self.rate, "Hz", *RATES, whole=True)
+        number("seed", self.seed, "0 or more", 0, whole=True)
 
     def open(self, job: Job) -> AudioFile:
         """The recording of a job.
@@ -60,8 +77,14 @@ class Request:
         """
         return AudioFile(job.source, self.raw)
 
-    def plan(self, source: AudioFile, job: Job) -> Plan:
+    def plan(
+        self, source: AudioFile | Samples, name: str | Path, target: Path | None = None
+    ) -> Plan:
         """Measure a recording, and choose what to upsample it with.
+
+        Args:
+            name: of the recording, for messages.
+            target: the file to write; None of what stays in memory.
 
         Raises:
             UserError: it cannot be decoded, no system suits it, or it has faults and none is taken.
@@ -69,15 +92,15 @@ class Request:
         heard = self._heard(source)
         if self.strict and source.faults:
             faults = "; ".join(fault.text for fault in source.faults)
-            raise UserError(f"{job.source}: {faults}; without --strict what is there is taken")
+            raise UserError(f"{name}: {faults}; without `strict` what is there is taken")
         try:
             bands = self._bands(self._bandwidths(heard, source), source.rate)
         except UserError as error:
-            raise UserError(f"{job.source}: {error}") from error
+            raise UserError(f"{name}: {error}") from error
         return Plan(
             source,
-            job.target,
             bands,
+            target,
             speech=_any_speech(heard),
             keep_low_band=self.keep_low_band,
             within_input=self.system is not None and self.bandwidth_hz is None,
@@ -88,7 +111,7 @@ class Request:
             rescale=self.rescale,
         )
 
-    def _heard(self, source: AudioFile) -> list[Heard | None] | None:
+    def _heard(self, source: AudioFile | Samples) -> list[Heard | None] | None:
         """Of each channel, None of a silent one; None where the bandwidth is told."""
         if self.bandwidth_hz is not None:
             return None
@@ -96,7 +119,7 @@ class Request:
         return of_each_channel(source.blocks(), source.channels, measure)
 
     def _bandwidths(
-        self, heard: list[Heard | None] | None, source: AudioFile
+        self, heard: list[Heard | None] | None, source: AudioFile | Samples
     ) -> list[float | None]:
         """Of each channel; None of a silent one."""
         if heard is None:
@@ -111,6 +134,8 @@ class Request:
         """
         if self.system is not None:
             return together(bandwidths, rate, lambda _: self.system)
+        if not any(bandwidths):
+            bandwidths = [min(rate / 2, _SILENT_HZ)] * len(bandwidths)
         refused: list[UserError] = []
 
         def choose(bandwidth_hz: float) -> str | None:
@@ -129,7 +154,7 @@ class Request:
         """Whether a job is left out, for what it would make is there."""
         return self.skip_existing and job.target.exists()
 
-    def upsampler(self, system: str) -> Upsampler:
+    def upsampler(self, system: str) -> Backend:
         with self._lock:
             if system not in self._loaded:
                 self._loaded[system] = self.load(system)
@@ -142,7 +167,7 @@ class Request:
             return dataclasses.replace(record, skipped=True)
         try:
             with self.open(job) as source:
-                plan = self.plan(source, job)
+                plan = self.plan(source, job.source, job.target)
                 record = record.planned(plan)
                 upsamplers = [self.upsampler(system) for system in plan.systems]
                 level = upsample_file(self.upsampler, plan, progress)

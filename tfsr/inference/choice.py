@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tfsr.errors import UserError
+from tfsr.model_card import TELEPHONE
 
 # A telephone's band ends at 3.4 kHz, at 4, or on some lines at 3.
 _TELEPHONE_HZ = (2800, 4400)
@@ -18,17 +19,18 @@ class Preset(Protocol):
     name: str
     output_rate: int
     bandwidth_hz: float
+    suited_to: str
 
 
 def choice(bandwidth_hz: float, presets: Sequence[Preset]) -> str:
     """The name of the preset with the widest input that such recordings fill.
 
-    Those named telephony are for all telephone recordings and for no others.
+    Those that are suited to the telephone are for all its recordings and for no others.
 
     Raises:
         UserError: there is no band to add.
     """
-    calls = [one for one in presets if one.name.startswith("telephony")]
+    calls = [one for one in presets if one.suited_to == TELEPHONE]
     suited = calls if calls and is_telephone(bandwidth_hz) else _without(calls, presets)
     filled = [one for one in suited if _FILLED * one.bandwidth_hz <= bandwidth_hz]
     narrowest = min(suited, key=lambda one: one.bandwidth_hz)
@@ -36,7 +38,7 @@ def choice(bandwidth_hz: float, presets: Sequence[Preset]) -> str:
     if bandwidth_hz > 0.9 * best.output_rate / 2:
         raise UserError(
             f"reaches {bandwidth_hz / 1000:.1f} kHz already, there is no band to add; "
-            "--bandwidth HZ or --preset NAME takes it as one that ends lower"
+            "`bandwidth` or `model` takes it as one that ends lower"
         )
     return best.name
 

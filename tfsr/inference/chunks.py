@@ -1,12 +1,12 @@
 """Signals of any length through an upsampler, in constant memory.
 
 A signal is cut into chunks that start at multiples of the upsampler's `hop`. Each is handed to a
-stage of it with a halo of its receptive field on both sides and the halo's output is thrown away,
-so that every sample that is kept has seen what it would have seen in the whole signal. At the two
-real ends there is no halo: the upsampler meets them as it does in the whole.
+stage of it with a context of its receptive field on both sides, whose output is thrown away, so
+that every sample that is kept has seen what it would have seen in the whole signal. At the two real
+ends there is no context: the upsampler meets them as it does in the whole.
 
 Where several stages follow each other, each stays one receptive field behind the one before it,
-which has then come far enough for its halo:
+which has then come far enough for its context:
 
     stage 1   ......|=======|
     stage 2   ....|=======|
@@ -18,38 +18,38 @@ Upsamplers whose receptive field is too large for that say how much of it chunks
 disagree on is cross-faded (`tfsr.inference.cross_fade`).
 """
 
-import dataclasses
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
+from tfsr import nest
+from tfsr.backend import Backend, Part, Stage
 from tfsr.inference import noise
 from tfsr.inference.cross_fade import cross_faded
+from tfsr.nest import Nest
 from tfsr.signal.resample import StreamResampler
-from tfsr.upsamplers.base import Nest, Stage, Upsampler
 
 STAGES_TOGETHER = 8
 """A chunk's condition is kept for so many stages, and spans a receptive field more for each."""
 
 
 def upsample_blocks(
-    upsampler: Upsampler,
+    upsampler: Backend,
     blocks: Iterable[np.ndarray],
     chunk: int,
     seed: int = 0,
     gain: float = 1.0,
 ) -> Iterator[np.ndarray]:
-    """Upsample a stream; chunked equals whole, unless the upsampler sets a `halo`.
+    """Upsample a stream; chunked equals whole, unless the upsampler sets a `context`.
 
     Args:
         blocks: float32 [time, channels], of any lengths, at `input_rate`.
         chunk: input samples that are upsampled together, rounded up to a multiple of the
-            upsampler's `hop`. Not used if its receptive field is unbounded and no `halo` set: the
-            signal is then collected and upsampled as a whole.
+            upsampler's `hop`. Not used if its receptive field is unbounded and no `context` is
+            set: the signal is then collected and upsampled as a whole.
         seed: of the noise, for those that draw any.
         gain: of the stream while it is upsampled, such as `upsampler.gain` gives.
 
@@ -58,7 +58,7 @@ def upsample_blocks(
     """
     gain = np.float32(gain)
     pieces = (gain * block.T for block in blocks)
-    if upsampler.halo is None:
+    if upsampler.context is None:
         made = _exact(upsampler, pieces, chunk, seed)
     else:
         made = cross_faded(upsampler, pieces, chunk)
@@ -67,7 +67,7 @@ def upsample_blocks(
 
 
 def upsample_array(
-    upsampler: Upsampler,
+    upsampler: Backend,
     low: np.ndarray,
     chunk: int | None = None,
     seed: int = 0,
@@ -89,14 +89,14 @@ def upsample_array(
     # As files are, so that both give the same samples.
     to_input = StreamResampler(rate or upsampler.input_rate, upsampler.input_rate, columns.shape[1])
     columns = to_input.push(columns, last=True)
-    gain = float(upsampler.gain(np.max(np.abs(columns), initial=np.float32(0))))
+    gain = upsampler.gain(np.max(np.abs(columns), initial=0))
     parts += upsample_blocks(upsampler, [columns], chunk or len(columns), seed, gain)
     high = np.concatenate(parts)
     return high[:, 0] if low.ndim == 1 else high
 
 
 def _exact(
-    upsampler: Upsampler, blocks: Iterable[np.ndarray], chunk: int, seed: int
+    upsampler: Backend, blocks: Iterable[np.ndarray], chunk: int, seed: int
 ) -> Iterator[np.ndarray]:
     """All stages, on float32 [channels, time]."""
     stages = _numbered(upsampler.stages)
@@ -116,10 +116,6 @@ def _numbered(stages: Sequence[Stage]) -> list[tuple[Stage, range]]:
     ]
 
 
-_Part = tuple[int, int, int]
-"""Where it begins and ends in a nest, and how much that spans, in input samples."""
-
-
 class _Span(NamedTuple):
     """What a stage makes next, input samples `begin` to `end`, and what it reads for that."""
 
@@ -137,7 +133,7 @@ class _Pass:
     """
 
     def __init__(
-        self, upsampler: Upsampler, stages: Sequence[tuple[Stage, range]], chunk: int, seed: int
+        self, upsampler: Backend, stages: Sequence[tuple[Stage, range]], chunk: int, seed: int
     ):
         self._upsampler = upsampler
         self._stages = stages
@@ -153,13 +149,15 @@ class _Pass:
         """The stream, each piece with what the last stage makes of it."""
         low, condition = _Window(), _Window()
         signals = [_Window() for _ in range(len(self._stages) + 1)]
-        target, end, over = 0, 0, False
+        # The first chunk sees nothing before it: it is longer, so that all have the same shape.
+        target, end, over = self._reach, 0, False
         while not over or end < low.end:
             target += self._chunk
             wanted = target + self._reach
             over = not _read(pieces, low, signals[0], wanted + self._condition_reach)
             self._extend(condition, low, min(wanted, low.end))
-            spans = self._spans(target, over, condition.end, signals[1:])
+            complete = over and condition.end == low.end
+            spans = self._spans(target, complete, condition.end, signals[1:])
             for number, span in enumerate(spans):
                 if span.begin < span.end:
                     made = self._made(number, span, signals[number], condition)
@@ -179,14 +177,16 @@ class _Pass:
             return
         first = max(begin - self._condition_reach, 0)
         last = min(end + self._condition_reach, low.end)
-        made = self._upsampler.run(self._upsampler.condition, low.cut(first, last))
-        condition.append(made, (begin - first, end - first, last - first))
+        made = self._upsampler.run_condition(low.cut(first, last))
+        condition.append(made, Part(begin - first, end - first, last - first))
 
-    def _spans(self, target: int, over: bool, end: int, made: Sequence["_Window"]) -> list[_Span]:
+    def _spans(
+        self, target: int, complete: bool, end: int, made: Sequence["_Window"]
+    ) -> list[_Span]:
         spans = []
         for lag, signal in enumerate(made):
             goal = max(target - lag * self._reach, signal.end)
-            if over and end - signal.end <= self._chunk:
+            if complete and end - signal.end <= self._chunk + self._reach:
                 goal = end
             first, last = max(signal.end - self._reach, 0), min(goal + self._reach, end)
             spans.append(_Span(signal.end, goal, first, last))
@@ -194,33 +194,16 @@ class _Pass:
 
     def _made(
         self, number: int, span: _Span, signal: "_Window", condition: "_Window"
-    ) -> tuple[Nest, _Part]:
+    ) -> tuple[Nest, Part]:
         """What a stage makes of the signal of the stage before, and which part of that counts."""
         stage, draws = self._stages[number]
         whole, part = condition.part(span.first, span.last)
-        channels = tf.nest.flatten(whole)[0].shape[0]
+        channels = nest.flatten(whole)[0].shape[0]
         place = [samples * self._upsampler.ratio for samples in (span.first, span.last)]
         drawn = tuple(noise.standard_normal(self._seed, n, channels, *place) for n in draws)
-        inputs = signal.cut(span.first, span.last), whole, tuple(np.int64(part)), drawn
-        made = self._upsampler.run(_OnPart(stage.function), *inputs, *stage.settings)
-        kept = span.begin - span.first, span.end - span.first, span.last - span.first
-        return tf.nest.map_structure(lambda x: x.numpy(), made), kept
-
-
-@dataclasses.dataclass(frozen=True)
-class _OnPart:
-    """A stage's function with a part of the condition.
-
-    Cut out in the graph, where a tensor is let go as soon as it has been used: the condition may
-    have many.
-    """
-
-    function: Callable
-
-    def __call__(
-        self, signal: Nest, condition: Nest, part: _Part, drawn: Nest, *settings: tf.Tensor
-    ) -> Nest:
-        return self.function(signal, _part(condition, part), drawn, *settings)
+        before = signal.cut(span.first, span.last)
+        made = self._upsampler.run_stage(stage, before, whole, part, drawn)
+        return made, Part(span.begin - span.first, span.end - span.first, span.last - span.first)
 
 
 class _Window:
@@ -235,47 +218,41 @@ class _Window:
         self._needed = 0
         self._nest: Nest = ()
 
-    def append(self, nest: Nest, part: _Part) -> None:
-        """Add a part of a nest, as `_part` takes it."""
-        new = tf.nest.flatten(nest)
+    def append(self, more: Nest, part: Part) -> None:
+        """Add a part of a nest."""
+        new = nest.flatten(more)
         old, kept = self.part(self._needed, self.end)
-        old = tf.nest.flatten(old) if self._needed < self.end else [None] * len(new)
+        old = nest.flatten(old) if self._needed < self.end else [None] * len(new)
         self._nest = None
         # Array by array, and each let go at once, so that not all of them are there twice.
         for number in range(len(new)):
-            parts = [_part(old[number], kept)] if old[number] is not None else []
-            new[number] = _joined(*parts, _part(new[number], part))
+            parts = [_cut(old[number], kept)] if old[number] is not None else []
+            new[number] = _joined(*parts, _cut(new[number], part))
             old[number] = None
-        self._nest = tf.nest.pack_sequence_as(nest, new)
+        self._nest = nest.pack(more, new)
         self._begin = self._needed
-        self.end += part[1] - part[0]
+        self.end += part.end - part.begin
 
     def cut(self, begin: int, end: int) -> Nest:
         """What is here from `begin` to `end`."""
-        return _part(*self.part(begin, end))
+        whole, part = self.part(begin, end)
+        return nest.map_structure(lambda x: _cut(x, part), whole)
 
-    def part(self, begin: int, end: int) -> tuple[Nest, _Part]:
-        """All that is here, and where in it that part lies, for `_part`."""
-        return self._nest, (begin - self._begin, end - self._begin, self.end - self._begin)
+    def part(self, begin: int, end: int) -> tuple[Nest, Part]:
+        """All that is here, and where in it that part lies."""
+        return self._nest, Part(begin - self._begin, end - self._begin, self.end - self._begin)
 
     def forget(self, before: int) -> None:
         """What lies before a place will not be asked for again."""
         self._needed = max(before, self._begin)
 
 
-def _part(nest: Nest, part: _Part) -> Nest:
-    begin, end, samples = part
-
-    def cut(x: np.ndarray | tf.Tensor) -> np.ndarray | tf.Tensor:
-        time = tf.shape(x, tf.int64)[1] if x.shape[1] is None else x.shape[1]
-        return x[:, begin * time // samples : end * time // samples]
-
-    return tf.nest.map_structure(cut, nest)
+def _cut(x: np.ndarray, part: Part) -> np.ndarray:
+    return x[:, part.of(x.shape[1])]
 
 
-def _joined(*parts: np.ndarray | tf.Tensor) -> np.ndarray | tf.Tensor:
-    join = tf.concat if tf.is_tensor(parts[0]) else np.concatenate
-    return join(parts, axis=1)
+def _joined(*parts: np.ndarray) -> np.ndarray:
+    return np.concatenate(parts, axis=1)
 
 
 def _read(
@@ -288,8 +265,8 @@ def _read(
         missing -= samples
         read += [piece] * bool(samples)
     if read:
-        more = tf.nest.map_structure(_joined, *read)
+        more = nest.map_structure(_joined, *read)
         samples = more[0].shape[1]
-        for window, nest in zip((low, signal), more, strict=True):
-            window.append(nest, (0, samples, samples))
+        for window, new in zip((low, signal), more, strict=True):
+            window.append(new, Part(0, samples, samples))
     return missing <= 0

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfsr.upsamplers.base import Upsampler
+from tfsr.backend import Backend, Part
 
 
 class _Segment(NamedTuple):
@@ -18,9 +18,9 @@ class _Segment(NamedTuple):
 
 
 def cross_faded(
-    upsampler: Upsampler, pieces: Iterable[np.ndarray], chunk: int
+    upsampler: Backend, pieces: Iterable[np.ndarray], chunk: int
 ) -> Iterator[np.ndarray]:
-    """Upsample a stream in chunks that see `upsampler.halo` samples on each side.
+    """Upsample a stream in chunks that see `upsampler.context` samples on each side.
 
     In the first `upsampler.fade` samples of a chunk the one before goes over into it, in a
     straight line.
@@ -33,18 +33,27 @@ def cross_faded(
     Yields:
         float32 [channels, ratio * time].
     """
-    chunk, halo = map(upsampler.whole_hops, (max(chunk, 1), upsampler.halo))
+    chunk, context = map(upsampler.whole_hops, (max(chunk, 1), upsampler.context))
     ratio, fade = upsampler.ratio, upsampler.ratio * upsampler.fade
     share = np.linspace(0, 1, fade + 2, dtype=np.float32)[1:-1]
     before = None
-    for segment in _segments(pieces, chunk, halo, upsampler.fade + halo):
-        high = upsampler.run(upsampler.upsample, segment.low).numpy()
-        high = high[:, ratio * (segment.begin - segment.first) :]
+    for segment in _segments(pieces, chunk, context, upsampler.fade + context):
+        high = _whole(upsampler, segment.low)[:, ratio * (segment.begin - segment.first) :]
         if before is not None:
-            high[:, :fade] = share * high[:, :fade] + (1 - share) * before
+            faded = share * high[:, :fade] + (1 - share) * before
+            high = np.concatenate([faded, high[:, fade:]], axis=1)
         end = high.shape[1] if segment.is_last else ratio * chunk
         before = high[:, end : end + fade]
         yield high[:, :end]
+
+
+def _whole(upsampler: Backend, low: np.ndarray) -> np.ndarray:
+    """All stages of a signal at once."""
+    condition, part = upsampler.run_condition(low), Part(0, low.shape[1], low.shape[1])
+    high = ()
+    for stage in upsampler.stages:
+        high = upsampler.run_stage(stage, high, condition, part)
+    return high
 
 
 def _segments(

@@ -12,13 +12,14 @@ import numpy as np
 
 from tfsr import audio_file
 from tfsr.audio_file import AudioFile, Writer
+from tfsr.backend import Backend
 from tfsr.errors import UserError
 from tfsr.inference.bands import Band
 from tfsr.inference.choice import remark
 from tfsr.inference.chunks import upsample_blocks
 from tfsr.inference.crossover import with_low_band
+from tfsr.inference.samples import Samples
 from tfsr.signal.resample import StreamResampler, resampled_length
-from tfsr.upsamplers.base import Upsampler
 
 KEEP = "keep"
 """The rate of each input, unless the upsampler's output rate is higher."""
@@ -33,8 +34,8 @@ class Plan:
 
     Attributes:
         source: the recording.
-        target: the file to write.
         bands: what is made of its channels, which are all in one of them; mostly one for all.
+        target: the file to write; None of what stays in memory.
         speech: whether it looks like speech; None where nobody has listened.
         keep_low_band: whether what they have below their bandwidth stays as it is, unless the
             upsampler is to restore it; see `tfsr.inference.crossover`.
@@ -48,9 +49,9 @@ class Plan:
         rescale: whether what would be clipped is made softer as a whole.
     """
 
-    source: AudioFile
-    target: Path
+    source: AudioFile | Samples
     bands: Sequence[Band]
+    target: Path | None = None
     speech: bool | None = None
     keep_low_band: bool = False
     within_input: bool = False
@@ -70,18 +71,18 @@ class Plan:
         """The names of all upsamplers that it takes."""
         return list(dict.fromkeys(band.system for band in self.bands if band.system is not None))
 
-    def output_rate(self, upsamplers: Iterable[Upsampler]) -> int:
+    def output_rate(self, upsamplers: Iterable[Backend]) -> int:
         """Hz; that of the highest of several upsamplers."""
         highest = max(upsampler.output_rate for upsampler in upsamplers)
         return max(self.source.rate, highest) if self.rate == KEEP else self.rate or highest
 
-    def chunk(self, upsampler: Upsampler, channels: int) -> int:
+    def chunk(self, upsampler: Backend, channels: int) -> int:
         """Samples at the upsampler's input rate."""
         if self.chunk_seconds:
             return max(round(self.chunk_seconds * upsampler.input_rate), 1)
         return max(upsampler.chunk // channels, 1)
 
-    def low_band_hz(self, upsampler: Upsampler, band: Band) -> float | None:
+    def low_band_hz(self, upsampler: Backend, band: Band) -> float | None:
         """Below which channels stay as they are; None: nowhere."""
         if not self.keep_low_band or upsampler.restores:
             return None
@@ -123,7 +124,7 @@ def _described(band: Band) -> str:
 
 
 def upsample_file(
-    load: Callable[[str], Upsampler], plan: Plan, progress: Callable[[float], None] | None = None
+    load: Callable[[str], Backend], plan: Plan, progress: Callable[[float], None] | None = None
 ) -> Level:
     """Upsample a recording of any rate, length and number of channels, with its tags.
 
@@ -140,15 +141,8 @@ def upsample_file(
         UserError: the source has NaN or infinite samples or cannot be decoded, or the target cannot
             be written.
     """
-    source, rate = plan.source, plan.output_rate(map(load, plan.systems))
-    source.know()
-    samples = resampled_length(source.samples, source.rate, rate)
-    if source.silent:
-        high = _resampled(source.blocks(), source.rate, rate)
-    else:
-        high = _of_all_bands(load, plan, rate)
-    high = _with_progress(_cut(high, samples), samples, progress)
-    subtype = plan.written_subtype()
+    high, rate = upsampled(load, plan, progress)
+    source, subtype = plan.source, plan.written_subtype()
     with Writer(plan.target, rate, source.channels, subtype, source.tags) as writer:
         gain = 1.0
         if plan.rescale and writer.largest < math.inf:
@@ -160,7 +154,27 @@ def upsample_file(
     return Level(over.samples, over.over_db, lowered) if over else Level(lowered_db=lowered)
 
 
-def _of_all_bands(load: Callable[[str], Upsampler], plan: Plan, rate: int) -> Iterator[np.ndarray]:
+def upsampled(
+    load: Callable[[str], Backend], plan: Plan, progress: Callable[[float], None] | None = None
+) -> tuple[Iterator[np.ndarray], int]:
+    """A recording upsampled, in blocks of float32 [time, channels], and their rate in Hz.
+
+    Together they are as long as the recording, to a sample. The arguments are `upsample_file`'s.
+
+    Raises:
+        UserError: the source has NaN or infinite samples or cannot be decoded.
+    """
+    source, rate = plan.source, plan.output_rate(map(load, plan.systems))
+    source.know()
+    samples = resampled_length(source.samples, source.rate, rate)
+    if source.silent:
+        high = _resampled(source.blocks(), source.rate, rate)
+    else:
+        high = _of_all_bands(load, plan, rate)
+    return _with_progress(_cut(high, samples), samples, progress), rate
+
+
+def _of_all_bands(load: Callable[[str], Backend], plan: Plan, rate: int) -> Iterator[np.ndarray]:
     """All channels at the rate of the output, at least as long as the file."""
     gains = _gains(load, plan)
     # What one is ahead of the others is kept: a chunk, and what its upsampler sees around it.
@@ -179,20 +193,20 @@ def _of_all_bands(load: Callable[[str], Upsampler], plan: Plan, rate: int) -> It
         yield np.concatenate(blocks, axis=1)[:, order]
 
 
-def _gains(load: Callable[[str], Upsampler], plan: Plan) -> list[float]:
-    """The level at which each band is upsampled, from its peak; see `Upsampler.peaks`."""
+def _gains(load: Callable[[str], Backend], plan: Plan) -> list[float]:
+    """The level at which each band is upsampled, from its peak; see `Backend.peaks`."""
     upsamplers = [None if band.system is None else load(band.system) for band in plan.bands]
     gains = [1.0] * len(upsamplers)
     for place, (upsampler, band) in enumerate(zip(upsamplers, plan.bands, strict=True)):
         if upsampler is not None and upsampler.peaks is not None:
             own = _channels(plan.source.blocks(), band)
             peak = _peak(_resampled(own, plan.source.rate, upsampler.input_rate))
-            gains[place] = float(upsampler.gain(peak))
+            gains[place] = upsampler.gain(peak)
     return gains
 
 
 def _upsampled(
-    upsampler: Upsampler, plan: Plan, band: Band, blocks: Iterator[np.ndarray], gain: float
+    upsampler: Backend, plan: Plan, band: Band, blocks: Iterator[np.ndarray], gain: float
 ) -> Iterator[np.ndarray]:
     """Some channels at the upsampler's output rate."""
     cutoff_hz, chunk = plan.low_band_hz(upsampler, band), plan.chunk(upsampler, len(band.channels))

@@ -120,7 +120,7 @@ class Record:
         if self.clipped_samples:
             return [
                 f"{self.clipped_samples} samples up to {self.over_db:.2f} dB over full scale are "
-                "clipped; --clip rescale makes all softer instead"
+                "clipped; `clip` rescale makes all softer instead"
             ]
         return []
 
@@ -133,7 +133,7 @@ def notes(plan: Plan) -> list[str]:
 
 
 def _assumption(assumed: str | None) -> list[str]:
-    return [f"has no header, taken for {assumed}; --raw says otherwise"] if assumed else []
+    return [f"has no header, taken for {assumed}; `raw` says otherwise"] if assumed else []
 
 
 def write(path: str | os.PathLike, records: Sequence[Record], left: Sequence[Left] = ()) -> None:

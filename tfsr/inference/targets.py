@@ -75,7 +75,7 @@ def _names_a_file(out: Path) -> bool:
         UserError: it is named like one that cannot.
     """
     suffix = out.suffix.lower()
-    if suffix in EXTENSIONS and suffix not in WRITTEN and not out.is_dir():
+    if suffix in EXTENSIONS and suffix not in WRITTEN and not os.path.isdir(out):
         known = " ".join(WRITTEN)
         raise UserError(f"{out}: there is no encoder for {suffix}; name it one of {known}")
     return suffix in WRITTEN
@@ -184,7 +184,7 @@ def _refuse_overwriting(jobs: Sequence[Job]) -> None:
     for job in jobs:
         target = _real(job.target)
         if target in sources:
-            raise UserError(f"{job.target}: is an input and would be overwritten; give another -o")
+            raise UserError(f"{job.target}: is an input and would be overwritten; choose another")
         if target in makers:
             raise UserError(
                 f"{makers[target]} and {job.source} would both become {job.target}: "

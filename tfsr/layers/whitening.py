@@ -4,12 +4,14 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.description.describable import Describable
+
 # Directions that hardly vary in the data are divided by no less than a hundredth of the root mean
 # square deviation: what is but rounding there stays small, and the inverse exists.
 _LEAST_VARIANCE = 1e-4
 
 
-class Whitening(keras.layers.Layer):
+class Whitening(Describable, keras.layers.Layer):
     """[..., features] -> [..., features], whitened; the identity before `adapt`.
 
     Mean and scales are weights, so that checkpoints hold them, but are not trained.

@@ -9,6 +9,7 @@ of the authors' code.
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.description.describable import Describable
 from tfsr.layers.convnext import ConvNeXt
 from tfsr.layers.convolution import fan_in_uniform
 from tfsr.signal.polar import Polar
@@ -16,7 +17,7 @@ from tfsr.signal.polar import Polar
 _KERNEL = 7
 
 
-class APBWE(keras.Model):
+class APBWE(Describable, keras.Model):
     """(log amplitude, phase), float32 [batch, frames, bins] -> `Polar` of the same shape.
 
     The amplitude is the given one and what the network adds to its logarithm; the phase is made

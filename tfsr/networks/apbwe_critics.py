@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.description.describable import Describable
 from tfsr.layers.convolution import append_zeros, fan_in_uniform, leaky_maps, time_of
 from tfsr.layers.weight_norm import WeightNormConv2D
 from tfsr.signal.stft import Spectrum, stft
@@ -24,7 +25,7 @@ _LEAST_POWER = 1e-20
 Maps = list[list[tf.Tensor]]
 
 
-class PeriodCritics(keras.Model):
+class PeriodCritics(Describable, keras.Model):
     """[batch, time, 1] -> scores, [batch, rows, period, 1] of each period, in a list; any time.
 
     Each hears every period-th sample by itself, from each of the first on: columns of an image. A
@@ -59,7 +60,7 @@ class PeriodCritics(keras.Model):
         return [critic(_folded(x, period))[1:] for period, critic in pairs]
 
 
-class SpectralCritics(keras.Model):
+class SpectralCritics(Describable, keras.Model):
     """[batch, time, 1] -> scores, [batch, frames, bins, 1] of each resolution, in a list; any time.
 
     A subclass gives `image`. The windows are rectangular. With the defaults: 600,198 parameters, of

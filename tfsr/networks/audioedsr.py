@@ -10,6 +10,7 @@ import math
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.description.describable import Describable
 from tfsr.errors import UserError
 from tfsr.layers.convolution import Conv1D, fan_in_uniform
 from tfsr.layers.subpixel import NearestNeighbour, Subpixel
@@ -17,7 +18,7 @@ from tfsr.layers.subpixel import NearestNeighbour, Subpixel
 ACTIVATIONS = {"leaky_relu": tf.nn.leaky_relu, "relu": tf.nn.relu}
 
 
-class AudioEDSR(keras.Model):
+class AudioEDSR(Describable, keras.Model):
     """[batch, time, 1] at the input rate -> [batch, ratio * time, 1].
 
     Args:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.description.describable import Describable
 from tfsr.errors import UserError
 from tfsr.layers.convolution import Conv1D, Keras1Orthogonal, append_zeros, pad_to_multiple, time_of
 from tfsr.layers.phase_shuffle import PhaseShuffle
@@ -18,7 +19,7 @@ from tfsr.layers.random import Dropout
 from tfsr.layers.subpixel import NearestNeighbour, Subpixel
 
 
-class AudioUNet(keras.Model):
+class AudioUNet(Describable, keras.Model):
     """[batch, time, 1] -> [batch, time, 1], at the output rate, the input already interpolated.
 
     Args:

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.description.describable import Describable
 from tfsr.errors import UserError
 from tfsr.layers.convolution import Conv1D
 from tfsr.layers.phase_shuffle import PhaseShuffle
 
 
-class SrganCritic(keras.Model):
+class SrganCritic(Describable, keras.Model):
     """[batch, time, channels] -> scores [batch], any time >= 1.
 
     The critic of AudioUNetGAN (King et al. 2021), as in the authors' code; the paper has none. It
@@ -65,7 +66,7 @@ class SrganCritic(keras.Model):
         return x
 
 
-class WaveGanCritic(keras.Model):
+class WaveGanCritic(Describable, keras.Model):
     """[batch, samples, channels] -> scores [batch].
 
     The critic of WaveGAN (Donahue, McAuley & Puckette 2019, "Adversarial audio synthesis"): long

@@ -7,10 +7,11 @@ defaults, 129 features and 128 outputs (log powers, ratio 2): 11,034,752 paramet
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.description.describable import Describable
 from tfsr.layers.convolution import time_of
 
 
-class DNN(keras.Model):
+class DNN(Describable, keras.Model):
     """[batch, frames, features] -> [batch, frames, outputs].
 
     Args:

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.description.describable import Describable
 from tfsr.layers.convolution import fan_in_uniform
 from tfsr.layers.random import Dropout
 
 _EPSILON = 1e-5
 
 
-class OnFrames(keras.Model):
+class OnFrames(Describable, keras.Model):
     """Layers on [batch, frames, bands], in the place of a network on images.
 
     Args:

@@ -9,6 +9,7 @@ name, are `estimates` and their `targets`.
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.description.describable import Describable
 from tfsr.networks.mel_denoiser import MelDenoiser
 from tfsr.networks.resunet import ResUNet
 from tfsr.signal.mel import from_log_mel, log_mel
@@ -16,7 +17,7 @@ from tfsr.signal.mel import from_log_mel, log_mel
 _EPSILON = 1e-8
 
 
-class MelMask(keras.Model):
+class MelMask(Describable, keras.Model):
     """A network adds to log10 mel, so that it multiplies the mel: the authors' training code.
 
     Args:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.description.describable import Describable
 from tfsr.errors import UserError
 from tfsr.layers.convolution import Conv1D, pad_to_multiple, time_of
 from tfsr.layers.random import Dropout
@@ -24,7 +25,7 @@ Branches = tuple[int, int, int, int]
 """The number of filters of each length of `KERNELS`."""
 
 
-class MUGAN(keras.Model):
+class MUGAN(Describable, keras.Model):
     """The generator. [batch, time, 1] -> [batch, time, 1], the input already interpolated.
 
     The defaults are a choice: 64, 128 and 6 times 256 channels, which is half of AudioUNet's. The
@@ -101,7 +102,7 @@ class NuWaveMUGAN(MUGAN):
         super().__init__(down, up, dropout, bottleneck, name)
 
 
-class MUDiscriminator(keras.Model):
+class MUDiscriminator(Describable, keras.Model):
     """[batch, samples, channels] -> logits [batch]; the paper's sigmoid is in the loss.
 
     The number of filters is a choice, with the generator's shares: 16, 16, 32 and 5 times 64
@@ -153,7 +154,7 @@ class MUDiscriminator(keras.Model):
         return tf.squeeze(self.head(tf.nn.leaky_relu(x)), axis=-1)
 
 
-class MUAutoencoder(keras.Model):
+class MUAutoencoder(Describable, keras.Model):
     """[batch, time, 1] -> [batch, time, 1], with nothing passed by the code.
 
     Trained on high-rate signals by their mean square error; then its encoder, frozen, gives the

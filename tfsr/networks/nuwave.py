@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.description.describable import Describable
 from tfsr.layers.convolution import Conv1D, fan_in_uniform
 
 Condition = list[tf.Tensor]
@@ -21,7 +22,7 @@ _SCALE = 50_000.0
 _DECADES = 4.0
 
 
-class NuWave(keras.Model):
+class NuWave(Describable, keras.Model):
     """(noisy [batch, time], condition, noise level [batch, 1]) -> the noise in it, [batch, time].
 
     `condition(low)` does not depend on the noise level: a chain of steps computes it once.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.description.describable import Describable
 from tfsr.layers.convolution import fan_in_uniform, time_of
 
 _UNITS = 4
@@ -21,7 +22,7 @@ Norm = Callable[[], keras.layers.Layer]
 """Makes a batch normalisation."""
 
 
-class ResUNet(keras.Model):
+class ResUNet(Describable, keras.Model):
     """[batch, frames, bands, inputs] -> [batch, frames, bands, 1], any number of frames.
 
     Frames are padded with zeros, whatever a zero means, to a multiple of `hop`, and cut again. The

@@ -8,6 +8,7 @@ upper bins: 436,065 parameters.
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.description.describable import Describable
 from tfsr.layers.convnext import ConvNeXt, normal
 from tfsr.signal.polar import Polar
 from tfsr.signal.stft import Spectrum
@@ -25,7 +26,7 @@ _INITIAL_LEVEL = -3.0
 _LARGEST = 8.0
 
 
-class UpperBins(keras.Model):
+class UpperBins(Describable, keras.Model):
     """Spectrum [batch, frames, known bins] -> Spectrum [batch, frames, outputs], of the bins above.
 
     The network sees the log amplitude, and cosine and sine of the phase, which fade where a bin is

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.description.describable import Describable
 from tfsr.layers.convolution import leaky_maps
 from tfsr.signal.stft import Spectrum, stft
 
@@ -17,7 +18,7 @@ _FLOOR, _SCALE, _SHIFT = 1e-3, 0.3, 1.0
 Maps = list[list[tf.Tensor]]
 
 
-class SpectrogramCritics(keras.Model):
+class SpectrogramCritics(Describable, keras.Model):
     """[batch, time, 2] -> scores, [batch, frames, bins, 1] of each resolution, in a list; any time.
 
     The first channel is the waveform that is judged, the second what it was made from. The critics

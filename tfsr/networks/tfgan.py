@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.description.describable import Describable
 from tfsr.layers.convolution import Conv1D, fan_in_uniform
 from tfsr.layers.weight_norm import WeightNormConv1D, WeightNormConv1DTranspose
 
@@ -23,7 +24,7 @@ _UNIT_SLOPE = 0.01
 _STAGE_SLOPE = 0.2
 
 
-class TFGAN(keras.Model):
+class TFGAN(Describable, keras.Model):
     """[batch, frames, bands], by `signal.mel.vocoder_condition` -> [batch, frames * hop, 1].
 
     Takes at least 4 frames and gives samples in [-1, 1]. With the defaults: 33,165,185 parameters,

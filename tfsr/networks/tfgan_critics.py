@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.description.describable import Describable
 from tfsr.errors import UserError
 from tfsr.layers.convolution import Conv1D
 from tfsr.layers.weight_norm import WeightNormConv1D
@@ -29,7 +30,7 @@ _UNIT_SLOPE = 0.01
 _MOMENTUM, _EPSILON = 0.9, 1e-5
 
 
-class TimeCritics(keras.Model):
+class TimeCritics(Describable, keras.Model):
     """[batch, time, 1] -> scores, [batch, frames, 1] for each scale, in a list.
 
     The first judges the waveform, each of the others one at half the rate of that before it. With
@@ -65,7 +66,7 @@ class TimeCritics(keras.Model):
         return scores
 
 
-class BandCritics(keras.Model):
+class BandCritics(Describable, keras.Model):
     """[batch, time, 1] -> scores, [batch, frames, 1] for each of four bands, in a list.
 
     The bands are those of a fixed filter bank, see `sub_bands`. With the defaults: 601,096
@@ -94,7 +95,7 @@ class BandCritics(keras.Model):
         return [critic(band) for critic, band in zip(self.critics, bands, strict=True)]
 
 
-class FrequencyCritic(keras.Model):
+class FrequencyCritic(Describable, keras.Model):
     """[batch, time, 1] -> scores [batch, frames, bins, filters] of the last unit.
 
     Real and imaginary part of the spectrum are the channels of an image. With the defaults:

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.description.describable import Describable
 from tfsr.errors import UserError
 from tfsr.layers.bijectors import (
     AffineCoupling,
@@ -34,7 +35,7 @@ _PHASE_CODES = 120
 _ROUNDING = 1e-6
 
 
-class WSRGlow(keras.Model):
+class WSRGlow(Describable, keras.Model):
     """A waveform in groups of `group` samples <-> noise, float32 [batch, groups, group].
 
     Upsampling takes any length: what is missing in the last group is zero.
@@ -261,13 +262,19 @@ class FlowStep(keras.layers.Layer):
         """One step towards the noise, and the log-determinants [batch] of its two parts."""
         chain, conditions = self._chain(self.network.project(features))
         y, log_dets = forward_with_log_dets(chain, x[..., self.early :], **conditions)
-        return tf.concat([x[..., : self.early], y], axis=-1), log_dets
+        return self._beside_noise(x, y), log_dets
 
     def inverse(self, y: tf.Tensor, conditions: list[tf.Tensor]) -> tf.Tensor:
         """One step towards the waveform, given what the network's `project` makes."""
         chain, conditions = self._chain(conditions)
         x = invert(chain, y[..., self.early :], **conditions)
-        return tf.concat([y[..., : self.early], x], axis=-1)
+        return self._beside_noise(y, x)
+
+    def _beside_noise(self, before: tf.Tensor, made: tf.Tensor) -> tf.Tensor:
+        # LiteRT 2.3 gives all channels for a slice of none, where the time is unknown (XNNPACK).
+        if not self.early:
+            return made
+        return tf.concat([before[..., : self.early], made], axis=-1)
 
     def _chain(self, conditions: list[tf.Tensor]) -> tuple[Chain, dict[str, dict]]:
         """Both bijectors, and what they are conditioned on.

@@ -1,97 +1,58 @@
-"""Trained upsamplers by name: weights that come with the package, and what is known of each.
+"""Trained upsamplers by name: model folders that come with the package.
 
-`manifest.json` says it: file, size and SHA-256, rates, how the network is made, parameters, speed,
-training and its data's licences, scores by protocol. `tools/make_preset.py` writes it.
+Each holds what `tfsr.model_config` says, and its card tells of training, speed and scores.
+`tools/make_preset.py` writes them.
 """
 
 import dataclasses
 import functools
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from tfsr.errors import UserError
-
-if TYPE_CHECKING:  # the manifest can be read without TensorFlow
-    from tfsr.upsamplers.spectral import Spectral
-
-MANIFEST = "manifest.json"
+from tfsr.inference.choice import choice
+from tfsr.model_card import ModelCard
+from tfsr.model_config import CONFIG, ModelConfig
 
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """What the manifest says of one.
+    """What is known of one.
 
     Attributes:
         name: what users call it.
-        description: what it is for, in a line.
-        file, size, sha256: of its weights, an HDF5 file beside the manifest; size in bytes.
-        input_rate, output_rate: Hz.
-        latency_ms: see `Upsampler`.
-        network: arguments of `UpperBins`.
-        codec: arguments of `FrameCodec`.
-        level_db: see `Spectral`.
-        parameters: how many.
-        multiply_adds: for one second of audio.
-        real_time_factor: seconds for a second of audio, one thread, on `machine`.
-        machine: where and when that was measured.
-        configuration: the recipe.
-        steps: of training.
-        training_data: "corpus" and "licence" of each.
-        scores: protocol -> system ("estimate" is this one) -> metric -> mean over recordings.
-        test_set: what the scores are means of.
+        config: of its folder.
     """
 
     name: str
-    description: str
-    file: str
-    size: int
-    sha256: str
-    input_rate: int
-    output_rate: int
-    latency_ms: float | None
-    network: Mapping[str, Any]
-    codec: Mapping[str, Any]
-    level_db: float
-    parameters: int
-    multiply_adds: int
-    real_time_factor: float
-    machine: str
-    configuration: str
-    steps: int
-    training_data: Sequence[Mapping[str, str]]
-    scores: Mapping[str, Mapping[str, Mapping[str, float]]]
-    test_set: str
+    config: ModelConfig
+
+    @property
+    def card(self) -> ModelCard:
+        return self.config.card
+
+    @property
+    def suited_to(self) -> str:
+        """The only kind of recordings that it is for, see `ModelCard`."""
+        return self.card.suited_to
+
+    @property
+    def output_rate(self) -> int:
+        return self.config.output_rate
 
     @property
     def bandwidth_hz(self) -> float:
         """Up to where its input reaches."""
-        return self.input_rate / 2
+        return self.config.bandwidth_hz
 
-    def build(self) -> "Spectral":
-        """The upsampler with weights that are not trained."""
-        from tfsr.networks.spectral import UpperBins
-        from tfsr.signal.frame_codec import FrameCodec
-        from tfsr.upsamplers.spectral import Spectral
-
-        upsampler = Spectral(
-            functools.partial(UpperBins, **self.network),
-            self.input_rate,
-            self.output_rate,
-            losses={},
-            codec=FrameCodec(**self.codec),
-            level_db=self.level_db,
-        )
-        upsampler.initialize()
-        return upsampler
+    @property
+    def folder(self) -> Path:
+        return folder() / self.name
 
 
 def names() -> list[str]:
-    """All, in the order of the manifest."""
-    return list(_manifest())
+    """All, by the alphabet."""
+    return sorted(path.parent.name for path in folder().glob(f"*/{CONFIG}"))
 
 
 def get(name: str) -> Preset:
@@ -100,36 +61,25 @@ def get(name: str) -> Preset:
     Raises:
         UserError: there is none of that name.
     """
-    if name not in _manifest():
+    if name not in names():
         raise UserError(f"no preset {name!r}: choose one of {', '.join(names())}")
-    return Preset(name, **_manifest()[name])
+    return Preset(name, _config(folder() / name))
 
 
-def load(name: str) -> "Spectral":
-    """A trained upsampler.
+def suited(bandwidth_hz: float) -> str:
+    """The name of the one that suits a recording with such a bandwidth.
 
     Raises:
-        UserError: there is no preset of that name, or its file is not the one that was made.
+        UserError: there is no band to add.
     """
-    preset = get(name)
-    path = folder() / preset.file
-    if not path.exists() or sha256(path) != preset.sha256:
-        raise UserError(f"{path}: is not as it was made (SHA-256); install tfsr again")
-    upsampler = preset.build()
-    upsampler.network.load_weights(str(path))
-    return upsampler
+    return choice(bandwidth_hz, [get(name) for name in names()])
 
 
 def folder() -> Path:
-    """Of the manifest and the weights."""
+    """That of the presets' own folders."""
     return Path(str(resources.files("tfsr.presets")))
 
 
 @functools.lru_cache
-def _manifest() -> dict[str, dict[str, Any]]:
-    return json.loads((folder() / MANIFEST).read_text(encoding="utf-8"))
-
-
-def sha256(path: Path) -> str:
-    """Of a file, in hexadecimal digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _config(path: Path) -> ModelConfig:
+    return ModelConfig.read(path)

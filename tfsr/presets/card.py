@@ -2,37 +2,66 @@
 
 from collections.abc import Sequence
 
+from tfsr.model_card import ModelCard
+from tfsr.model_config import MODEL_TFLITE, STREAM_TFLITE, WEIGHTS
 from tfsr.presets import Preset
+
+_UNKNOWN = "not measured"
 
 
 def table(presets: Sequence[Preset]) -> str:
     """A line for each."""
     width = max(len(preset.name) for preset in presets)
-    return "\n".join(
-        f"{preset.name:<{width}}  {preset.input_rate:>5} to {preset.output_rate} Hz  "
-        f"{preset.size / 1e6:.1f} MB  {1 / preset.real_time_factor:.0f} times faster than real "
-        f"time  {preset.description}"
-        for preset in presets
+    return "\n".join(f"{preset.name:<{width}}  {_line(preset)}" for preset in presets)
+
+
+def _line(preset: Preset) -> str:
+    config, factor = preset.config, preset.card.real_time_factor
+    speed = f"{1 / factor:.0f} times faster than real time  " if factor else ""
+    return (
+        f"{config.input_rate:>5} to {config.output_rate} Hz  {config.weights.size / 1e6:.1f} MB  "
+        f"{speed}{preset.card.description}"
     )
 
 
 def card(preset: Preset) -> str:
     """A section of Markdown."""
-    latency = f"{preset.latency_ms:g} ms, frame by frame" if preset.latency_ms else "whole files"
-    facts = {
-        "rates": f"{preset.input_rate} to {preset.output_rate} Hz",
+    rows = "\n".join(f"| {name} | {value} |" for name, value in _facts(preset).items())
+    scores = "\n".join(_scores(*protocol) for protocol in preset.card.scores.items())
+    description = preset.card.description
+    return f"## {preset.name}\n\n{description}\n\n| | |\n|---|---|\n{rows}\n\n{scores}"
+
+
+def _facts(preset: Preset) -> dict[str, str]:
+    config, known = preset.config, preset.card
+    latency = f"{config.latency_ms:g} ms, frame by frame" if config.latency_ms else "whole files"
+    return {
+        "rates": f"{config.input_rate} to {config.output_rate} Hz",
+        "suited to": known.suited_to or "any recording",
         "latency": latency,
-        "weights": f"`{preset.file}`, {preset.size:,} bytes, SHA-256 `{preset.sha256}`",
-        "parameters": f"{preset.parameters:,}",
-        "multiply-adds for 1 s": f"{preset.multiply_adds / 1e6:.0f} M",
-        "real-time factor": f"{preset.real_time_factor:.4f} ({preset.machine})",
-        "training": f"`{preset.configuration}`, {preset.steps:,} steps",
-        "training data": "; ".join(f"{s['corpus']}: {s['licence']}" for s in preset.training_data),
-        "tested on": preset.test_set,
+        "weights": f"`{WEIGHTS}`, {config.weights.size:,} bytes, SHA-256 `{config.weights.sha256}`",
+        "TensorFlow Lite": ", ".join(f"`{name}`" for name in _tflite(preset)),
+        "parameters": _number(known.parameters),
+        "multiply-adds for 1 s": _number(known.multiply_adds),
+        "real-time factor": _speed(known),
+        "training": f"`{known.configuration}`, {_number(known.steps)} steps",
+        "training data": "; ".join(f"{s.corpus}: {s.licence}" for s in known.training_data),
+        "tested on": known.test_set,
     }
-    rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
-    scores = "\n".join(_scores(protocol, systems) for protocol, systems in preset.scores.items())
-    return f"## {preset.name}\n\n{preset.description}\n\n| | |\n|---|---|\n{rows}\n\n{scores}"
+
+
+def _tflite(preset: Preset) -> list[str]:
+    names = MODEL_TFLITE, STREAM_TFLITE
+    return [name for name in names if (preset.folder / name).exists()]
+
+
+def _number(value: int | None) -> str:
+    return _UNKNOWN if value is None else f"{value:,}"
+
+
+def _speed(known: ModelCard) -> str:
+    factor = known.real_time_factor
+    return _UNKNOWN if factor is None else f"{factor:.4f} ({known.machine})"
 
 
 def _scores(protocol: str, systems: dict[str, dict[str, float]]) -> str:

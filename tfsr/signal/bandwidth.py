@@ -9,7 +9,6 @@ import dataclasses
 from collections.abc import Callable, Iterable
 
 import numpy as np
-import scipy.ndimage
 
 from tfsr.signal.power import LOWEST_DB, bin_width, decibels, frame_length, power_frames
 
@@ -166,7 +165,7 @@ class Bandwidth:
 
     def _smoothed(self, of_bins: np.ndarray) -> np.ndarray:
         size = 2 * round(_SMOOTHED_HZ / self._width / 2) + 1
-        return scipy.ndimage.median_filter(of_bins, size, mode="reflect")
+        return np.median(_around(of_bins, size), axis=-1)
 
     def _edge(self, level: np.ndarray, last: int) -> int:
         """The last bin before a fall that only the window spreads, up to the last of speech."""
@@ -195,7 +194,7 @@ class _Mirrors:
         self._loudest = loudest[-1]
         level = level[loudness > loudest - _PAUSE_DB]
         size = round(_ENVELOPE_HZ / self._width)
-        fine = level - scipy.ndimage.uniform_filter1d(level, size, axis=1)
+        fine = level - _running_mean(level, size)
         self._count += len(fine)
         self._sum += np.sum(fine, axis=0)
         self._square += np.sum(np.square(fine), axis=0)
@@ -258,6 +257,17 @@ class _Share:
         of_background = times * (self.noise - half.noise) * changes
         from_half = self.level - half.level - of_background - over_half
         return (self.smoothed(from_quiet) > 0) | (self.smoothed(from_half) > 0)
+
+
+def _around(x: np.ndarray, size: int) -> np.ndarray:
+    """Of each place of the last axis those around it, mirrored at the ends: [..., places, size]."""
+    wider = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(size // 2, (size - 1) // 2)], mode="symmetric")
+    return np.lib.stride_tricks.sliding_window_view(wider, size, axis=-1)
+
+
+def _running_mean(x: np.ndarray, size: int) -> np.ndarray:
+    """Over so many places of the last axis, mirrored at the ends."""
+    return np.einsum("...s->...", _around(x, size)) / size
 
 
 def _class(level: np.ndarray) -> np.ndarray:

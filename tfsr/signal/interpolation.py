@@ -110,7 +110,8 @@ class Flat:
 
 def convolved(x: tf.Tensor, kernel: tuple[np.ndarray, np.ndarray]) -> tf.Tensor:
     """[batch, time] by [taps, 1, filters] in `halves` -> [batch, time - taps + 1, filters]."""
-    coarse, fine = (tf.nn.conv1d(tf.expand_dims(x, -1), half, 1, "VALID") for half in kernel)
+    both = tf.nn.conv1d(tf.expand_dims(x, -1), np.concatenate(kernel, axis=-1), 1, "VALID")
+    coarse, fine = tf.split(both, 2, axis=-1)
     return coarse + fine / FINE
 
 

@@ -4,8 +4,6 @@ import functools
 import math
 
 import numpy as np
-import scipy.fft
-import scipy.signal
 import soxr
 
 from tfsr.errors import UserError
@@ -62,6 +60,9 @@ def resample(audio: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     """
     if from_rate == to_rate:
         return audio
+    import scipy.fft  # takes longer than to upsample a call, which does without
+    import scipy.signal
+
     divisor = math.gcd(from_rate, to_rate)
     up, down = to_rate // divisor, from_rate // divisor
     periods = scipy.fft.next_fast_len(-(-(len(audio) + int(_APART * from_rate)) // down), real=True)
@@ -128,6 +129,8 @@ def kaiser_best(x: np.ndarray, ratio: int) -> np.ndarray:
     """
     if ratio == 1:
         return np.asarray(x, np.float64)
+    import scipy.signal
+
     taps, delay = _kaiser_taps(ratio)
     filtered = scipy.signal.upfirdn(taps, x, down=ratio)[delay // ratio :]
     return _fit(filtered[: len(x) // ratio], resampled_length(len(x), ratio, 1))

@@ -8,6 +8,8 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsr.errors import UserError
+from tfsr.model_card import ModelCard
+from tfsr.training import provenance
 from tfsr.upsamplers.base import Upsampler
 
 _log = logging.getLogger("tfsr")
@@ -104,7 +106,8 @@ def _newest_first(folder: Path) -> list[str]:
 def restore(upsampler: Upsampler, run_dir: Path) -> int:
     """Bring the newest good weights of a run into `upsampler`, for anything but training.
 
-    Where the optimizer keeps moving averages of the weights, these are taken.
+    Where the optimizer keeps moving averages of the weights, these are taken. The card says from
+    what the run has learnt.
 
     Returns:
         The step they were saved at.
@@ -121,4 +124,5 @@ def restore(upsampler: Upsampler, run_dir: Path) -> int:
         raise UserError(f"{folder}: no readable checkpoint there; train first")
     if upsampler.averages_weights:
         upsampler.take_averages()
+    upsampler.card = ModelCard(training_data=provenance.sources(run_dir), steps=step)
     return step

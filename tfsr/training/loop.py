@@ -12,10 +12,12 @@ import tf_keras as keras
 from tqdm import tqdm
 
 from tfsr.errors import UserError
-from tfsr.training import distribution, provenance
+from tfsr.model_card import ModelCard
+from tfsr.training import distribution, provenance, run_model
 from tfsr.training.checkpoints import Checkpoints, take_network
 from tfsr.training.experiment import Experiment
 from tfsr.training.log import Log
+from tfsr.upsamplers.base import Upsampler
 
 Action = Callable[[int, dict[str, float]], None]
 """Done after a training step, with its number and the losses averaged since the last log line."""
@@ -29,7 +31,8 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
 
     Args:
         experiment: made under `strategy.scope()`, its upsampler initialised there.
-        run_dir: gets `versions.json`, `data.json`, `checkpoints/` and `logs/`.
+        run_dir: gets `versions.json`, `data.json`, `checkpoints/`, `logs/` and `model/`, which is
+            the model for use as `tfsr.model_folder` opens it.
         strategy: how the batch is shared. With several workers all of them must see `run_dir`;
             only their chief writes there.
 
@@ -44,34 +47,47 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
         experiment.upsampler.compile()
     with _folder_to_write(run_dir, strategy) as folder:
         checkpoints = Checkpoints(folder / "checkpoints", experiment.upsampler, experiment.keep)
-        start = checkpoints.restore(run_dir / "checkpoints", for_training=True)
-        if start is None:
-            start = _begin(experiment, checkpoints, strategy)
+        found = checkpoints.restore(run_dir / "checkpoints", for_training=True)
+        if found is None:
+            _begin(experiment, strategy)
+        start = found or 0
         if not start or start < experiment.steps:  # one at its end stays as it was made
             provenance.write(folder, experiment, resumed=start > 0)
+        save = _save(checkpoints, experiment.upsampler, folder)
+        if found is None and not (experiment.steps and experiment.upsampler.updates):
+            save(0)
         if experiment.upsampler.updates:
-            _fit(experiment, checkpoints, Log(folder / "logs", start), start, strategy)
+            _fit(experiment, save, Log(folder / "logs", start), start, strategy)
     return start
 
 
-def _begin(
-    experiment: Experiment, checkpoints: Checkpoints, strategy: tf.distribute.Strategy
-) -> int:
-    """What comes before the first step; where there is none, the run is complete."""
+def _save(checkpoints: Checkpoints, upsampler: Upsampler, run_dir: Path) -> Callable[[int], None]:
+    """What keeps a step: a checkpoint to go on from, and the model for use."""
+    upsampler.card = ModelCard(training_data=provenance.sources(run_dir))
+    with_model = run_model.can_be_written(upsampler)
+
+    def save(step: int) -> None:
+        checkpoints.save(step)
+        if with_model:
+            run_model.write(upsampler, run_dir, step)
+
+    return save
+
+
+def _begin(experiment: Experiment, strategy: tf.distribute.Strategy) -> None:
+    """What comes before the first step."""
     upsampler = experiment.upsampler
     with strategy.scope():
         for part, run_dir in experiment.pretrained.items():
             take_network(operator.attrgetter(part)(upsampler), run_dir)
         if upsampler.adapt_batches:
             upsampler.adapt(experiment.data.batches(0, upsampler.adapt_batches))
-    if not upsampler.updates or not experiment.steps:
-        checkpoints.save(0)
-    return 0
+        upsampler.begin_averages()
 
 
 def _fit(
     experiment: Experiment,
-    checkpoints: Checkpoints,
+    save: Callable[[int], None],
     log: Log,
     start: int,
     strategy: tf.distribute.Strategy,
@@ -83,7 +99,7 @@ def _fit(
             _stop_when_not_finite(lambda step: data.names_of(step, per_step)),
             _show(bar),
             _log_losses(log, upsampler, experiment.log_every),
-            _save(checkpoints, experiment),
+            _save_sometimes(save, experiment),
         ]
         for begin, end in intervals(start, experiment.steps, experiment.validate_every):
             dataset = distribution.distribute(
@@ -147,10 +163,10 @@ def _log_losses(log: Log, upsampler: keras.Model, every: int) -> Action:
     return action
 
 
-def _save(checkpoints: Checkpoints, experiment: Experiment) -> Action:
+def _save_sometimes(save: Callable[[int], None], experiment: Experiment) -> Action:
     def action(step: int, losses: dict[str, float]) -> None:
         if step % experiment.checkpoint_every == 0 or step == experiment.steps:
-            checkpoints.save(step)
+            save(step)
 
     return action
 

@@ -1,5 +1,6 @@
 """What a run was made with, and of which recordings, in files beside its checkpoints."""
 
+import dataclasses
 import json
 import logging
 import os
@@ -12,6 +13,7 @@ import tf_keras as keras
 
 import tfsr
 from tfsr.complete import write_text
+from tfsr.model_card import Source
 from tfsr.training import distribution
 from tfsr.training.experiment import Experiment
 
@@ -46,10 +48,11 @@ def one_dnn() -> str:
     return f"oneDNN {_WORDS[distribution.one_dnn_is_on()]}"
 
 
-def sources(run_dir: str | os.PathLike) -> list[dict[str, str]]:
-    """ "corpus" and "licence" of all that a run has learnt from; none where it does not tell."""
+def sources(run_dir: str | os.PathLike) -> tuple[Source, ...]:
+    """All that a run has learnt from; none where it does not tell."""
     path = Path(run_dir, SOURCES)
-    return json.loads(path.read_text()) if path.exists() else []
+    told = json.loads(path.read_text()) if path.exists() else []
+    return tuple(Source(**source) for source in told)
 
 
 def _tell_of_other_sums(run_dir: Path) -> None:
@@ -68,7 +71,8 @@ def _sources(experiment: Experiment) -> list[dict[str, str]]:
     """Those that its parts were trained on come after its own."""
     found = list(experiment.data.corpus.sources)
     for run_dir in experiment.pretrained.values():
-        found += [source for source in sources(run_dir) if source not in found]
+        told = map(dataclasses.asdict, sources(run_dir))
+        found += [source for source in told if source not in found]
     return found
 
 

@@ -129,9 +129,11 @@ class BandRegression(Upsampler):
         self._high_stft = HammingStft(_N_FFT, _HOP)
         self._low_bins = _N_FFT // self.ratio // 2 + 1
         high_bins = _N_FFT // 2 + 1 - self._low_bins
-        self.network = network(outputs=len(phase.parts) * high_bins)
+        self.network = self.make("network", network, outputs=len(phase.parts) * high_bins)
         self.whitenings = {
-            f"{band}_{part}": whitening() for band in ("low", "high") for part in phase.parts
+            f"{band}_{part}": self.make("whitening", whitening)
+            for band in ("low", "high")
+            for part in phase.parts
         }
         # A sample is in the frames that begin in its hop and in the one before.
         self.receptive_field = (self.network.receptive_field + _N_FFT // _HOP) * self.hop - 1

@@ -1,39 +1,23 @@
 """The contract: the one thing that is trained, checkpointed, evaluated, used and exported."""
 
+import dataclasses
+import os
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr import model_folder
+from tfsr.backend import Backend, Noise, Part, Stage
 from tfsr.errors import UserError
+from tfsr.model_card import ModelCard
+from tfsr.nest import Nest
 from tfsr.signal.resample import whole_ratio
-from tfsr.upsamplers.trainable import Trainable
+from tfsr.upsamplers.trainable import Graphs, Trainable
 
-Nest = Any
-"""Tensors in tuples, lists and dicts, as `tf.nest` knows them."""
-
-_CHUNK_SECONDS = 4
 _SEED = tf.TensorSpec([], tf.int32)
-
-
-class Stage(NamedTuple):
-    """One pass over the whole signal, of those that follow each other in `upsample`.
-
-    Attributes:
-        function: (signal, condition, noise, *settings) -> signal. `signal` is what the stage before
-            gave, the empty tuple () in the first; `condition` is `Upsampler.condition`'s; `noise`
-            is `noise_steps` tensors, float32 [batch, ratio * time]. Signals and conditions are
-            nests of tensors [batch, time, ...], whose time is a fixed multiple or part of the
-            input's.
-        noise_steps: how many of the draws of noise it takes, in the order of the stages.
-        settings: numbers, so that stages that do the same with other numbers are traced once.
-    """
-
-    function: Callable
-    noise_steps: int = 0
-    settings: tuple[float, ...] = ()
 
 
 class Signature(NamedTuple):
@@ -48,43 +32,17 @@ class Signature(NamedTuple):
     inputs: dict[str, tf.TensorSpec]
 
 
-class Upsampler(Trainable):
+class Upsampler(Trainable, Backend):
     """A network (or several) plus an objective plus a way to sample.
 
-    A subclass gives what a `Trainable` wants, and `upsample`. Everything around an upsampler speaks
-    only to what stands in these two.
+    A subclass gives what a `Trainable` wants, and `upsample`; its attributes are a `Backend`'s.
+    Everything around an upsampler speaks only to what stands in these three.
 
-    Attributes:
-        input_rate, output_rate: Hz; `ratio` is their quotient, a whole number.
-        noise_steps: how many draws of noise `upsample` wants (0: it is deterministic).
-        receptive_field: input samples on each side that an output sample of one stage depends on;
-            None where it is unbounded.
-        condition_field: input samples on each side that the condition of the stages depends on.
-        hop: chunks of a long signal start at multiples of so many input samples.
-        halo: None lets a chunk of a long signal see all of its receptive field, so that chunked
-            equals whole. Where that would cost too much, as many input samples on each side as do;
-            neighbours then share `fade` samples, over which one goes over into the other (for
-            those without noise).
-        fade: see `halo`.
-        frame_rate: frames a second that its output is made of, however they overlap; None where
-            it is not made of frames.
-        latency_ms: milliseconds from when a sample comes in to when it is heard, of an upsampler
-            that runs on streams; None: it wants whole recordings.
-        peaks: a recording whose largest absolute sample lies outside of this range is brought to
-            the nearer end for `upsample`, and back after it; None leaves every level.
-        restores: whether it also changes the band that a recording has, and is meant to.
+    `Stage.function` is (signal, condition, noise, *settings) -> signal. `signal` is what the stage
+    before gave, the empty tuple () in the first; `condition` is that of `condition`; `noise` is
+    `noise_steps` tensors, float32 [batch, ratio * time]. Signals and conditions are nests of
+    tensors [batch, time, ...], whose time is a fixed multiple or part of the input's.
     """
-
-    noise_steps: int = 0
-    receptive_field: int | None = None
-    condition_field: int = 0
-    hop: int = 1
-    halo: int | None = None
-    fade: int = 0
-    frame_rate: float | None = None
-    latency_ms: float | None = None
-    peaks: tuple[float, float] | None = None
-    restores: bool = False
 
     def __init__(
         self,
@@ -97,7 +55,8 @@ class Upsampler(Trainable):
         self.input_rate = input_rate
         self.output_rate = output_rate
         self.ratio = whole_ratio(output_rate, input_rate)
-        self._graphs = _Graphs()
+        self._graphs = Graphs()
+        self.card = ModelCard()
 
     def upsample(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
         """Widen the band of `low`.
@@ -131,21 +90,15 @@ class Upsampler(Trainable):
             drawn += stage.noise_steps
         return signal
 
-    @property
-    def chunk(self) -> int:
-        """Input samples of a long signal that are upsampled together unless somebody chooses."""
-        return _CHUNK_SECONDS * self.input_rate
+    def run_condition(self, low: np.ndarray) -> Nest:
+        return self._run(self.condition, low)
 
-    def whole_hops(self, samples: int) -> int:
-        """Input samples, rounded up to a multiple of `hop`."""
-        return -(-samples // self.hop) * self.hop
-
-    def gain(self, peak: tf.Tensor | float) -> tf.Tensor:
-        """The factor for recordings with these largest absolute samples, see `peaks`."""
-        if self.peaks is None:
-            return tf.ones_like(peak)
-        known = tf.clip_by_value(peak, *self.peaks)
-        return tf.where(peak > 0, tf.math.divide_no_nan(known, peak), 1.0)
+    def run_stage(
+        self, stage: Stage, signal: Nest, condition: Nest, part: Part, noise: Noise = ()
+    ) -> Nest:
+        part = Part(*map(np.int64, part))
+        inputs = signal, condition, part, noise, *stage.settings
+        return self._run(_OnPart(stage.function), *inputs)
 
     @property
     def signatures(self) -> dict[str, Signature]:
@@ -170,26 +123,27 @@ class Upsampler(Trainable):
         """`upsample(low)`, if need be louder or softer in between, see `peaks`."""
         if self.peaks is None:
             return upsample(low)
-        gain = self.gain(tf.reduce_max(tf.abs(low), axis=1, keepdims=True))
+        gain = self._gains(tf.reduce_max(tf.abs(low), axis=1, keepdims=True))
         return upsample(gain * low) / gain
 
-    def run(self, function: Callable, *inputs: Nest) -> Nest:
+    def _gains(self, peak: tf.Tensor) -> tf.Tensor:
+        """`gain` in a graph, of each recording of a batch."""
+        known = tf.clip_by_value(peak, *self.peaks)
+        return tf.where(peak > 0, tf.math.divide_no_nan(known, peak), 1.0)
+
+    def _run(self, function: Callable, *inputs: Nest) -> Nest:
         """A function of a stage, or `condition`, as a graph, traced once for every batch and time.
 
         Args:
-            inputs: nests of numbers, tensors and arrays; all but numbers are [batch, time, ...].
+            inputs: nests of numbers and arrays; all but numbers are [batch, time, ...].
+
+        Returns:
+            A nest of arrays, which are not to be written to: they are TensorFlow's.
         """
         inputs = tf.nest.map_structure(tf.convert_to_tensor, inputs)
         specs = tf.nest.map_structure(_any_length, inputs)
-        return self._graphs.of(function, specs)(*inputs)
-
-    def with_reference(self, high: np.ndarray) -> "Upsampler":
-        """For one recording whose original is known, float32 [time] at `output_rate`: itself.
-
-        An oracle, which shows how far a system could come if it knew part of the answer, returns
-        an upsampler that uses it; evaluation is where originals are known.
-        """
-        return self
+        graph = self._graphs.of((function, str(specs)), lambda: _graph(function, specs))
+        return tf.nest.map_structure(np.asarray, graph(*inputs))
 
     def call(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
         return self.upsample(low, noise)
@@ -198,6 +152,20 @@ class Upsampler(Trainable):
         """Create every weight, so that they can be counted, restored and exported."""
         low = tf.zeros([1, self.hop])
         self(low, tf.zeros([self.noise_steps, 1, self.hop * self.ratio]))
+
+    def save(self, folder: str | os.PathLike, half_precision: bool = False) -> None:
+        """Write it into a new folder, for `tfsr.model_folder.load`; see `tfsr.model_folder.save`.
+
+        Keras's `save_weights` and `load_weights` keep the weights alone.
+
+        Args:
+            folder: must not be there yet, or be empty.
+            half_precision: store weights in float16, in half the space.
+
+        Raises:
+            UserError: the folder cannot be written, or the model has parts that are not tfsr's.
+        """
+        model_folder.save(self, folder, half_precision)
 
     def _serve_seed(self, audio: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         batch, time = tf.unstack(tf.shape(audio))
@@ -219,17 +187,25 @@ def check_ratio(network: keras.Model, wanted: int, more: str = "") -> None:
         )
 
 
-class _Graphs:
-    """Functions that were traced already; an object, for Keras looks for weights in a dict."""
+def _graph(function: Callable, specs: Sequence[Nest]) -> Callable:
+    return tf.function(function, input_signature=specs, autograph=False)
 
-    def __init__(self):
-        self._known = {}
 
-    def of(self, function: Callable, specs: Sequence[Nest]) -> Callable:
-        key = function, str(specs)
-        if key not in self._known:
-            self._known[key] = tf.function(function, input_signature=specs, autograph=False)
-        return self._known[key]
+@dataclasses.dataclass(frozen=True)
+class _OnPart:
+    """A stage's function with a part of the condition.
+
+    Cut out in the graph, where a tensor is let go as soon as it has been used: the condition may
+    have many.
+    """
+
+    function: Callable
+
+    def __call__(
+        self, signal: Nest, condition: Nest, part: Part, noise: Nest, *settings: tf.Tensor
+    ) -> Nest:
+        own = tf.nest.map_structure(lambda x: x[:, part.of(tf.shape(x, tf.int64)[1])], condition)
+        return self.function(signal, own, noise, *settings)
 
 
 def _any_length(tensor: tf.Tensor) -> tf.TensorSpec:

@@ -8,11 +8,13 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.backend import Stage
 from tfsr.layers import random
 from tfsr.losses.noise_estimation import log_l1
+from tfsr.nest import Nest
 from tfsr.signal.interpolation import Linear
 from tfsr.signal.noise_schedule import NoiseSchedule, geometric_schedule, linear_schedule
-from tfsr.upsamplers.base import Nest, Signature, Stage, Upsampler
+from tfsr.upsamplers.base import Signature, Upsampler
 from tfsr.upsamplers.trainable import Batch, Losses
 
 FEWEST_STEPS, MOST_STEPS = 2, 64
@@ -98,10 +100,16 @@ class Diffusion(Upsampler):
     def losses_for(self, batch: Batch, training: bool) -> Losses:
         level = self._drawn_levels(tf.shape(batch["high"])[0], training)
         noise = tf.random.stateless_normal(tf.shape(batch["high"]), random.next_seed())
-        return {"loss": self.noise_loss(batch["low"], batch["high"], level, noise)}
+        loss = self.noise_loss(batch["low"], batch["high"], level, noise, training)
+        return {"loss": loss}
 
     def noise_loss(
-        self, low: tf.Tensor, high: tf.Tensor, level: tf.Tensor, noise: tf.Tensor
+        self,
+        low: tf.Tensor,
+        high: tf.Tensor,
+        level: tf.Tensor,
+        noise: tf.Tensor,
+        training: bool = False,
     ) -> tf.Tensor:
         """The loss of each example, [batch], for given draws.
 
@@ -109,10 +117,11 @@ class Diffusion(Upsampler):
             low, high: float32 [batch, time], [batch, ratio * time].
             level: float32 [batch, 1], the share of `high` in amplitude.
             noise: of the shape of `high`, standard normal.
+            training: whether the network is told that it trains.
         """
         noisy = level * high + tf.sqrt(1 - level**2) * noise
         condition = self.network.condition(self.interpolation(low, self.ratio))
-        return self._loss(noise, self.network(noisy, condition, level, training=True))
+        return self._loss(noise, self.network(noisy, condition, level, training=training))
 
     @property
     def chunk(self) -> int:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsr.upsamplers.base import Nest, Signature, Stage, Upsampler, check_ratio
+from tfsr.backend import Stage
+from tfsr.nest import Nest
+from tfsr.upsamplers.base import Signature, Upsampler, check_ratio
 from tfsr.upsamplers.trainable import Batch, Losses
 
 _LOG_TWO_PI = math.log(2 * math.pi)

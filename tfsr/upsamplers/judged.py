@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
@@ -157,6 +158,7 @@ class Judged(Upsampler):
         optimizer: of the network; Adam with 1e-4 unless given.
     """
 
+    training_only = Upsampler.training_only | {"jury": None, "weights": None}
     network: keras.Model
 
     def __init__(
@@ -176,6 +178,19 @@ class Judged(Upsampler):
         if self.critics:
             self.loss_names += ("critics",)
             self._critic_optimizer = self._jury.optimizer or keras.optimizers.Adam(1e-4)
+
+    def compile(self, *given: Any, **named: Any) -> None:
+        """See `Trainable.compile`.
+
+        Raises:
+            UserError: there are no losses, as in presets, which are for use alone.
+        """
+        if self.loss_names == ("loss",):
+            raise UserError(
+                f"{self.name}: has no losses to learn by; build a {type(self).__name__} with some "
+                "and give its network these weights (set_weights)"
+            )
+        super().compile(*given, **named)
 
     def estimate(self, batch: Batch, training: bool) -> Nest:
         """What the network makes of a batch."""
@@ -311,6 +326,8 @@ class WaveformJudged(Judged):
         input_rate, output_rate, weights, jury, optimizer: see `Judged`.
         losses: name -> the distance of a waveform from the original.
     """
+
+    training_only = Judged.training_only | {"losses": {}}
 
     def __init__(
         self,

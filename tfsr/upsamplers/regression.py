@@ -35,6 +35,8 @@ class Regression(WaveformJudged):
         UserError: the network's ratio is not what the rates ask for.
     """
 
+    training_only = WaveformJudged.training_only | {"features": None}
+
     def __init__(
         self,
         network: keras.Model,

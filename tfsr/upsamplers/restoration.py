@@ -5,9 +5,7 @@ receptive fields are many seconds, those of networks that halve six times and of
 dilations up to 2187. Of these, chunks of a long signal see a second on each side.
 """
 
-import contextlib
 import math
-from collections.abc import Iterator
 
 import tensorflow as tf
 import tf_keras as keras
@@ -22,10 +20,10 @@ from tfsr.signal.mel import MelSpectrogram, magnitude, with_magnitude
 from tfsr.signal.stft import istft
 from tfsr.upsamplers.base import Signature, Upsampler
 from tfsr.upsamplers.learning_rate import WarmUpDecay
-from tfsr.upsamplers.trainable import Batch, Losses, with_total
+from tfsr.upsamplers.trainable import Batch, Losses, kept, with_total
 from tfsr.upsamplers.vocoder import Vocoder
 
-_HALO_SECONDS = 1.0
+_CONTEXT_SECONDS = 1.0
 _FADE_SECONDS = 0.1
 _CHUNK_SECONDS = 6
 
@@ -47,15 +45,15 @@ def voicefixer_adam(
 
 
 class Restoration(Upsampler):
-    """At one rate, in chunks that see `halo_seconds` on each side."""
+    """At one rate, in chunks that see `context_seconds` on each side."""
 
     restores = True
 
     def __init__(
-        self, rate: int, halo_seconds: float, optimizer: keras.optimizers.Optimizer | None
+        self, rate: int, context_seconds: float, optimizer: keras.optimizers.Optimizer | None
     ):
         super().__init__(rate, rate, optimizer or voicefixer_adam())
-        self.halo, self.fade = int(halo_seconds * rate), int(_FADE_SECONDS * rate)
+        self.context, self.fade = int(context_seconds * rate), int(_FADE_SECONDS * rate)
 
     @property
     def chunk(self) -> int:
@@ -75,7 +73,7 @@ class VoiceFixer(Restoration):
             has noise there; 2 has the network normalise each recording by its own statistics, with
             the dropout of training, for speech that is damaged beyond what it was trained for. The
             authors recommend 0. Unlike theirs, mode 2 leaves the running statistics as they are.
-        halo_seconds: see `Upsampler.halo`. The authors' code has none, for chunks of 30 s.
+        context_seconds: see `Backend.context`. The authors' code has none, for chunks of 30 s.
         optimizer: `voicefixer_adam()` unless given.
 
     Raises:
@@ -87,12 +85,12 @@ class VoiceFixer(Restoration):
         network: MelMask,
         vocoder: Vocoder,
         mode: int = 0,
-        halo_seconds: float = _HALO_SECONDS,
+        context_seconds: float = _CONTEXT_SECONDS,
         optimizer: keras.optimizers.Optimizer | None = None,
     ):
         if mode not in (0, 1, 2):
             raise UserError(f"VoiceFixer.mode is {mode}; it must be 0, 1 or 2")
-        super().__init__(vocoder.input_rate, halo_seconds, optimizer)
+        super().__init__(vocoder.input_rate, context_seconds, optimizer)
         self.network = network
         self.vocoder = vocoder
         self.vocoder.trainable = False
@@ -106,7 +104,7 @@ class VoiceFixer(Restoration):
 
     def in_mode(self, mode: int) -> "VoiceFixer":
         """The same networks in another mode."""
-        return VoiceFixer(self.network, self.vocoder, mode, self.halo / self.input_rate)
+        return VoiceFixer(self.network, self.vocoder, mode, self.context / self.input_rate)
 
     def losses_for(self, batch: Batch, training: bool) -> Losses:
         """Mean absolute differences over frames and bands, in the domain of the estimates."""
@@ -150,7 +148,7 @@ class VoiceFixer(Restoration):
         return time_of(mel) * self.vocoder.spectrogram.hop_length
 
     def _by_own_statistics(self, low: tf.Tensor) -> tf.Tensor:
-        with _kept(self.network.non_trainable_variables), seeded(tf.zeros([2], tf.int32)):
+        with kept(self.network.non_trainable_variables), seeded(tf.zeros([2], tf.int32)):
             estimate = self.network(self.vocoder.spectrogram(low), training=True)
         return self.network.mel(estimate)
 
@@ -164,7 +162,7 @@ class BaselineUNet(Restoration):
         spectrogram: whose rate and frames are used, not its bands.
         masked: whether the network's output is a factor for the magnitudes; by default it is the
             magnitudes themselves, as in the authors' code.
-        halo_seconds: see `Upsampler.halo`.
+        context_seconds: see `Backend.context`.
         optimizer: `voicefixer_adam()` unless given.
     """
 
@@ -173,10 +171,10 @@ class BaselineUNet(Restoration):
         network: keras.Model | None = None,
         spectrogram: MelSpectrogram = MelSpectrogram(),
         masked: bool = False,
-        halo_seconds: float = _HALO_SECONDS,
+        context_seconds: float = _CONTEXT_SECONDS,
         optimizer: keras.optimizers.Optimizer | None = None,
     ):
-        super().__init__(spectrogram.rate, halo_seconds, optimizer)
+        super().__init__(spectrogram.rate, context_seconds, optimizer)
         self.network = network or ResUNet()
         self.spectrogram = spectrogram
         self.masked = masked
@@ -207,12 +205,3 @@ class BaselineUNet(Restoration):
 
 def _mean_difference(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.abs(a - b), axis=[1, 2])
-
-
-@contextlib.contextmanager
-def _kept(variables: list[tf.Variable]) -> Iterator[None]:
-    """Whatever happens to the variables within, they have their values again after it."""
-    values = [tf.identity(variable) for variable in variables]
-    yield
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)

@@ -89,7 +89,8 @@ class Spectral(WaveformJudged):
         _check_reach(interpolation.reach, self._late)
         self._past = max(samples - self.hop, self._late + interpolation.reach)
         self._past_of_frame = samples - self.hop
-        self.network = network(outputs=codec.bins - _first_bin(codec, passed, self.ratio))
+        outputs = codec.bins - _first_bin(codec, passed, self.ratio)
+        self.network = self.make("network", network, outputs=outputs)
         before, after = self.network.receptive_field
         self.receptive_field = max(
             interpolation.reach,

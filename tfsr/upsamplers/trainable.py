@@ -1,15 +1,22 @@
 """What trains: losses, the updates of a step, and the step."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+import contextlib
+import functools
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.description.describable import Describable
+from tfsr.errors import UserError
 from tfsr.layers import random
 
 Batch = dict[str, tf.Tensor]
 """{"low": [batch, time], "high": [batch, ratio * time], "seed": int32 [batch, 2]}"""
+
+Pair = tuple[tf.Tensor, tf.Tensor]
+"""(low, high) of a data set of the user's, shapes as in `Batch`"""
 
 Losses = dict[str, tf.Tensor]
 """name -> the loss of each example, [batch]"""
@@ -19,7 +26,7 @@ class Update(NamedTuple):
     """One change of weights within a training step, on a batch of its own.
 
     Attributes:
-        losses_for: (batch, training) -> losses.
+        losses_for: (batch, training) -> losses; the same whenever it is asked for.
         loss: which of them is minimised.
         optimizer: takes the step.
         variables: what it changes.
@@ -30,8 +37,14 @@ class Update(NamedTuple):
     optimizer: keras.optimizers.Optimizer
     variables: Sequence[tf.Variable]
 
+    @property
+    def identity(self) -> Hashable:
+        """Equal where two are the same."""
+        changed = tuple(variable.ref() for variable in self.variables)
+        return self.losses_for, self.loss, id(self.optimizer), changed
 
-class Trainable(keras.Model):
+
+class Trainable(Describable, keras.Model):
     """A network, or several, with an objective.
 
     A subclass gives `loss_names` and `losses_for`; those that train more than one network give
@@ -41,17 +54,21 @@ class Trainable(keras.Model):
         loss_names: the losses that are logged; the first is "loss", the one that is minimised.
         patch: output samples that training patches must have; None where any number will do.
         adapt_batches: how many training batches `adapt` wants to see before the first step.
+        training_only: argument -> the description that stands for it in a model which is opened
+            for upsampling alone, see `tfsr.description`.
     """
 
     loss_names: tuple[str, ...] = ("loss",)
     patch: int | None = None
     adapt_batches: int = 0
+    training_only: Mapping[str, Any] = {"optimizer": None}
 
     def __init__(
         self, optimizer: keras.optimizers.Optimizer | None = None, name: str | None = None
     ):
         # Signals stay float32 in mixed precision too; networks cast them.
         super().__init__(name=name, autocast=False)
+        self._trackers = {}  # none before `compile`
         self._training_optimizer = optimizer or keras.optimizers.Adam(1e-4)
 
     def losses_for(self, batch: Batch, training: bool) -> Losses:
@@ -75,11 +92,19 @@ class Trainable(keras.Model):
         so that checkpoints hold it.
         """
 
-    def compile(self) -> None:
+    def compile(self, *given: Any, **named: Any) -> None:
         """Make ready for `fit`: the weights exist, the optimizers were given at construction.
 
         The optimizers' variables are made too, so that a checkpoint can be restored into them.
+
+        Raises:
+            UserError: something is given, for losses and optimizer belong to the constructor.
         """
+        if given or named:
+            raise UserError(
+                f"compile: takes no {', '.join(named) or 'arguments'}; give losses and optimizer "
+                f"to {type(self).__name__}(...) itself"
+            )
         # An idle one for Keras: at the end of each `fit` it would put moving averages in the place
         # of the weights that training goes on with.
         super().compile(optimizer=keras.optimizers.SGD(0.0))
@@ -87,7 +112,7 @@ class Trainable(keras.Model):
             update.optimizer.build(update.variables)
         # The trackers are means over all replicas already; Keras would add up those of workers.
         self.distribute_reduction_method = "first"
-        self._gradient_functions = {}
+        self._gradient_functions = Graphs()
         self._trackers = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
 
     @property
@@ -95,11 +120,27 @@ class Trainable(keras.Model):
         """Whether an optimizer keeps moving averages of the weights (`use_ema=True`)."""
         return any(_averages(update.optimizer) for update in self.updates)
 
+    def begin_averages(self) -> None:
+        """Let the moving averages begin at the weights, which may be those of another run."""
+        for update in self.updates:
+            if _averages(update.optimizer):
+                averages = update.optimizer._model_variables_moving_average
+                for average, variable in zip(averages, update.variables, strict=True):
+                    average.assign(variable)
+
     def take_averages(self) -> None:
         """Put the moving averages in the place of the weights; for use, not for more training."""
         for update in self.updates:
             if _averages(update.optimizer):
                 update.optimizer.finalize_variable_values(update.variables)
+
+    @contextlib.contextmanager
+    def averages(self) -> Iterator[None]:
+        """Within it, the weights are the moving averages where these are kept."""
+        changed = [v for u in self.updates if _averages(u.optimizer) for v in u.variables]
+        with kept(changed):
+            self.take_averages()
+            yield
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -107,7 +148,9 @@ class Trainable(keras.Model):
 
     # Nothing in a step needs AutoGraph, which would take a third of the time to trace it.
     @tf.autograph.experimental.do_not_convert
-    def train_step(self, batch: Batch) -> Losses:
+    def train_step(self, data: Batch | Pair) -> Losses:
+        """A step of `fit`, on a batch of the pipeline or on a pair (low, high)."""
+        batch = self._batch(data)
         for number, update in enumerate(self.updates):
             # Every so manieth example, so that any number of replicas makes the same batches.
             part = {key: value[number :: self.batches_per_step] for key, value in batch.items()}
@@ -115,8 +158,40 @@ class Trainable(keras.Model):
         return results
 
     @tf.autograph.experimental.do_not_convert
-    def test_step(self, batch: Batch) -> Losses:
-        return self.track(_seeded(self.losses_for, batch, training=False))
+    def test_step(self, data: Batch | Pair) -> Losses:
+        return self.track(_seeded(self.losses_for, self._batch(data), training=False))
+
+    def _batch(self, data: Batch | Pair) -> Batch:
+        """A pair as a batch of the pipeline; what is random follows from the step."""
+        if isinstance(data, dict):
+            return data
+        low, high = data
+        self._check_pair(low, high)
+        tf.debugging.assert_equal(
+            *(tf.shape(high)[1], self.ratio * tf.shape(low)[1]),
+            f"fit: high must have {self.ratio} times as many samples as low",
+        )
+        examples = tf.range(tf.shape(low)[0])
+        step = tf.cast(self.updates[0].optimizer.iterations, tf.int32)
+        seed = tf.stack([tf.fill(tf.shape(examples), step), examples], axis=1)
+        return {"low": low, "high": high, "seed": seed}
+
+    def _check_pair(self, low: tf.Tensor, high: tf.Tensor) -> None:
+        shapes = low.shape, high.shape
+        if any(shape.rank != 2 for shape in shapes):
+            raise UserError(f"fit: has shapes {shapes[0]} and {shapes[1]}; give [batch, time] each")
+        times = [shape[1] for shape in shapes]
+        if None not in times and times[1] != self.ratio * times[0]:
+            raise UserError(
+                f"fit: high has {times[1]} samples beside {times[0]} of low; give {self.ratio} "
+                "times as many"
+            )
+        parts, batch = self.batches_per_step, low.shape[0]
+        if batch is not None and batch % parts:
+            raise UserError(
+                f"fit: a batch has {batch} examples, which {parts} updates share; give a multiple "
+                f"of {parts} (drop_remainder=True)"
+            )
 
     def track(self, losses: Losses) -> Losses:
         """Add per-example losses to the running means and return all of these."""
@@ -143,11 +218,12 @@ class Trainable(keras.Model):
 
         The optimizer stays outside, because replicas meet there and cannot meet in a function.
         """
-        if update.loss not in self._gradient_functions:
-            self._gradient_functions[update.loss] = tf.function(
-                lambda batch: self._losses_and_gradients(update, batch), autograph=False
-            )
-        return self._gradient_functions[update.loss]
+
+        def make() -> Callable:
+            learn = functools.partial(self._losses_and_gradients, update)
+            return tf.function(learn, autograph=False)
+
+        return self._gradient_functions.of(update.identity, make)
 
     def _losses_and_gradients(self, update: Update, batch: Batch) -> tuple[Losses, list[tf.Tensor]]:
         scaled, unscaled = loss_scaling(update.optimizer)
@@ -156,6 +232,27 @@ class Trainable(keras.Model):
             losses = _seeded(update.losses_for, batch, training=True)
             objective = scaled(self.global_mean(losses[update.loss]))
         return losses, unscaled(tape.gradient(objective, update.variables))
+
+
+@contextlib.contextmanager
+def kept(variables: Sequence[tf.Variable]) -> Iterator[None]:
+    """Whatever happens to the variables within, they have their values again after it."""
+    values = [tf.identity(variable) for variable in variables]
+    yield
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+class Graphs:
+    """Functions that were traced already; an object, for Keras looks for weights in a dict."""
+
+    def __init__(self):
+        self._known = {}
+
+    def of(self, key: Hashable, make: Callable[[], Callable]) -> Callable:
+        if key not in self._known:
+            self._known[key] = make()
+        return self._known[key]
 
 
 def loss_scaling(optimizer: keras.optimizers.Optimizer) -> tuple[Callable, Callable]:

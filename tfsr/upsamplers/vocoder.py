@@ -87,7 +87,7 @@ class Vocoder(Judged):
 
     @property
     def chunk(self) -> int:
-        """At least as long as the two halos, which come to 12 s with the published sizes."""
+        """At least as long as what is seen on both sides, 12 s with the published sizes."""
         return max(super().chunk, 2 * (self.receptive_field or 0))
 
     def estimate(self, batch: Batch, training: bool) -> tf.Tensor:

@@ -1,7 +1,7 @@
-from tfsr.inference.complexity import complexity
 from tfsr.networks.audiounet import AudioUNet
 from tfsr.networks.critics import SrganCritic
 from tfsr.upsamplers.adversarial import Adversarial
+from tfsr.upsamplers.complexity import complexity
 from tfsr.upsamplers.interpolation import Interpolation
 from tfsr.upsamplers.regression import Regression
 

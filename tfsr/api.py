@@ -1,0 +1,212 @@
+"""What `import tfsr` offers, besides `tfsr.Model`."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from tfsr import presets
+from tfsr.arguments import number, path
+from tfsr.audio_file import require_subtype
+from tfsr.errors import UserError
+from tfsr.inference.batch import Request
+from tfsr.inference.manifest import Record
+from tfsr.inference.targets import plan
+from tfsr.loading import Which, load
+from tfsr.model import Model, upsample_samples
+from tfsr.optional_imports import needed_by
+
+if TYPE_CHECKING:  # these need TensorFlow
+    from tfsr.evaluation.comparison import Comparison
+    from tfsr.evaluation.results import Results
+
+__all__ = ["compare", "evaluate", "load", "upsample", "upsample_file"]
+
+
+def upsample(
+    audio: np.ndarray,
+    rate: int,
+    model: Which | None = None,
+    *,
+    bandwidth: float | None = None,
+    keep_low_band: bool = True,
+    seed: int = 0,
+) -> tuple[np.ndarray, int]:
+    """Widen the band of a recording in memory.
+
+    Args:
+        audio: [time] or [time, channels]. float32 and float64 in [-1, 1], or int16, int32 and
+            uint8 in their whole range.
+        rate: Hz, of the audio; any.
+        model: what upsamples it. None: the preset that suits the band of each channel.
+        bandwidth: Hz up to where the audio reaches; None: it is measured.
+        keep_low_band: whether what the audio has stays as it is, unless the model restores.
+        seed: of the noise, for models that draw any.
+
+    Returns:
+        float32 [time] or [time, channels], as long as the audio, and its rate in Hz.
+
+    Raises:
+        UserError: the audio has another shape or type, or samples that are NaN or infinite; or it
+            has the whole band already.
+
+    >>> import numpy as np, tfsr
+    >>> call = np.random.default_rng(0).normal(0, 1000, 8000).astype(np.int16)
+    >>> wide, rate = tfsr.upsample(call, 8000)
+    >>> wide.shape, rate
+    ((16000,), 16000)
+    """
+    return upsample_samples(_request(model, bandwidth, keep_low_band, seed), audio, rate)
+
+
+def upsample_file(
+    source: str | os.PathLike,
+    target: str | os.PathLike | None = None,
+    model: Which | None = None,
+    *,
+    bandwidth: float | None = None,
+    keep_low_band: bool = True,
+    rate: int | Literal["keep"] | None = None,
+    subtype: str | None = None,
+    seed: int = 0,
+) -> Record:
+    """Widen the band of a recording on disk, in constant memory, with its tags.
+
+    Args:
+        source: an audio file of any format.
+        target: the file to write, whole or not at all; its name tells the format. None: beside
+            the source, named like call.tfsr.wav.
+        model, bandwidth, keep_low_band, seed: see `upsample`.
+        rate: Hz of the output; "keep": that of the source, where it is higher. None: the model's.
+        subtype: of the output, such as "PCM_24"; None: that of the source, at least 16 bits.
+
+    Returns:
+        What was measured and done; `str` of it is what the command prints.
+
+    Raises:
+        UserError: the source cannot be read, the target cannot be written, or the recording has
+            the whole band already.
+
+    >>> import tfsr
+    >>> tfsr.upsample_file("call.wav", "wide.wav").output_rate
+    16000
+    """
+    source, target = path("source", source), None if target is None else path("target", target)
+    if os.path.isdir(source):
+        raise UserError(f"{source}: is a folder; give one file, or use the command tfsr upsample")
+    request = _request(model, bandwidth, keep_low_band, seed, rate=rate, subtype=subtype)
+    if target is not None and not os.path.isdir(target):
+        require_subtype(target, subtype)
+    jobs, _ = plan([source], target)
+    require_subtype(jobs[0].target, subtype)
+    record = request.upsample(jobs[0], lambda share: None)
+    if record.error:
+        raise UserError(record.error)
+    return record
+
+
+def _request(
+    model: Which | None, bandwidth: float | None, keep_low_band: bool, seed: int, **more
+) -> Request:
+    """For a model, or for the presets."""
+    how = {"bandwidth_hz": bandwidth, "keep_low_band": keep_low_band, "seed": seed, **more}
+    if model is None:
+        return Request(load=lambda name: _preset(name).backend, choose=presets.suited, **how)
+    model = load(model)
+    return Request(load=lambda _: model.backend, system=model.name, **how)
+
+
+@functools.cache
+def _preset(name: str) -> Model:
+    """Kept, for to open one takes longer than a short recording."""
+    return load(name)
+
+
+def evaluate(
+    model: Which,
+    clips: str | os.PathLike,
+    protocol: str = "tfsr",
+    files: int | None = None,
+) -> Results:
+    """Score a model on recordings, beside interpolations of the same.
+
+    It needs TensorFlow; some columns need `pip install 'tfsr[eval]'` and are left out without it.
+
+    Args:
+        model: what is evaluated.
+        clips: a folder of recordings at the model's output rate or above. Low-rate signals are
+            made of them as the protocol says.
+        protocol: "tfsr", "perceived", "apbwe" or another of `tfsr.evaluation.protocols`.
+        files: only so many recordings, the first ones.
+
+    Returns:
+        The scores of each file; `summary()` and `table()` are texts.
+
+    Raises:
+        UserError: no recordings, an unknown protocol, or one for another rate.
+
+    >>> import tfsr
+    >>> results = tfsr.evaluate("speech-16k-x2", "clips", protocol="apbwe", files=1)
+    >>> results.count, results.columns[:3]
+    (1, ('SNR', 'segSNR', 'LSD'))
+    """
+    with needed_by("to evaluate"):
+        from tfsr.data.corpora import Folder
+        from tfsr.degradation.decimation import SincHann
+        from tfsr.evaluation import protocols
+        from tfsr.evaluation.evaluate import evaluate as evaluated
+
+    model, chosen, clips = load(model), protocols.named(protocol), path("clips", clips)
+    if files is not None:
+        number("files", files, "recordings", 1, whole=True)
+    recordings = Folder(clips).all_recordings[:files]
+    for one in recordings:
+        if one.rate < model.output_rate:
+            raise UserError(
+                f"{Path(clips, one.name)}: is at {one.rate} Hz; give recordings at "
+                f"{model.output_rate} Hz or above"
+            )
+    test_set = chosen.test_set(recordings, SincHann())
+    return evaluated(model.backend, test_set, chosen, system=model.name)
+
+
+def compare(
+    original: str | os.PathLike,
+    low: str | os.PathLike,
+    outs: Sequence[str | os.PathLike],
+    cutoff: float | None = None,
+) -> Comparison:
+    """Compare what systems made of a recording with the original.
+
+    Args:
+        original: a file; it sets the rate of the comparison.
+        low: what the systems were given.
+        outs: what they made of it.
+        cutoff: Hz that `low` is limited to; None: half its rate.
+
+    Returns:
+        The scores, and a page to hear and see them: `table()`, `write_page(path)`.
+
+    Raises:
+        UserError: a file cannot be read, or lengths differ by more than a tenth.
+
+    >>> import tfsr
+    >>> comparison = tfsr.compare("original.wav", "low.wav", ["wide.wav"])
+    >>> comparison.cutoff_hz, list(comparison.scores)
+    (4000.0, ['low.wav (low)', 'wide.wav'])
+    """
+    if isinstance(outs, str | os.PathLike) or not outs:
+        raise UserError("`outs`: give a list of files, at least one")
+    if cutoff is not None:
+        number("cutoff", cutoff, "Hz", 1)
+    files = path("original", original), path("low", low), *(path("outs", out) for out in outs)
+    with needed_by("to compare"):
+        from tfsr.evaluation import comparison
+
+    original, low, *outs = map(Path, files)
+    return comparison.compare(original, low, outs, cutoff)

@@ -1,0 +1,102 @@
+"""From an object to the data that it can be made of again."""
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tfsr.description.classes import CLASSES, FUNCTIONS, name_of
+from tfsr.description.describable import Describable, Factory, arguments
+from tfsr.errors import UserError
+
+NODES = frozenset({"class", "function", "partial"})
+"""Keys that tell what a dict describes; one with none of them is a mapping."""
+
+# Of an optimizer's configuration: what belongs to the machine, or to its own way of reading it.
+_OF_THE_MACHINE = {"name", "jit_compile", "is_legacy_optimizer"}
+
+
+def describe(thing: Any, place: str = "model") -> Any:
+    """Numbers, strings, lists, None, and dicts, of which JSON can be made.
+
+    `Subpixel("phase")` is {"class": "Subpixel", "arguments": {"order": "phase"}}, a function
+    {"function": "l1"}, and a class that is called later, as the network of `Spectral`,
+    {"partial": "UpperBins", "arguments": {"channels": 96}}.
+
+    Args:
+        thing: an upsampler, or anything that is an argument of one.
+        place: what the message calls it.
+
+    Raises:
+        UserError: it is of a class that tfsr does not have.
+    """
+    if thing is None or isinstance(thing, bool | int | float | str):
+        return thing
+    if isinstance(thing, np.generic):
+        return thing.item()
+    if isinstance(thing, Mapping):
+        return _of_mapping(thing, place)
+    if isinstance(thing, list | tuple | np.ndarray) and not isinstance(thing, Factory):
+        return [describe(value, f"{place}[{number}]") for number, value in enumerate(thing)]
+    return _of_object(thing, place)
+
+
+def _of_mapping(mapping: Mapping, place: str) -> dict[str, Any]:
+    for key in mapping:
+        if not isinstance(key, str) or key in NODES:
+            raise UserError(f"{place}: the name {key!r} cannot be written down; choose another")
+    return _each(mapping, place)
+
+
+def _of_object(thing: Any, place: str) -> dict[str, Any]:
+    if isinstance(thing, Factory):
+        return _of_class("partial", thing.of, thing.arguments, place)
+    if isinstance(thing, functools.partial) and not thing.args:
+        return _of_class("partial", thing.func, thing.keywords, place)
+    if inspect.isclass(thing):
+        return _of_class("partial", _unwrapped(thing), {}, place)
+    function = name_of(inspect.unwrap(thing), FUNCTIONS)
+    if function:
+        return {"function": function}
+    return _of_class("class", type(thing), _arguments(thing), place)
+
+
+def _arguments(thing: Any) -> Mapping[str, Any]:
+    if isinstance(thing, Describable):
+        return arguments(thing)
+    if dataclasses.is_dataclass(thing):
+        return {f.name: getattr(thing, f.name) for f in dataclasses.fields(thing) if f.init}
+    return _of_keras(thing) if hasattr(thing, "get_config") else {}
+
+
+def _of_class(kind: str, cls: type, given: Mapping[str, Any], place: str) -> dict[str, Any]:
+    name = name_of(cls, CLASSES)
+    if name is None:
+        raise UserError(
+            f"{place}: {getattr(cls, '__name__', cls)} is no class of tfsr's, so that it cannot be "
+            "written down; keep the model by its weights (save_weights)"
+        )
+    return {kind: name, "arguments": _each(given, place)}
+
+
+def _each(given: Mapping[str, Any], place: str) -> dict[str, Any]:
+    return {name: describe(value, f"{place}.{name}") for name, value in given.items()}
+
+
+def _unwrapped(cls: type) -> type:
+    """A class itself, where a configuration has put a subclass of the same name in its place."""
+    return cls.__mro__[1] if cls.__mro__[1].__name__ == cls.__name__ else cls
+
+
+def _of_keras(thing: Any) -> Mapping[str, Any]:
+    """Arguments of an optimizer or a schedule."""
+    config = {n: value for n, value in thing.get_config().items() if n not in _OF_THE_MACHINE}
+    rate = config.get("learning_rate")
+    if isinstance(rate, Mapping):  # a schedule, as Keras writes it down
+        config["learning_rate"] = thing._learning_rate
+    elif rate is not None:  # float32: as few digits as tell it
+        config["learning_rate"] = float(str(np.float32(rate)))
+    return config

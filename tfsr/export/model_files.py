@@ -1,0 +1,63 @@
+"""The TensorFlow Lite files of a model folder, by which it runs where there is no TensorFlow."""
+
+import os
+from pathlib import Path
+
+import h5py
+
+from tfsr import model_folder
+from tfsr.complete import new_folder, replaced_folder
+from tfsr.export.quantization import EXACT_HALVES
+from tfsr.export.tflite import export_tflite
+from tfsr.model_config import MODEL_TFLITE, STREAM_TFLITE, WEIGHTS
+from tfsr.upsamplers.base import Upsampler
+
+
+def save(
+    upsampler: Upsampler,
+    folder: str | os.PathLike,
+    half_precision: bool = False,
+    replace: bool = False,
+) -> None:
+    """Write a model folder as `tfsr.model_folder.save`, with the TensorFlow Lite files.
+
+    Those that draw noise or restore get none: in TensorFlow alone they take long recordings in
+    parts.
+
+    Raises:
+        UserError: as there; or TensorFlow Lite cannot run the model.
+    """
+    with (replaced_folder if replace else new_folder)(folder) as part:
+        part.rmdir()
+        model_folder.save(upsampler, part, half_precision)
+        if not (upsampler.noise_steps or upsampler.restores):
+            write_tflite(part)
+
+
+def write_tflite(folder: str | os.PathLike) -> list[Path]:
+    """Put `model.tflite` into a model folder, and `stream.tflite` where the model streams.
+
+    Older ones are replaced. Their weights are in float16 where those of `weights.h5` are, so that
+    both compute with the same numbers.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        UserError: the folder holds no model, or one that TensorFlow Lite cannot run.
+    """
+    upsampler = model_folder.load(folder, for_training=False)
+    kind = EXACT_HALVES if _is_half(Path(folder, WEIGHTS)) else None
+    streams = upsampler.latency_ms is not None
+    files = {MODEL_TFLITE: False} | ({STREAM_TFLITE: True} if streams else {})
+    for name, streaming in files.items():
+        export_tflite(upsampler, Path(folder, name), kind, streaming=streaming)
+    return [Path(folder, name) for name in files]
+
+
+def _is_half(path: Path) -> bool:
+    """Whether any weight is stored in half precision."""
+    with h5py.File(path, "r") as file:
+        found = []
+        file.visititems(lambda _, item: found.append(getattr(item, "dtype", None) == "float16"))
+    return any(found)

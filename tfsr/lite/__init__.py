@@ -1,0 +1,1 @@
+"""Exported TensorFlow Lite files, used without TensorFlow: by ai-edge-litert alone."""

@@ -1,0 +1,164 @@
+"""A trained model from wherever it is: a preset, a model folder, a run or an exported file."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from tfsr import presets
+from tfsr.arguments import path
+from tfsr.errors import UserError
+from tfsr.lite.backend import LiteBackend
+from tfsr.lite.file import read_properties
+from tfsr.lite.interpreter import processors
+from tfsr.lite.streams import LiteStreams
+from tfsr.model import Model
+from tfsr.model_card import ModelCard
+from tfsr.model_config import CONFIG, MODEL_TFLITE, OPERATIVE, RUN_MODEL, STREAM_TFLITE, ModelConfig
+from tfsr.optional_imports import needed_by
+from tfsr.seal import Properties
+
+if TYPE_CHECKING:  # to upsample needs no TensorFlow
+    from tfsr.upsamplers.base import Upsampler
+
+Which: TypeAlias = "str | os.PathLike | Model | Upsampler"
+"""What `load` takes."""
+
+_EXPORTED, _SAVED_MODEL = ".tflite", "saved_model.pb"
+
+
+def load(what: Which, bindings: Sequence[str] = (), threads: int | None = None) -> Model:
+    """A trained model.
+
+    Args:
+        what: a preset's name, a folder that `Model.save` wrote, a run directory, or a TensorFlow
+            Lite file or SavedModel that `tfsr.export` wrote. An upsampler of your own becomes a
+            model too.
+        bindings: of a run: settings in which it is to differ, as `--gin_param` takes them.
+        threads: CPU threads of LiteRT; None: one for each processor. With several recordings at
+            once, one each is best.
+
+    Returns:
+        The model. Its weights are read when they are first used.
+
+    Raises:
+        UserError: there is none of that name; the message says what is missing there.
+
+    >>> import tfsr
+    >>> tfsr.load("speech-16k-x2")
+    <tfsr.Model speech-16k-x2, 8000 to 16000 Hz>
+    """
+    if isinstance(what, Model):
+        return what
+    if hasattr(what, "upsample") and hasattr(what, "card"):
+        return Model(what.name, upsampler=lambda: what)
+    name = path("model", what)
+    folder = None if bindings else _model_folder(name)
+    if folder:
+        return _of_folder(name, folder, threads or processors())
+    if os.path.exists(os.path.join(name, _SAVED_MODEL)):
+        return _of_saved_model(name)
+    if name.endswith(_EXPORTED) or os.path.isfile(name):
+        return _of_file(name, threads or processors())
+    if not bindings:
+        _check_is_run(name)
+    return Model(name, upsampler=lambda: _of_run(name, bindings))
+
+
+def load_upsampler(
+    what: str | os.PathLike, bindings: Sequence[str] = (), for_training: bool = True
+) -> Upsampler:
+    """The Keras model of what `load` takes, with its weights and its card.
+
+    Args:
+        what, bindings: see `load`.
+        for_training: False leaves out what only training needs, such as critics and losses.
+
+    Raises:
+        UserError: as `load`; or it is an exported file, which has no Keras model.
+    """
+    name = path("model", what)
+    folder = None if bindings else _model_folder(name)
+    return _keras(folder, for_training) if folder else load(what, bindings).upsampler
+
+
+def _model_folder(name: str) -> Path | None:
+    """The one that is meant, if any is: a preset's, itself, or that of a run."""
+    if name in presets.names():
+        return presets.folder() / name
+    folders = Path(name), Path(name, RUN_MODEL)
+    return next((one for one in folders if os.path.exists(one / CONFIG)), None)
+
+
+def _of_folder(name: str, folder: Path, threads: int) -> Model:
+    config = ModelConfig.read(folder)
+    return Model(
+        name,
+        upsampler=lambda: _keras(folder),
+        about=lambda: config,
+        backend=_if_there(folder / MODEL_TFLITE, functools.partial(LiteBackend, threads=threads))
+        or (lambda: _keras(folder, False)),
+        streams=_if_there(folder / STREAM_TFLITE, LiteStreams),
+    )
+
+
+def _if_there(file: Path, opened: Callable) -> Callable | None:
+    return functools.partial(opened, file) if file.exists() else None
+
+
+def _keras(folder: Path, for_training: bool = True) -> Upsampler:
+    with needed_by(f"{folder.name}: the Keras model"):
+        from tfsr import model_folder
+
+    return model_folder.load(folder, for_training)
+
+
+def _of_file(name: str, threads: int) -> Model:
+    about = _Told(read_properties(name))
+    return Model(
+        name,
+        about=lambda: about,
+        backend=lambda: LiteBackend(name, threads),
+        streams=lambda: LiteStreams(name),
+    )
+
+
+def _of_saved_model(name: str) -> Model:
+    with needed_by(f"{name}: a SavedModel"):
+        from tfsr.export import artifact, properties
+
+    about = _Told(properties.read(name) | {"latency_ms": None})  # here it wants whole recordings
+    return Model(name, about=lambda: about, backend=lambda: artifact.SavedModelBackend(name))
+
+
+class _Told:
+    """What an exported file tells of itself."""
+
+    def __init__(self, properties: Properties):
+        self.input_rate, self.output_rate = properties["input_rate"], properties["output_rate"]
+        self.latency_ms = properties["latency_ms"]
+        self.card = ModelCard.from_data({"training_data": properties["training_data"]})
+
+
+def _of_run(run_dir: str, bindings: Sequence[str]) -> Upsampler:
+    """By its configuration, as runs of older versions and changed ones are."""
+    with needed_by(f"{run_dir}: a run"):
+        from tfsr import gin_config
+
+    return gin_config.load_run(run_dir, bindings).upsampler
+
+
+def _check_is_run(name: str) -> None:
+    if not os.path.isdir(name):
+        raise UserError(
+            f"{name}: no such folder, and no preset of that name; presets are "
+            f"{', '.join(presets.names())}"
+        )
+    if not Path(name, OPERATIVE).exists():
+        raise UserError(
+            f"{name}: holds no run and no model: neither {CONFIG}, which Model.save writes, nor "
+            f"{RUN_MODEL} or {OPERATIVE}, which python -m tfsr.train --run_dir {name} makes"
+        )

@@ -1,0 +1,251 @@
+"""A model as people use it in Python: arrays in, arrays out."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from tfsr.arguments import path
+from tfsr.backend import Backend, Streams
+from tfsr.errors import UserError
+from tfsr.inference import streams
+from tfsr.inference.batch import Request
+from tfsr.inference.files import upsampled
+from tfsr.inference.samples import NAME, Samples
+from tfsr.model_card import ModelCard
+from tfsr.optional_imports import needed_by
+
+if TYPE_CHECKING:  # to upsample needs no TensorFlow
+    from tfsr.upsamplers.base import Upsampler
+
+
+class About(Protocol):
+    """What can be told of a model before its weights are read.
+
+    Attributes:
+        input_rate, output_rate: Hz.
+        latency_ms: of one that runs on streams, see `Backend`; None: whole recordings.
+        card: what is known of it.
+    """
+
+    input_rate: int
+    output_rate: int
+    latency_ms: float | None
+    card: ModelCard
+
+
+class Model:
+    """A trained upsampler, as `tfsr.load` gives it.
+
+    What it needs is opened when it is first used. Upsampling runs on LiteRT where the model has a
+    `.tflite` file, else on TensorFlow. Once `upsampler` has been used, that is what upsamples: it
+    may have been trained further.
+
+    Args:
+        name: what messages call it.
+        upsampler: opens the Keras model; it may raise UserError. None: there is none.
+        about: opens what is known of it; None: the Keras model tells.
+        backend: opens what upsamples whole signals; None: the Keras model does.
+        streams: opens what runs on streams; likewise.
+
+    Attributes:
+        name: as given.
+
+    >>> import numpy as np, tfsr
+    >>> model = tfsr.load("speech-16k-x2")
+    >>> model.input_rate, model.output_rate
+    (8000, 16000)
+    >>> model.upsample(np.zeros(8000), rate=8000).shape
+    (16000,)
+    """
+
+    def __init__(
+        self,
+        name: str,
+        upsampler: Callable[[], Upsampler] | None = None,
+        about: Callable[[], About] | None = None,
+        backend: Callable[[], Backend] | None = None,
+        streams: Callable[[], Streams] | None = None,
+    ):
+        self.name = name
+        self._open_upsampler, self._open_about = upsampler, about
+        self._open_backend, self._open_streams = backend, streams
+
+    def __repr__(self) -> str:
+        return f"<tfsr.Model {self.name}, {self.input_rate} to {self.output_rate} Hz>"
+
+    @functools.cached_property
+    def upsampler(self) -> Upsampler:
+        """The Keras model, to train and to export; it needs TensorFlow.
+
+        Raises:
+            UserError: there is none, as of an exported file.
+        """
+        if self._open_upsampler is None:
+            raise UserError(
+                f"{self.name}: an exported file has no Keras model; load the model that it was "
+                "exported from"
+            )
+        return self._open_upsampler()
+
+    @property
+    def backend(self) -> Backend:
+        """What upsamples whole signals."""
+        return self.upsampler if self._on_keras(self._open_backend) else self._backend
+
+    @property
+    def card(self) -> ModelCard:
+        """What is known of it: sources and licences of its training data, scores and more."""
+        return self._about.card
+
+    @property
+    def input_rate(self) -> int:
+        """Hz."""
+        return self._about.input_rate
+
+    @property
+    def output_rate(self) -> int:
+        """Hz."""
+        return self._about.output_rate
+
+    @property
+    def latency_ms(self) -> float | None:
+        """From when a sample comes in to when `stream` gives it; None: it cannot stream."""
+        return self._about.latency_ms
+
+    @functools.cached_property
+    def _about(self) -> About:
+        return self._open_about() if self._open_about else self.upsampler
+
+    @functools.cached_property
+    def _backend(self) -> Backend:
+        return self._open_backend()
+
+    @functools.cached_property
+    def _streams(self) -> Streams:
+        return self._open_streams()
+
+    def _on_keras(self, other: Callable | None) -> bool:
+        """Whether the Keras model computes: it is open already, or there is nothing else."""
+        return "upsampler" in vars(self) or other is None
+
+    def upsample(
+        self,
+        audio: np.ndarray,
+        rate: int | None = None,
+        *,
+        bandwidth: float | None = None,
+        keep_low_band: bool = True,
+        seed: int = 0,
+    ) -> np.ndarray:
+        """Widen the band of a recording.
+
+        Args:
+            audio: [time] or [time, channels]. float32 and float64 in [-1, 1], or int16, int32 and
+                uint8 in their whole range.
+            rate: Hz, of the audio, which is resampled where the model wants another rate. None:
+                it is at `input_rate`.
+            bandwidth: Hz up to where the audio reaches; None: it is measured.
+            keep_low_band: whether what the audio has stays as it is, unless the model restores.
+            seed: of the noise, for models that draw any.
+
+        Returns:
+            float32 [time] or [time, channels] at `output_rate`, as long as the audio.
+
+        Raises:
+            UserError: the audio has another shape or type, or samples that are NaN or infinite.
+
+        >>> import numpy as np, tfsr
+        >>> call = np.random.default_rng(0).normal(0, 0.1, [4000, 2])
+        >>> tfsr.load("telephony-8k-16k").upsample(call, rate=8000).shape
+        (8000, 2)
+        """
+        rate = self.input_rate if rate is None else rate
+        request = request_for(self, bandwidth, keep_low_band, seed)
+        return upsample_samples(request, audio, rate)[0]
+
+    def stream(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Widen a stream as it comes in, see `latency_ms`.
+
+        Put together, what it gives is as long as `ratio` times the input. The first blocks give
+        less than came in, and the end gives the rest.
+
+        Args:
+            blocks: as `audio` of `upsample`, of any lengths, at `input_rate`.
+
+        Yields:
+            float32 [time] or [time, channels] at `output_rate`, whenever some is ready.
+
+        Raises:
+            UserError: the model wants whole recordings.
+
+        >>> import numpy as np, tfsr
+        >>> blocks = np.split(np.zeros(1600), 10)
+        >>> sum(len(wide) for wide in tfsr.load("telephony-8k-16k").stream(blocks))
+        3200
+        """
+        if self.latency_ms is None:
+            raise UserError(
+                f"{self.name}: wants whole recordings; one that streams is telephony-8k-16k"
+            )
+        source = self.upsampler if self._on_keras(self._open_streams) else self._streams
+        return streams.stream(source, blocks)
+
+    def save(self, folder: str | os.PathLike, half_precision: bool = False) -> None:
+        """Write the model as a folder that `tfsr.load` opens; it needs TensorFlow.
+
+        It has TensorFlow Lite files too, unless the model draws noise or restores.
+
+        Args:
+            folder: must not be there yet, or be empty. It appears when everything is written.
+            half_precision: store weights in float16, in half the space.
+
+        Raises:
+            UserError: the folder holds something, or the model is an exported file.
+
+        >>> import tfsr
+        >>> tfsr.load("speech-16k-x2").save("mine", half_precision=True)
+        >>> tfsr.load("mine").card.description
+        'Speech, 8 to 16 kHz'
+        """
+        folder, upsampler = path("folder", folder), self.upsampler
+        with needed_by("to save a model"):
+            from tfsr.export import model_files
+
+        model_files.save(upsampler, folder, half_precision)
+
+
+def request_for(
+    model: Model, bandwidth: float | None = None, keep_low_band: bool = True, seed: int = 0
+) -> Request:
+    """For one model; the arguments are those of `Model.upsample`."""
+    return Request(
+        load=lambda _: model.backend,
+        system=model.name,
+        bandwidth_hz=bandwidth,
+        keep_low_band=keep_low_band,
+        seed=seed,
+    )
+
+
+def upsample_samples(request: Request, audio: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
+    """Upsample a recording in memory, as `Request.upsample` does files.
+
+    Args:
+        audio: [time] or [time, channels], see `Samples`.
+        rate: Hz.
+
+    Returns:
+        float32 [time] or [time, channels], and its rate in Hz.
+
+    Raises:
+        UserError: see `Samples`; or there is no band to add.
+    """
+    recording = Samples(audio, rate)
+    blocks, rate = upsampled(request.upsampler, request.plan(recording, NAME))
+    wide = np.concatenate(list(blocks))
+    return (wide[:, 0] if np.ndim(audio) == 1 else wide), rate

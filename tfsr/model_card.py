@@ -1,0 +1,135 @@
+"""What is known of a trained model: for whom, from what, how good and how fast.
+
+The card travels with the upsampler (`upsampler.card`) into model folders and exported files. No
+TensorFlow is needed to read one.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from tfsr.errors import UserError
+
+TELEPHONE = "telephone"
+"""What `ModelCard.suited_to` says of a model for telephone recordings."""
+
+Scores = Mapping[str, Mapping[str, Mapping[str, float | str]]]
+"""protocol -> system ("estimate" is this model) -> metric -> mean over recordings."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Something that a model has learnt from.
+
+    Attributes:
+        corpus: its name.
+        licence: under which it may be used.
+    """
+
+    corpus: str
+    licence: str
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelCard:
+    """Everything has a default: of a model that was made this minute nothing is known.
+
+    Attributes:
+        description: what it is for, in a line.
+        suited_to: the only kind of recordings that it is for, such as `TELEPHONE`; "" for all.
+        training_data: from what it has learnt.
+        configuration: the recipe.
+        steps: of training.
+        parameters: how many numbers it has, those that are not trained too.
+        multiply_adds: for one second of audio.
+        real_time_factor: seconds for a second of audio, one thread, on `machine`.
+        machine: where and when that was measured.
+        scores: see `Scores`; words ("-inf") where there is no number.
+        test_set: what the scores are means of.
+    """
+
+    description: str = ""
+    suited_to: str = ""
+    training_data: tuple[Source, ...] = ()
+    configuration: str = ""
+    steps: int | None = None
+    parameters: int | None = None
+    multiply_adds: int | None = None
+    real_time_factor: float | None = None
+    machine: str = ""
+    scores: Scores = dataclasses.field(default_factory=dict)
+    test_set: str = ""
+
+    def to_data(self) -> dict[str, Any]:
+        """Of which JSON can be made; only what is known."""
+        data = dataclasses.asdict(self)
+        data["training_data"] = list(data["training_data"])
+        return {name: value for name, value in data.items() if value not in ("", None, [], {})}
+
+    @classmethod
+    def from_data(cls, data: Any, place: str = "card") -> "ModelCard":
+        """The inverse.
+
+        Raises:
+            UserError: something unknown, or of the wrong type; the message names `place`.
+        """
+        known = {field.name: _KINDS[field.name] for field in dataclasses.fields(cls)}
+        check(data, known, place)
+        sources = data.get("training_data", [])
+        check_scores(data.get("scores", {}), f"{place}.scores")
+        for number, source in enumerate(sources):
+            check(source, _SOURCE, f"{place}.training_data[{number}]", _SOURCE)
+        return cls(**data | {"training_data": tuple(Source(**source) for source in sources)})
+
+
+Kind = type | tuple[type, ...]
+
+_SOURCE: Mapping[str, Kind] = {"corpus": str, "licence": str}
+_KINDS: Mapping[str, Kind] = {
+    **{name: str for name in ("description", "suited_to", "configuration", "machine", "test_set")},
+    **{name: int for name in ("steps", "parameters", "multiply_adds")},
+    **{"real_time_factor": (int, float), "training_data": list, "scores": dict},
+}
+
+
+def check(data: Any, kinds: Mapping[str, Kind], place: str, needed: Any = ()) -> None:
+    """Raise UserError, with the place, unless `data` has values of these kinds under these names.
+
+    Args:
+        data: read from JSON.
+        kinds: name -> type, or several.
+        needed: the names that must be there.
+    """
+    if not isinstance(data, dict):
+        raise UserError(f"{place}: wants names and values")
+    for name in needed:
+        if name not in data:
+            raise UserError(f"{place}: has no {name!r}")
+    for name, value in data.items():
+        if name not in kinds:
+            raise UserError(f"{place}: {name[:80]!r} is nothing that tfsr knows")
+        kind = kinds[name]
+        # To Python, true is a number.
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            wanted = kind if isinstance(kind, tuple) else (kind,)
+            words = " or ".join(_WORDS[one] for one in wanted)
+            raise UserError(f"{place}.{name}: wants {words}, not {str(value)[:40]!r}")
+
+
+_WORDS = {
+    **{str: "a text", int: "a whole number", float: "a number", list: "a list"},
+    **{dict: "names and values", type(None): "null"},
+}
+
+
+def check_scores(data: Any, place: str) -> None:
+    """Raise UserError unless `data` are `Scores`."""
+    levels = [(place, data)]
+    for _ in "protocol", "system", "metric":
+        for where, level in levels:
+            if not isinstance(level, dict):
+                raise UserError(f"{where}: wants names and values")
+        levels = [(f"{w}.{name}", value) for w, level in levels for name, value in level.items()]
+    for where, score in levels:
+        if isinstance(score, bool) or not isinstance(score, int | float | str):
+            raise UserError(f"{where}: wants a number, not {str(score)[:40]!r}")

@@ -1,0 +1,203 @@
+"""A model as a folder, written and opened again; what lies in it stands in `tfsr.model_config`.
+
+Data alone: no pickle, and nothing of a folder is ever imported or called by its name.
+"""
+
+import collections
+import contextlib
+import os
+import random
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+import tfsr
+from tfsr.complete import new_folder, replaced_folder
+from tfsr.description.build import build, made
+from tfsr.description.classes import CLASSES, named
+from tfsr.description.describe import describe
+from tfsr.errors import UserError
+from tfsr.model_config import CONFIG, WEIGHTS, ModelConfig, Seal
+
+# Names that Keras and HDF5 give to single files.
+_OF_FILES = (".keras", ".h5", ".hdf5", ".tflite")
+
+# Beside the names of its attributes a Keras model has these for its layers; some have them alone.
+_BY_NUMBER = ("layer-", "layer_with_weights-")
+_NO_PARTS = keras.metrics.Metric | keras.optimizers.Optimizer
+
+
+def save(
+    model: keras.Model,
+    folder: str | os.PathLike,
+    half_precision: bool = False,
+    replace: bool = False,
+) -> None:
+    """Write an upsampler into a folder, from which `load` makes it again.
+
+    Args:
+        model: an `Upsampler` whose weights exist. Its `card` is written too.
+        folder: must not be there yet, or be empty. It appears when everything is written.
+        half_precision: store weights in float16, in half the space. Opened again they are float32.
+        replace: let the new folder take the place of an older one.
+
+    Raises:
+        UserError: the folder holds something, or the name is that of a file; or the model has a
+            part that is not of tfsr's classes, or weights that are not finite numbers.
+    """
+    if Path(folder).suffix in _OF_FILES:
+        raise UserError(
+            f"{folder}: a model is saved as a folder: give a name without {Path(folder).suffix}; "
+            "save_weights writes a file of the weights alone"
+        )
+    description = describe(model)
+    with (replaced_folder if replace else new_folder)(folder) as part:
+        _write_weights(model, part / WEIGHTS, np.float16 if half_precision else None)
+        ModelConfig(
+            model=description,
+            input_rate=model.input_rate,
+            output_rate=model.output_rate,
+            latency_ms=model.latency_ms,
+            weights=Seal.of(part / WEIGHTS),
+            card=model.card,
+            made_by=f"tfsr {tfsr.__version__}",
+        ).write(part)
+
+
+def load(folder: str | os.PathLike, for_training: bool = True) -> keras.Model:
+    """The upsampler of a folder that `save` wrote, with its weights.
+
+    Args:
+        folder: with `config.json` and `weights.h5`.
+        for_training: False leaves out what only training needs, such as critics and losses.
+
+    Raises:
+        UserError: a file is missing, damaged or not as it was made; the message names it.
+    """
+    config = ModelConfig.read(folder)
+    path = Path(folder, WEIGHTS)
+    if not path.is_file():
+        raise UserError(f"{path}: is missing; get the folder again")
+    if Seal.of(path) != config.weights:
+        raise UserError(f"{path}: is not as it was made (SHA-256); get the folder again")
+    with random_state_kept():
+        model = _model(config, for_training, str(Path(folder, CONFIG)))
+    _read_weights(model, path, entirely=for_training)
+    model.card = config.card
+    return model
+
+
+def _model(config: ModelConfig, for_training: bool, file: str) -> keras.Model:
+    """The upsampler with weights that are not trained."""
+    try:
+        cls = named(config.model.get("class"), CLASSES, "model")
+        unwanted = {} if for_training else getattr(cls, "training_only", {})
+        model = build(_without(config.model, unwanted))
+        _check(model, config)
+        made(model.initialize, "model", cls.__name__)
+        return model
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from error
+
+
+def _without(description: Mapping[str, Any], unwanted: Mapping[str, Any]) -> dict[str, Any]:
+    arguments = description.get("arguments")
+    if not unwanted or not isinstance(arguments, dict):
+        return dict(description)
+    changed = {name: value for name, value in unwanted.items() if name in arguments}
+    return {**description, "arguments": {**arguments, **changed}}
+
+
+def _check(model: Any, config: ModelConfig) -> None:
+    """That it upsamples, from and to what the configuration says."""
+    if not hasattr(model, "upsample"):
+        raise UserError(f"model: {type(model).__name__} is no upsampler")
+    rates = model.input_rate, model.output_rate
+    if rates != (config.input_rate, config.output_rate):
+        raise UserError(
+            f"model: makes {rates[1]} Hz of {rates[0]}, the file says {config.output_rate} of "
+            f"{config.input_rate}"
+        )
+
+
+@contextlib.contextmanager
+def random_state_kept() -> Iterator[None]:
+    """First weights are drawn at random; whoever draws after it is not to notice."""
+    of_python, of_numpy = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(of_python)
+        np.random.set_state(of_numpy)
+
+
+def _write_weights(model: keras.Model, path: Path, dtype: type | None) -> None:
+    with h5py.File(path, "w") as file:
+        for name, weight in _weights(model).items():
+            value = weight.numpy()
+            if dtype is not None and np.issubdtype(value.dtype, np.floating):
+                value = value.astype(dtype)
+            if not np.all(np.isfinite(value)):
+                raise UserError(f"{model.name}: the weight {name} is not finite, so not saved")
+            file.create_dataset(name, data=value, track_times=False)
+
+
+def _read_weights(model: keras.Model, path: Path, entirely: bool) -> None:
+    """Raise UserError unless they are those of the model; more may be there if not `entirely`."""
+    weights = _weights(model)
+    if not h5py.is_hdf5(path):
+        raise UserError(f"{path}: is no HDF5 file")
+    with h5py.File(path, "r") as file:
+        found = _datasets(file)
+        strange = weights.keys() ^ found.keys() if entirely else weights.keys() - found.keys()
+        if strange:
+            raise UserError(f"{path}: {min(strange)} is not in both file and {CONFIG}")
+        for name, weight in weights.items():
+            if found[name].shape != tuple(weight.shape) or found[name].dtype.kind not in "fiu":
+                raise UserError(f"{path}: {name} has another shape or type than {CONFIG} says")
+            weight.assign(found[name][()].astype(weight.dtype.as_numpy_dtype))
+
+
+def _datasets(file: h5py.File) -> dict[str, h5py.Dataset]:
+    found = {}
+    file.visititems(lambda name, item: found.update({name: item} if _is_data(item) else {}))
+    return found
+
+
+def _is_data(item: Any) -> bool:
+    """Not a group, and not kept in another file."""
+    return isinstance(item, h5py.Dataset) and not item.external and not item.is_virtual
+
+
+def _weights(model: keras.Model) -> dict[str, tf.Variable]:
+    """All weights, by the attributes that lead to them, as in checkpoints.
+
+    Keras counts its names up within a process, and the order of its list changes with the code.
+    """
+    counted = [v.ref() for metric in model.metrics for v in metric.variables]
+    wanted = {weight.ref() for weight in model.weights}.difference(counted)
+    found = {name: part for name, part in _parts(model) if isinstance(part, tf.Variable)}
+    found = {name: part for name, part in found.items() if part.ref() in wanted}
+    if len(found) < len(wanted):
+        raise ValueError(f"{model.name} has weights that no attribute leads to")
+    return found
+
+
+def _parts(model: keras.Model) -> Iterator[tuple[str, Any]]:
+    """All that belongs to a model, once each, by the shortest way to it."""
+    view, seen = tf.train.TrackableView(model), {}
+    waiting, by_number = collections.deque([("", model)]), collections.deque()
+    while waiting or by_number:
+        path, part = (waiting or by_number).popleft()
+        if id(part) in seen or isinstance(part, _NO_PARTS):
+            continue
+        seen[id(part)] = part
+        yield path, part
+        for name, child in view.children(part).items():
+            queue = by_number if name.startswith(_BY_NUMBER) else waiting
+            queue.append((f"{path}/{name}".lstrip("/"), child))

@@ -1,0 +1,88 @@
+"""Packages that not everybody has, and the extra that installs each.
+
+What is missing is said in one line, with the command that installs it.
+"""
+
+import contextlib
+import importlib
+import sys
+import types
+from collections.abc import Iterator
+
+from tfsr.errors import UserError
+
+# Extra -> what is imported of it -> what people call it.
+_EXTRAS = {
+    "train": {
+        **{"tensorflow": "TensorFlow", "tf_keras": "tf_keras"},
+        **{"tensorflow_probability": "TensorFlow Probability", "gin": "gin-config"},
+        **{"tensorflow_serving": "tensorflow-serving-api", "librosa": "librosa"},
+        **{name: name for name in ("h5py", "matplotlib", "pyroomacoustics")},
+    },
+    "classic": {"tensorflow_io": "tensorflow-io", "tensorflow_lite_support": "tflite-support"},
+    "eval": {name: name for name in ("onnxruntime", "pesq", "pystoi", "speechmos", "visqol")}
+    | {"skimage": "skimage"},
+    "listeners": {"distillmos": "distillmos"},
+}
+_KNOWN = {
+    package: (name, extra) for extra, names in _EXTRAS.items() for package, name in names.items()
+}
+
+# Package -> what it imports for its command line alone. torchaudio's usual build wants CUDA and
+# does not load beside PyTorch's build for processors.
+_UNUSED = {"distillmos": "torchaudio"}
+
+
+def load(module: str) -> types.ModuleType:
+    """Import a module of an optional package.
+
+    Args:
+        module: its full name, such as "pesq" or "skimage.metrics".
+
+    Raises:
+        UserError: its package, or one that it needs, cannot be imported.
+    """
+    package = module.partition(".")[0]
+    try:
+        with _without(_UNUSED.get(package)):
+            return importlib.import_module(module)
+    except ImportError as error:
+        name, extra = _KNOWN[package]
+        raise UserError(f"{name} is not installed: {_install(extra)}") from error
+
+
+@contextlib.contextmanager
+def needed_by(what: str) -> Iterator[None]:
+    """While in here, imports of optional packages that are not installed are the user's mistake.
+
+    Args:
+        what: needs them; the message begins with it.
+
+    Raises:
+        UserError: such as "train needs TensorFlow: pip install 'tfsr[train]'".
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _KNOWN:
+            raise
+        name, extra = _KNOWN[package]
+        raise UserError(f"{what} needs {name}: {_install(extra)}") from error
+
+
+def _install(extra: str) -> str:
+    return f"pip install 'tfsr[{extra}]'"
+
+
+@contextlib.contextmanager
+def _without(module: str | None) -> Iterator[None]:
+    """Imports find an empty module of this name, unless it has been imported before."""
+    if module is None or module in sys.modules:
+        yield
+        return
+    sys.modules[module] = types.ModuleType(module)
+    try:
+        yield
+    finally:
+        del sys.modules[module]
