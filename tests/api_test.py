@@ -130,6 +130,8 @@ def test_import_takes_nothing_heavy():
         ({"source": "a\0b.wav"}, "`source`: 'a\\\\x00b.wav' is no path"),
         ({"model": 5}, "`model`: 5 is no path"),
         ({"model": "x" * 300}, "no such folder"),
+        ({"source": "x" * 300 + ".wav"}, "no such file or folder"),
+        ({"target": "x" * 300 + ".wav"}, "cannot be written .File name too long"),
     ],
 )
 def test_arguments_of_files_are_checked(call, tmp_path, monkeypatch, how, said):

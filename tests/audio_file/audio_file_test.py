@@ -204,7 +204,7 @@ def test_what_is_clipped_is_told(tmp_path):
 
 
 def test_what_opus_does_not_have(tmp_path):
-    with raises("a.opus: Opus has no 44100 Hz; --rate takes one of 8000"):
+    with raises("a.opus: Opus has no 44100 Hz; `rate` takes one of 8000"):
         audio_file.write(tmp_path / "a.opus", tone(), 44_100)
     assert not list(tmp_path.iterdir())
 

@@ -47,6 +47,11 @@ def test_an_empty_stream_gives_nothing(streaming):
     assert list(stream(streaming, [])) == list(stream(streaming, [np.zeros(0)])) == []
 
 
+def test_what_is_no_blocks_is_told(streaming):
+    with pytest.raises(UserError, match="^`blocks`: give arrays"):
+        list(stream(streaming, None))
+
+
 def test_blocks_stay_flat_or_not(streaming):
     with pytest.raises(UserError, match="changes between"):
         list(stream(streaming, [sound(10), sound(10, 1)]))

@@ -76,11 +76,11 @@ class Writer:
         self._subtype = subtype or _usual_subtype(self._path)
         self._over, self._peak = 0, 0.0
         self._part = temporary(self._path)
-        if self._path.is_dir():
+        if os.path.isdir(self._path):
             raise UserError(f"{path}: cannot be written, there is a folder of that name")
         if self._subtype == "OPUS" and rate not in _OPUS_RATES:
             known = ", ".join(map(str, _OPUS_RATES))
-            raise UserError(f"{path}: Opus has no {rate} Hz; --rate takes one of {known}")
+            raise UserError(f"{path}: Opus has no {rate} Hz; `rate` takes one of {known}")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             kind = _Aac if container == "MP4" else _Sndfile

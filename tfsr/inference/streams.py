@@ -27,6 +27,8 @@ def stream(backend: Streams, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarra
         UserError: see `Samples`.
     """
     channels: list[_Channel] = []
+    if not isinstance(blocks, Iterable):
+        raise UserError("`blocks`: give arrays one after the other, such as a list of them")
     flat = None
     for block in blocks:
         if not np.size(block):

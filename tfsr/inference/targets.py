@@ -92,7 +92,7 @@ class _Naming:
         """The recordings of an input, the folder to mirror, and what else is in it."""
         if _is_file(path):
             return [path], path.parent, []
-        if not path.is_dir():
+        if not os.path.isdir(path):
             raise UserError(f"{path}: no such file or folder")
         paths, left = audio_file.search(path, recursive)
         earlier = {one for one in paths if _is_earlier_output(one, self.out, path)}
@@ -156,7 +156,8 @@ def _is_kept(suffix: str) -> bool:
 
 def _is_file(path: Path) -> bool:
     """Or a pipe or a device."""
-    return path.exists() and not path.is_dir()
+    # Unlike the methods of a path, these say no of a name that is too long.
+    return os.path.exists(path) and not os.path.isdir(path)
 
 
 def _is_earlier_output(source: Path, out: Path | None, folder: Path) -> bool:
