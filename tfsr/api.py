@@ -18,7 +18,7 @@ from tfsr.inference.batch import Request
 from tfsr.inference.manifest import Record
 from tfsr.inference.targets import plan
 from tfsr.loading import Which, load
-from tfsr.model import Model, upsample_samples
+from tfsr.model import Model, request_for, upsample_samples
 from tfsr.optional_imports import needed_by
 
 if TYPE_CHECKING:  # these need TensorFlow
@@ -100,11 +100,11 @@ def upsample_file(
     if os.path.isdir(source):
         raise UserError(f"{source}: is a folder; give one file, or use the command tfsr upsample")
     request = _request(model, bandwidth, keep_low_band, seed, rate=rate, subtype=subtype)
-    if target is not None and not os.path.isdir(target):
-        require_subtype(target, subtype)
-    jobs, _ = plan([source], target)
-    require_subtype(jobs[0].target, subtype)
-    record = request.upsample(jobs[0], lambda share: None)
+    (job,), _ = plan([source], target)
+    # A name that tells no format would be that of a folder.
+    named = job.target if target is None or os.path.isdir(target) else target
+    require_subtype(named, subtype)
+    record = request.upsample(job, lambda share: None)
     if record.error:
         raise UserError(record.error)
     return record
@@ -117,8 +117,7 @@ def _request(
     how = {"bandwidth_hz": bandwidth, "keep_low_band": keep_low_band, "seed": seed, **more}
     if model is None:
         return Request(load=lambda name: _preset(name).backend, choose=presets.suited, **how)
-    model = load(model)
-    return Request(load=lambda _: model.backend, system=model.name, **how)
+    return request_for(load(model), **how)
 
 
 @functools.cache

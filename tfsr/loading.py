@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from tfsr import presets
 from tfsr.arguments import path
+from tfsr.backend import Backend
 from tfsr.errors import UserError
-from tfsr.lite.backend import LiteBackend
+from tfsr.lite.backend import ExportedBackend, LiteBackend, checked
 from tfsr.lite.file import read_properties
 from tfsr.lite.interpreter import processors
 from tfsr.lite.streams import LiteStreams
@@ -130,8 +131,13 @@ def _of_saved_model(name: str) -> Model:
     with needed_by(f"{name}: a SavedModel"):
         from tfsr.export import artifact, properties
 
-    about = _Told(properties.read(name) | {"latency_ms": None})  # here it wants whole recordings
-    return Model(name, about=lambda: about, backend=lambda: artifact.SavedModelBackend(name))
+    told = properties.read(name)
+    about = _Told(told | {"latency_ms": None})  # here it wants whole recordings
+
+    def backend() -> Backend:
+        return ExportedBackend(checked(name, told), artifact.saved_model(name))
+
+    return Model(name, about=lambda: about, backend=backend)
 
 
 class _Told:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -165,8 +165,8 @@ class Model:
         (8000, 2)
         """
         rate = self.input_rate if rate is None else rate
-        request = request_for(self, bandwidth, keep_low_band, seed)
-        return upsample_samples(request, audio, rate)[0]
+        how = {"bandwidth_hz": bandwidth, "keep_low_band": keep_low_band, "seed": seed}
+        return upsample_samples(request_for(self, **how), audio, rate)[0]
 
     def stream(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Widen a stream as it comes in, see `latency_ms`.
@@ -219,17 +219,9 @@ class Model:
         model_files.save(upsampler, folder, half_precision)
 
 
-def request_for(
-    model: Model, bandwidth: float | None = None, keep_low_band: bool = True, seed: int = 0
-) -> Request:
-    """For one model; the arguments are those of `Model.upsample`."""
-    return Request(
-        load=lambda _: model.backend,
-        system=model.name,
-        bandwidth_hz=bandwidth,
-        keep_low_band=keep_low_band,
-        seed=seed,
-    )
+def request_for(model: Model, **how: Any) -> Request:
+    """For one model; `how` is what `Request` takes besides."""
+    return Request(load=lambda _: model.backend, system=model.name, **how)
 
 
 def upsample_samples(request: Request, audio: np.ndarray, rate: int) -> tuple[np.ndarray, int]:

@@ -131,7 +131,7 @@ def _rate() -> int | str | None:
 
     if _RATE.value in (None, KEEP):
         return _RATE.value
-    if not _RATE.value.isdecimal() or not 1000 <= int(_RATE.value) <= 1_000_000:
+    if not _RATE.value.isdecimal():
         raise UserError(f"--rate {_RATE.value}: give Hz, such as 48000, or {KEEP}")
     return int(_RATE.value)
 

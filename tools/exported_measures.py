@@ -126,11 +126,11 @@ def runtimes(arguments: argparse.Namespace) -> dict:
     """
     import numpy as np
 
-    from tfsr.export.artifact import SavedModelBackend
     from tfsr.export.saved_model import export_saved_model
     from tfsr.export.tflite import export_tflite
     from tfsr.inference.chunks import upsample_array
     from tfsr.lite.backend import LiteBackend
+    from tfsr.loading import load
 
     use_threads(arguments.threads or 1)
     upsampler = experiment(arguments).upsampler
@@ -142,7 +142,7 @@ def runtimes(arguments: argparse.Namespace) -> dict:
         export_tflite(upsampler, file)
         systems = {
             "Keras": upsampler,
-            "SavedModel": SavedModelBackend(folder),
+            "SavedModel": load(folder).backend,
             "LiteRT": LiteBackend(file),
             "LiteRT, 2 threads": LiteBackend(file, threads=2),
         }

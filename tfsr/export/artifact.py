@@ -10,20 +10,8 @@ import tensorflow as tf
 from tfsr.errors import UserError
 from tfsr.export import properties
 from tfsr.export.saved_model import SIGNATURE
-from tfsr.lite.backend import ExportedBackend, told
 from tfsr.lite.file import read_properties
 from tfsr.lite.interpreter import WholeRecordings
-
-
-class SavedModelBackend(ExportedBackend):
-    """Runs a SavedModel that `export_saved_model` wrote.
-
-    Raises:
-        UserError: it is not tfsr's or of an older tfsr, or has changed since.
-    """
-
-    def __init__(self, path: str | os.PathLike):
-        super().__init__(told(path, properties.read(path)), saved_model(path))
 
 
 class Artifact:

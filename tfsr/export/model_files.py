@@ -6,19 +6,14 @@ from pathlib import Path
 import h5py
 
 from tfsr import model_folder
-from tfsr.complete import new_folder, replaced_folder
+from tfsr.complete import new_folder
 from tfsr.export.quantization import EXACT_HALVES
 from tfsr.export.tflite import export_tflite
 from tfsr.model_config import MODEL_TFLITE, STREAM_TFLITE, WEIGHTS
 from tfsr.upsamplers.base import Upsampler
 
 
-def save(
-    upsampler: Upsampler,
-    folder: str | os.PathLike,
-    half_precision: bool = False,
-    replace: bool = False,
-) -> None:
+def save(upsampler: Upsampler, folder: str | os.PathLike, half_precision: bool = False) -> None:
     """Write a model folder as `tfsr.model_folder.save`, with the TensorFlow Lite files.
 
     Those that draw noise or restore get none: in TensorFlow alone they take long recordings in
@@ -27,8 +22,7 @@ def save(
     Raises:
         UserError: as there; or TensorFlow Lite cannot run the model.
     """
-    with (replaced_folder if replace else new_folder)(folder) as part:
-        part.rmdir()
+    with new_folder(folder) as part:
         model_folder.save(upsampler, part, half_precision)
         if not (upsampler.noise_steps or upsampler.restores):
             write_tflite(part)

@@ -11,16 +11,12 @@ from pathlib import Path
 
 import tfsr
 from tfsr.errors import UserError
+from tfsr.lite.backend import TOLD
 from tfsr.seal import Properties, changed, digest
 from tfsr.upsamplers.base import Upsampler
 
 FILE = Path("assets.extra", "tfsr.json")
 """`assets.extra` is for files that no graph reads."""
-
-_TOLD = (
-    *("input_rate", "output_rate", "ratio", "noise_steps", "receptive_field", "hop"),
-    *("latency_ms", "condition_field", "context", "fade", "frame_rate", "restores", "chunk"),
-)
 
 
 def of(upsampler: Upsampler, samples: int | None = None) -> Properties:
@@ -31,7 +27,7 @@ def of(upsampler: Upsampler, samples: int | None = None) -> Properties:
     """
     return {
         "tfsr": tfsr.__version__,
-        **{name: getattr(upsampler, name) for name in _TOLD},
+        **{name: getattr(upsampler, name) for name in TOLD},
         "samples": samples,
         "peaks": upsampler.peaks and list(upsampler.peaks),
         "training_data": [dataclasses.asdict(source) for source in upsampler.card.training_data],

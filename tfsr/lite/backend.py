@@ -12,10 +12,11 @@ from tfsr.lite.interpreter import WholeRecordings
 from tfsr.nest import Nest
 from tfsr.seal import Properties
 
-_NEEDED = (
+TOLD = (
     *("input_rate", "output_rate", "ratio", "noise_steps", "receptive_field", "condition_field"),
     *("hop", "context", "fade", "frame_rate", "latency_ms", "peaks", "restores", "chunk"),
 )
+"""Attributes of a `Backend` that an export tells."""
 
 
 class ExportedBackend(Backend):
@@ -34,7 +35,7 @@ class ExportedBackend(Backend):
 
     def __init__(self, properties: Properties, run: Callable[..., np.ndarray]):
         self.properties, self._run = properties, run
-        for name in set(_NEEDED) - {"chunk"}:
+        for name in set(TOLD) - {"chunk"}:
             setattr(self, name, properties[name])
         if self.noise_steps or self.peaks is not None:
             self.receptive_field, self.peaks = None, None
@@ -75,7 +76,7 @@ class LiteBackend(ExportedBackend):
     """
 
     def __init__(self, path: str | os.PathLike, threads: int = 1):
-        properties = told(path, read_properties(path))
+        properties = checked(path, read_properties(path))
         if properties.get("samples"):
             raise UserError(
                 f"{path}: takes pieces of {properties['samples']} samples alone, for runtimes that "
@@ -84,8 +85,8 @@ class LiteBackend(ExportedBackend):
         super().__init__(properties, WholeRecordings(path, threads))
 
 
-def told(
-    path: str | os.PathLike, properties: Properties, names: Sequence[str] = _NEEDED
+def checked(
+    path: str | os.PathLike, properties: Properties, names: Sequence[str] = TOLD
 ) -> Properties:
     """What an export tells of itself, when it has all of these names.
 

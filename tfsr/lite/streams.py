@@ -5,7 +5,7 @@ import os
 import numpy as np
 
 from tfsr.backend import State, Streams
-from tfsr.lite.backend import told
+from tfsr.lite.backend import checked
 from tfsr.lite.file import read_properties
 from tfsr.lite.interpreter import opened
 
@@ -32,7 +32,7 @@ class LiteStreams(Streams):
     """
 
     def __init__(self, path: str | os.PathLike, threads: int = 1):
-        self.properties = told(path, read_properties(path), _NEEDED)
+        self.properties = checked(path, read_properties(path), _NEEDED)
         for name in _NEEDED:
             setattr(self, name, self.properties[name])
         way_out = "is for whole recordings; export it with --streaming"
