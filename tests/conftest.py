@@ -260,8 +260,8 @@ def streaming():
     """A small `Spectral` that runs on streams too."""
     import tf_keras as keras
 
-    from tfsr.losses.regression import l1
-    from tfsr.networks.spectral import UpperBins
+    from tfsr.losses.waveform_distances import l1
+    from tfsr.networks.upper_bins import UpperBins
     from tfsr.signal.frame_codec import FrameCodec
     from tfsr.signal.windowed_sinc import WindowedSinc
     from tfsr.upsamplers.spectral import Spectral

@@ -10,17 +10,17 @@ import h5py
 import numpy as np
 import pytest
 import tf_keras as keras
+from tfsr.upsamplers.judged import Jury
 
 from tfsr import model_folder
 from tfsr.description.describe import describe
 from tfsr.errors import UserError
-from tfsr.losses.regression import l1
+from tfsr.losses.waveform_distances import l1
 from tfsr.model_card import ModelCard, Source
 from tfsr.model_config import CONFIG, WEIGHTS, ModelConfig, Seal
 from tfsr.networks.audiounet import AudioUNet
 from tfsr.networks.critics import SrganCritic
-from tfsr.networks.spectral import UpperBins
-from tfsr.upsamplers.judged import Jury
+from tfsr.networks.upper_bins import UpperBins
 from tfsr.upsamplers.regression import Regression
 from tfsr.upsamplers.spectral import Spectral
 from tfsr.upsamplers.trainable import Batch

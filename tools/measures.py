@@ -77,7 +77,7 @@ def overhead(arguments: argparse.Namespace) -> dict:
         for update, optimizer in zip(upsampler.updates, optimizers, strict=True):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(update.variables)
-                loss = tf.reduce_mean(update.losses_for(batch, True)[update.loss])
+                loss = tf.reduce_mean(update.losses_for(batch, True)[update.loss_names[0]])
             gradients = tape.gradient(loss, update.variables)
             optimizer.apply_gradients(zip(gradients, update.variables, strict=True))
         return loss

@@ -12,8 +12,8 @@ from tfsr.description.describe import NODES, describe
 from tfsr.errors import UserError
 from tfsr.layers.subpixel import Subpixel
 from tfsr.layers.whitening import Pca
-from tfsr.losses.regression import l1
-from tfsr.networks.spectral import UpperBins
+from tfsr.losses.waveform_distances import l1
+from tfsr.networks.upper_bins import UpperBins
 from tfsr.signal.noise_schedule import linear_schedule
 from tfsr.upsamplers.learning_rate import WarmUpDecay
 

@@ -8,7 +8,7 @@ import tf_keras as keras
 
 from tfsr import audio_file
 from tfsr.export.tflite import export_tflite
-from tfsr.networks.spectral import UpperBins
+from tfsr.networks.upper_bins import UpperBins
 from tfsr.signal.frame_codec import FrameCodec
 from tfsr.upsamplers.spectral import Spectral
 

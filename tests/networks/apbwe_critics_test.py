@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
-
 from tfsr.losses.adversarial import Hinge, feature_matching
+
 from tfsr.networks.apbwe_critics import AmplitudeCritics, PeriodCritics, PhaseCritics
 
 RECORDED = np.load(Path(__file__).parents[1] / "fixtures" / "apbwe_critics.npz")

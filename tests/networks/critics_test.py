@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from tfsr.losses.adversarial import Wasserstein, gradient_norms
 
 from tfsr.errors import UserError
 from tfsr.layers.random import seeded
-from tfsr.losses.adversarial import Wasserstein, gradient_norms
 from tfsr.networks.critics import SrganCritic, WaveGanCritic
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

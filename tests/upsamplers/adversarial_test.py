@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
-
 from tfsr.losses.adversarial import CrossEntropy, Wasserstein
-from tfsr.losses.regression import l1
+
+from tfsr.losses.waveform_distances import l1
 from tfsr.networks.audiounet import AudioUNet
 from tfsr.networks.critics import SrganCritic
 from tfsr.networks.mugan import MUAutoencoder

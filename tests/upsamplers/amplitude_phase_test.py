@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from tfsr.losses.adversarial import Hinge
+from tfsr.upsamplers.judged import Jury
 
 from tfsr.errors import UserError
 from tfsr.export.saved_model import export_saved_model
 from tfsr.inference.chunks import upsample_array
-from tfsr.losses.adversarial import Hinge
 from tfsr.networks.apbwe import APBWE
 from tfsr.networks.apbwe_critics import AmplitudeCritics, PeriodCritics
 from tfsr.signal.polar import PolarStft
 from tfsr.signal.sinc_hann import SincHann
 from tfsr.upsamplers.amplitude_phase import AmplitudePhase, Estimate, apbwe_adamw
-from tfsr.upsamplers.judged import Jury
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 _TINY = ["CHANNELS = 4", "BLOCKS = 1", "PATCH = 960"]

@@ -8,8 +8,8 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsr.errors import UserError
-from tfsr.losses.spectral import LogStft
-from tfsr.networks.spectral import UpperBins
+from tfsr.losses.spectral_distances import LogStft
+from tfsr.networks.upper_bins import UpperBins
 from tfsr.signal.frame_codec import FrameCodec
 from tfsr.upsamplers.spectral import Spectral
 

@@ -4,7 +4,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsr.errors import UserError
-from tfsr.losses.regression import l1, l2
+from tfsr.losses.waveform_distances import l1, l2
 from tfsr.networks.audiounet import AudioUNet
 from tfsr.signal.interpolation import Spline
 from tfsr.upsamplers.regression import Regression

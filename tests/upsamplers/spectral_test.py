@@ -16,9 +16,9 @@ from tfsr.errors import UserError
 from tfsr.export.saved_model import export_saved_model
 from tfsr.export.tflite import export_tflite
 from tfsr.inference.chunks import upsample_array
-from tfsr.losses.regression import l1
-from tfsr.losses.spectral import LogStft
-from tfsr.networks.spectral import UpperBins
+from tfsr.losses.spectral_distances import LogStft
+from tfsr.losses.waveform_distances import l1
+from tfsr.networks.upper_bins import UpperBins
 from tfsr.signal.frame_codec import FrameCodec
 from tfsr.signal.resample import resample
 from tfsr.signal.windowed_sinc import WindowedSinc

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from tfsr.upsamplers.judged import Jury
 
 from tfsr.errors import UserError
 from tfsr.inference.chunks import upsample_array
@@ -11,7 +12,6 @@ from tfsr.losses.vocoder import MelDistance, MultiResolutionStft, TimeDomain
 from tfsr.networks.tfgan import TFGAN
 from tfsr.networks.tfgan_critics import FrequencyCritic, TimeCritics
 from tfsr.signal.mel import MelSpectrogram
-from tfsr.upsamplers.judged import Jury
 from tfsr.upsamplers.vocoder import Vocoder, tfgan_adam
 
 _TINY = [

@@ -15,9 +15,9 @@ _CLASSES_OF = {
     "tfsr.layers.bijectors": ("InvertibleConvolution", "LuInvertibleConvolution"),
     "tfsr.layers.subpixel": ("NearestNeighbour", "Subpixel"),
     "tfsr.layers.whitening": ("MeanVariance", "Pca"),
-    "tfsr.losses.adversarial": ("CrossEntropy", "Hinge", "LeastSquares", "Wasserstein"),
+    "tfsr.losses.gan_objectives": ("CrossEntropy", "Hinge", "LeastSquares", "WassersteinGP"),
     "tfsr.losses.phase": ("StftPhase",),
-    "tfsr.losses.spectral": ("LogMelPower", "LogStft", "MelLoudness"),
+    "tfsr.losses.spectral_distances": ("LogMelPower", "LogStft", "MelLoudness"),
     "tfsr.losses.vocoder": ("MelDistance", "MultiResolutionStft", "TimeDomain"),
     "tfsr.networks.apbwe": ("APBWE",),
     "tfsr.networks.apbwe_critics": ("AmplitudeCritics", "PeriodCritics", "PhaseCritics"),
@@ -30,7 +30,7 @@ _CLASSES_OF = {
     "tfsr.networks.mugan": ("MUAutoencoder", "MUDiscriminator", "MUGAN", "NuWaveMUGAN"),
     "tfsr.networks.nuwave": ("NuWave",),
     "tfsr.networks.resunet": ("ResUNet",),
-    "tfsr.networks.spectral": ("UpperBins",),
+    "tfsr.networks.upper_bins": ("UpperBins",),
     "tfsr.networks.spectrogram_critics": ("SpectrogramCritics",),
     "tfsr.networks.tfgan": ("TFGAN",),
     "tfsr.networks.tfgan_critics": ("BandCritics", "FrequencyCritic", "TimeCritics"),
@@ -51,7 +51,6 @@ _CLASSES_OF = {
     "tfsr.upsamplers.diffusion": ("Diffusion",),
     "tfsr.upsamplers.flow": ("Flow",),
     "tfsr.upsamplers.interpolation": ("Interpolation",),
-    "tfsr.upsamplers.judged": ("Jury",),
     "tfsr.upsamplers.learning_rate": ("WarmUpDecay",),
     "tfsr.upsamplers.regression": ("Regression",),
     "tfsr.upsamplers.restoration": ("BaselineUNet", "VoiceFixer"),
@@ -68,7 +67,7 @@ _CLASSES_OF = {
 
 _FUNCTIONS_OF = {
     "tfsr.losses.noise_estimation": ("log_l1",),
-    "tfsr.losses.regression": ("l1", "l2", "rmse"),
+    "tfsr.losses.waveform_distances": ("l1", "l2", "rmse"),
     "tfsr.signal.companding": ("sign_only",),
 }
 

@@ -1,115 +1,302 @@
-"""A network trained against a critic: AudioUNetGAN (King et al. 2021), MU-GAN (Kim, Sathe 2019)."""
+"""Adversarial training: what discriminators learn, and what a network learns from them."""
 
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
 
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.errors import UserError
 from tfsr.layers.random import next_seed
-from tfsr.losses.adversarial import CrossEntropy, Wasserstein
-from tfsr.signal.interpolation import Spline
-from tfsr.upsamplers.judged import Loss
-from tfsr.upsamplers.regression import Regression
-from tfsr.upsamplers.trainable import Batch, Losses, Update, with_total
+from tfsr.losses.gan_objectives import (
+    CrossEntropy,
+    Hinge,
+    LeastSquares,
+    WassersteinGP,
+    feature_matching,
+)
+from tfsr.upsamplers.trainable import with_total
+from tfsr.upsamplers.update import Batch, Losses, Update, loss_scaling, once
 
 
-class Adversarial(Regression):
-    """Regression, with the judgement of a critic that is trained at the same time.
+class Generator(Protocol):
+    """What makes waveforms, as `tfsr.upsamplers.reconstruction.Reconstruction` does.
 
-    Args:
-        network, input_rate, output_rate, losses, weights, features, interpolation, optimizer: as
-            in `Regression`. The weight of the "adversarial" loss is 0.001 where not given, as in
-            both papers' programs; `losses={}` with a weight of 1 is the objective that King et
-            al. print, the critic's judgement alone.
-        critic: [batch, time, channels] -> scores [batch]; `samples` is the time that it is made
-            for, or None. The interpolated input is its second channel where it is `conditional`.
-        objective: one of `tfsr.losses.adversarial`'s.
-        critic_updates: of the critic in a step, each on a batch of its own, before the network's.
-        adversarial_start: the step from which on the network minds the critic, which learns from
-            the beginning.
-        conditional: show the critic what the network was given.
-        critic_optimizer: Adam with 1e-4 unless given.
+    Attributes:
+        loss_weights: of its losses in their sum; 1 where not given.
     """
 
-    def __init__(
-        self,
-        network: keras.Model,
-        critic: keras.Model,
-        input_rate: int,
-        output_rate: int,
-        objective: Wasserstein | CrossEntropy = Wasserstein(),
-        losses: Mapping[str, Loss] | None = None,
-        weights: Mapping[str, float] | None = None,
-        features: keras.Model | None = None,
-        critic_updates: int = 5,
-        adversarial_start: int = 0,
-        conditional: bool = False,
-        interpolation: Callable | None = Spline(),
-        optimizer: keras.optimizers.Optimizer | None = None,
-        critic_optimizer: keras.optimizers.Optimizer | None = None,
-    ):
-        weights = {"adversarial": 0.001} | dict(weights or {})
-        super().__init__(
-            network,
-            input_rate,
-            output_rate,
-            losses,
-            weights,
-            features,
-            interpolation,
-            optimizer,
-        )
-        self.critic = critic
-        self.conditional = conditional
-        self.patch = critic.samples
-        self._objective = objective
-        self._critic_updates = critic_updates
-        self._adversarial_start = adversarial_start
-        self._critic_optimizer = critic_optimizer or keras.optimizers.Adam(1e-4)
-        self.loss_names = (*self.loss_names, "adversarial", *objective.critic_names)
+    loss_weights: Mapping[str, float]
+
+    def generated(self, batch: Batch, training: bool) -> tf.Tensor:
+        """The waveforms, float32 [batch, time] as batch["high"]."""
+
+    def reconstructed(self, batch: Batch, training: bool) -> tuple[tf.Tensor, Losses]:
+        """The waveforms, and their losses without discriminators, not weighted yet."""
+
+    def given(self, batch: Batch) -> tf.Tensor:
+        """What they are made from, at the output rate, float32 [batch, time] as batch["high"]."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Adversarial:
+    """Families of discriminators: what they want, how they count, and how they learn.
+
+    In a step first the discriminators learn, then the network, each from a batch of its own. Most
+    published programs give both the same batch.
+
+    Losses of the network: "adversarial", and "feature_matching" where features are matched. Losses
+    of the discriminators: "discriminators", the weighted sum that they minimise. The figures of the
+    objective are means over the families.
+
+    Args:
+        discriminators: family -> network, [batch, time, 1] -> scores [batch, ...], or a list of
+            such. With `conditional` it is [batch, time, 2]. To match features it has a function
+            `maps` too: (x, training) -> for each score a list of feature maps [batch, ...], which
+            ends with the score. `samples` is the time that it is made for, where it has one.
+        objective: what discriminators and network want, one of `tfsr.losses.gan_objectives`.
+        updates: of the discriminators in a step, each from a batch of its own.
+        weight: of the "adversarial" loss in the loss of the network.
+        matching_weight: of the "feature_matching" loss in the same.
+        weights: of families in the "adversarial" loss; 1 where not given.
+        averaged: that is the mean over families, not their sum.
+        discriminator_weights: of families in the "discriminators" loss; 1 where not given.
+        feature_weights: of families in the "feature_matching" loss; 0, which costs nothing, where
+            not given.
+        start_step: the step at which discriminators begin to learn, and the network from them.
+        network_start: the step at which the network begins to learn from them, if that is later.
+        clip_norm: the gradient of each family, over all replicas, is shortened to this norm.
+        optimizer: of the discriminators; Adam with 1e-4 unless given.
+        conditional: show the discriminators what the network was given, as a second channel.
+
+    Raises:
+        UserError: no discriminators; weights of a family that is not there, or has no `maps`.
+
+    Example:
+        >>> from tfsr.losses.gan_objectives import WassersteinGP
+        >>> from tfsr.networks.critics import SrganCritic
+        >>> part = Adversarial({"srgan": SrganCritic()}, WassersteinGP(weight=10.0), updates=5)
+        >>> part.loss_names
+        ('adversarial', 'discriminators', 'wasserstein', 'gradient_norm')
+    """
+
+    discriminators: Mapping[str, keras.Model]
+    objective: WassersteinGP | CrossEntropy | LeastSquares | Hinge = LeastSquares()
+    updates: int = 1
+    weight: float = 1.0
+    matching_weight: float = 1.0
+    weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    averaged: bool = False
+    discriminator_weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    feature_weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    start_step: int = 0
+    network_start: int = 0
+    clip_norm: float | None = None
+    optimizer: keras.optimizers.Optimizer = dataclasses.field(
+        default_factory=lambda: keras.optimizers.Adam(1e-4)
+    )
+    conditional: bool = False
+
+    def __post_init__(self):
+        if not self.discriminators:
+            raise UserError("Adversarial.discriminators is empty: give some, or no Adversarial")
+        with_maps = [name for name, made in self.discriminators.items() if hasattr(made, "maps")]
+        self._check("weights", self.discriminators)
+        self._check("discriminator_weights", self.discriminators)
+        self._check("feature_weights", with_maps, " with feature maps")
 
     @property
-    def updates(self) -> Sequence[Update]:
-        critic = Update(
-            self._critic_losses,
-            self._objective.critic_names[0],
-            self._critic_optimizer,
-            self.critic.trainable_variables,
+    def loss_names(self) -> tuple[str, ...]:
+        """Of all that is logged: the network's losses, then the discriminators'."""
+        return (*self._network_names, *self.objective.names)
+
+    @property
+    def samples(self) -> int | None:
+        """That the waveforms must have; None: any number."""
+        lengths = (getattr(made, "samples", None) for made in self.discriminators.values())
+        return next(filter(None, lengths), None)
+
+    @property
+    def variables(self) -> list[tf.Variable]:
+        """What the discriminators learn, family after family."""
+        return [v for made in self.discriminators.values() for v in made.trainable_variables]
+
+    def initialize(self, samples: int) -> None:
+        """Create the weights; `samples` is a length that the network can make."""
+        shape = [1, self.samples or samples, 2 if self.conditional else 1]
+        for discriminator in self.discriminators.values():
+            discriminator(tf.zeros(shape))
+
+    def added_to(self, network: Update, generator: Generator) -> list[Update]:
+        """The updates of a step, of discriminators and network.
+
+        Args:
+            network: the update that there would be without discriminators.
+            generator: what the network makes waveforms with.
+        """
+        iterations = network.optimizer.iterations
+        discriminators = Update(
+            "discriminators",
+            self.objective.names,
+            functools.partial(self._losses_of_discriminators, generator),
+            self.optimizer,
+            self.variables,
+            begun=_from(self.start_step, iterations),
+            clipped=self._clipped if self.clip_norm else None,
         )
-        network = Update(
-            self._network_losses,
-            "loss",
-            self._training_optimizer,
-            self.network.trainable_variables,
+        taught = dataclasses.replace(
+            network,
+            loss_names=(*network.loss_names, *self._network_names),
+            losses_for=functools.partial(self._losses_of_network, generator, network.optimizer),
         )
-        return [*[critic] * self._critic_updates, network]
+        return [*[discriminators] * self.updates, taught]
 
-    def losses_for(self, batch: Batch, training: bool) -> Losses:
-        return self._network_losses(batch, training) | self._critic_losses(batch, training)
+    @property
+    def _network_names(self) -> tuple[str, ...]:
+        matching = ("feature_matching",) if any(self.feature_weights.values()) else ()
+        return ("adversarial", *matching)
 
-    def initialize(self) -> None:
-        super().initialize()
-        self.critic(tf.zeros([1, self.critic.samples or 1, 2 if self.conditional else 1]))
+    def network_losses(
+        self, real: tf.Tensor, fake: tf.Tensor, given: tf.Tensor | None, training: bool
+    ) -> Losses:
+        """What the network learns from the discriminators.
 
-    def _network_losses(self, batch: Batch, training: bool) -> Losses:
-        estimate = self.estimate(batch, training)
-        scores = self._critic_of(batch["low"], training)(tf.expand_dims(estimate, -1))
-        minded = tf.cast(self._training_optimizer.iterations >= self._adversarial_start, tf.float32)
-        distances = self.distances(batch, estimate)
-        adversarial = minded * self._objective.for_network(scores)
-        return with_total(distances | {"adversarial": adversarial}, self._weights)
+        Args:
+            real, fake: waveforms, float32 [batch, time].
+            given: what the network was given, like them; None unless `conditional`.
+            training: for the discriminators.
 
-    def _critic_losses(self, batch: Batch, training: bool) -> Losses:
-        fake = tf.expand_dims(self.estimate(batch, training), -1)
-        real = tf.expand_dims(batch["high"], -1)
-        critic = self._critic_of(batch["low"], training)
-        return self._objective.for_critic(critic, real, fake, next_seed())
+        Returns:
+            "adversarial", and "feature_matching" where features are matched: [batch] each.
+        """
+        real, fake = _stacked(real, given), _stacked(fake, given)
+        adversarial, matching = [], []
+        for family, discriminator in self.discriminators.items():
+            feature_weight = self.feature_weights.get(family, 0.0)
+            if feature_weight:
+                maps = discriminator.maps(fake, training)
+                distance = feature_matching(discriminator.maps(real, training), maps)
+                matching.append(feature_weight * distance)
+                scores = [of_one[-1] for of_one in maps]
+            else:
+                scores = discriminator(fake, training=training)
+            adversarial.append(self.weights.get(family, 1.0) * self.objective.for_network(scores))
+        total = tf.add_n(adversarial) / (len(adversarial) if self.averaged else 1)
+        losses = {"adversarial": total}
+        if matching:
+            losses["feature_matching"] = tf.add_n(matching)
+        return losses
 
-    def _critic_of(self, low: tf.Tensor, training: bool) -> Callable[[tf.Tensor], tf.Tensor]:
-        """The critic as a function of the waveforms [batch, time, 1] that belong to `low`."""
-        if not self.conditional:
-            return lambda waveforms: self.critic(waveforms, training=training)
-        given = tf.expand_dims((self.interpolation or Spline())(low, self.ratio), -1)
-        return lambda waveforms: self.critic(
-            tf.concat([waveforms, given], axis=-1), training=training
+    def discriminator_losses(
+        self, real: tf.Tensor, fake: tf.Tensor, given: tf.Tensor | None, training: bool
+    ) -> Losses:
+        """What the discriminators minimise, and the figures of the objective: [batch] each.
+
+        Args:
+            real, fake, given, training: as in `network_losses`.
+        """
+        real, fake = _stacked(real, given), _stacked(fake, given)
+        of_families = {
+            family: self.objective.for_discriminator(
+                functools.partial(discriminator, training=training), real, fake, next_seed()
+            )
+            for family, discriminator in self.discriminators.items()
+        }
+        minimised, *figures = self.objective.names
+        weighted = [
+            self.discriminator_weights.get(family, 1.0) * losses[minimised]
+            for family, losses in of_families.items()
+        ]
+        means = {
+            name: tf.add_n([losses[name] for losses in of_families.values()]) / len(of_families)
+            for name in figures
+        }
+        return {minimised: tf.add_n(weighted), **means}
+
+    @property
+    def _network_names(self) -> tuple[str, ...]:
+        matching = ("feature_matching",) if any(self.feature_weights.values()) else ()
+        return ("adversarial", *matching)
+
+    @property
+    def _total_weights(self) -> dict[str, float]:
+        return {"adversarial": self.weight, "feature_matching": self.matching_weight}
+
+    def _losses_of_discriminators(
+        self, generator: Generator, batch: Batch, training: bool
+    ) -> Losses:
+        fake, given = generator.generated(batch, training), self._given(generator, batch)
+        return self.discriminator_losses(batch["high"], fake, given, training)
+
+    def _losses_of_network(
+        self,
+        generator: Generator,
+        optimizer: keras.optimizers.Optimizer,
+        batch: Batch,
+        training: bool,
+    ) -> Losses:
+        waveform, losses = generator.reconstructed(batch, training)
+        signals = batch["high"], tf.stop_gradient(waveform), self._given(generator, batch)
+        none = {name: tf.zeros_like(waveform[:, 0]) for name in self._network_names}
+        # Both come out of the condition together: to differentiate one takes minutes.
+        added, gradient = once(
+            _from(max(self.start_step, self.network_start), optimizer.iterations),
+            lambda: self._losses_and_gradient(optimizer, *signals, training),
+            lambda: (none, tf.zeros_like(waveform)),
         )
+        losses = with_total(losses | added, {**generator.loss_weights, **self._total_weights})
+        return losses | {"loss": losses["loss"] + _with_gradient(waveform, gradient)}
+
+    def _losses_and_gradient(
+        self,
+        optimizer: keras.optimizers.Optimizer,
+        real: tf.Tensor,
+        fake: tf.Tensor,
+        given: tf.Tensor | None,
+        training: bool,
+    ) -> tuple[Losses, tf.Tensor]:
+        """`network_losses`, and the gradient of their weighted sum at the samples of `fake`."""
+        scaled, unscaled = loss_scaling(optimizer)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(fake)
+            losses = self.network_losses(real, fake, given, training)
+            total = scaled(with_total(losses, self._total_weights)["loss"])
+        (gradient,) = unscaled(tape.gradient(total, [fake]))
+        return losses, gradient
+
+    def _given(self, generator: Generator, batch: Batch) -> tf.Tensor | None:
+        return generator.given(batch) if self.conditional else None
+
+    def _clipped(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """Gradients of `variables`, those of each family shortened to `clip_norm`."""
+        remaining, clipped = iter(gradients), []
+        for discriminator in self.discriminators.values():
+            own = [next(remaining) for _ in discriminator.trainable_variables]
+            clipped += tf.clip_by_global_norm(own, self.clip_norm)[0]
+        return clipped
+
+    def _check(self, setting: str, families: Iterable[str], such: str = "") -> None:
+        for family in getattr(self, setting):
+            if family not in families:
+                raise UserError(
+                    f'Adversarial.{setting} names "{family}", which is none of the discriminators'
+                    f"{such} ({', '.join(families) or 'there are none'})"
+                )
+
+
+def _from(step: int, iterations: tf.Variable) -> Callable[[], tf.Tensor] | None:
+    """Whether that step has come; None: it always has."""
+    return (lambda: iterations >= step) if step else None
+
+
+def _stacked(waveform: tf.Tensor, given: tf.Tensor | None) -> tf.Tensor:
+    """[batch, time, channels]."""
+    return tf.stack([waveform] if given is None else [waveform, given], axis=-1)
+
+
+@tf.custom_gradient
+def _with_gradient(x: tf.Tensor, gradient: tf.Tensor):
+    """0 for each example, with this gradient at x, both [batch, time]."""
+    return tf.zeros_like(x[:, 0]), lambda upstream: (upstream[:, tf.newaxis] * gradient, None)

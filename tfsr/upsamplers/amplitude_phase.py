@@ -13,8 +13,9 @@ from tfsr.losses.phase import amplitude_distance, complex_distance, phase_distan
 from tfsr.networks.apbwe import APBWE
 from tfsr.signal.polar import Polar, PolarStft
 from tfsr.signal.sinc_hann import SincHann
-from tfsr.upsamplers.judged import Judged, Jury
-from tfsr.upsamplers.trainable import Batch, Losses
+from tfsr.upsamplers.adversarial import Adversarial
+from tfsr.upsamplers.reconstruction import Reconstruction
+from tfsr.upsamplers.update import Batch, Losses
 
 _WEIGHTS = {"amplitude": 45.0, "phase": 100.0, "complex": 90.0, "consistency": 90.0}
 
@@ -26,7 +27,7 @@ def apbwe_adamw(
     weight_decay: float = 0.01,
     clip: float | None = 10.0,
 ) -> keras.optimizers.Optimizer:
-    """The authors' optimizer, of network or critics.
+    """The authors' optimizer, of network or discriminators.
 
     Args:
         learning_rate: at first.
@@ -34,8 +35,8 @@ def apbwe_adamw(
         every: steps after which it does; 2,558 batches of 16 are the authors' epoch.
         weight_decay: share of every weight, biases too, that a step takes away, times the learning
             rate, as PyTorch's AdamW does.
-        clip: norm of all gradients together that longer ones are shortened to; None for critics,
-            whose families `Jury.clip_norm` shortens each by itself.
+        clip: norm of all gradients together that longer ones are shortened to; None for
+            discriminators, whose families `Adversarial.clip_norm` shortens each by itself.
     """
     rate = keras.optimizers.schedules.ExponentialDecay(learning_rate, every, factor, staircase=True)
     return keras.optimizers.AdamW(
@@ -55,7 +56,7 @@ class Estimate(NamedTuple):
     waveform: tf.Tensor
 
 
-class AmplitudePhase(Judged):
+class AmplitudePhase(Reconstruction):
     """Interpolate, then make amplitudes and phases of all frames and bins anew.
 
     The losses: "amplitude", "phase" (see `tfsr.losses.phase`), "complex" between the spectra, and
@@ -75,9 +76,8 @@ class AmplitudePhase(Judged):
         input_rate, output_rate: Hz.
         transform: what spectra are made with; its bins are those of the network.
         interpolation: brings the low-rate signal to the output rate.
-        weights: of the four losses and of "adversarial" and "feature_matching"; where one is not
-            given it is the authors' 45, 100, 90, 90, 1 and 1.
-        jury: None for no critics.
+        weights: of the four losses; where one is not given it is the authors' 45, 100, 90 or 90.
+        adversarial: discriminators; None: there are none.
         optimizer: of the network; `apbwe_adamw()` unless given.
 
     Raises:
@@ -92,7 +92,7 @@ class AmplitudePhase(Judged):
         transform: PolarStft = PolarStft(),
         interpolation: Callable = SincHann(),
         weights: Mapping[str, float] | None = None,
-        jury: Jury | None = None,
+        adversarial: Adversarial | None = None,
         optimizer: keras.optimizers.Optimizer | None = None,
     ):
         if network.bins != transform.bins:
@@ -102,7 +102,7 @@ class AmplitudePhase(Judged):
             )
         weights = _WEIGHTS | dict(weights or {})
         optimizer = optimizer or apbwe_adamw()
-        super().__init__(input_rate, output_rate, tuple(_WEIGHTS), weights, jury, optimizer)
+        super().__init__(input_rate, output_rate, tuple(_WEIGHTS), weights, adversarial, optimizer)
         self.network = network
         self.transform = transform
         self.interpolation = interpolation
@@ -131,6 +131,9 @@ class AmplitudePhase(Judged):
 
     def waveform(self, estimate: Estimate) -> tf.Tensor:
         return estimate.waveform
+
+    def given(self, batch: Batch) -> tf.Tensor:
+        return self.interpolation(batch["low"], self.ratio)
 
     def _estimate(self, low: tf.Tensor, training: bool) -> Estimate:
         x = self.interpolation(low, self.ratio)

@@ -19,7 +19,7 @@ from tfsr.errors import UserError
 from tfsr.layers.whitening import MeanVariance, Whitening
 from tfsr.signal.stft import HammingStft, Spectrum
 from tfsr.upsamplers.base import Upsampler
-from tfsr.upsamplers.trainable import Batch, Losses
+from tfsr.upsamplers.update import Batch, Losses
 
 Parts = dict[str, tf.Tensor]
 """"magnitude" (and "phase") -> a number for each bin, [batch, frames, bins]"""

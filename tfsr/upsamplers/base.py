@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from tfsr.errors import UserError
 from tfsr.model_card import ModelCard
 from tfsr.nest import Nest
 from tfsr.signal.resample import whole_ratio
-from tfsr.upsamplers.trainable import Graphs, Trainable
+from tfsr.upsamplers.trainable import Trainable
 
 _SEED = tf.TensorSpec([], tf.int32)
 
@@ -30,6 +30,18 @@ class Signature(NamedTuple):
 
     function: Callable
     inputs: dict[str, tf.TensorSpec]
+
+
+class _Graphs:
+    """Functions that were traced already; an object, for Keras looks for weights in a dict."""
+
+    def __init__(self):
+        self._known = {}
+
+    def of(self, key: Hashable, make: Callable[[], Callable]) -> Callable:
+        if key not in self._known:
+            self._known[key] = make()
+        return self._known[key]
 
 
 class Upsampler(Trainable, Backend):
@@ -55,7 +67,7 @@ class Upsampler(Trainable, Backend):
         self.input_rate = input_rate
         self.output_rate = output_rate
         self.ratio = whole_ratio(output_rate, input_rate)
-        self._graphs = Graphs()
+        self._graphs = _Graphs()
         self.card = ModelCard()
 
     def upsample(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:

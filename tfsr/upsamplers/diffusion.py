@@ -15,7 +15,7 @@ from tfsr.nest import Nest
 from tfsr.signal.interpolation import Linear
 from tfsr.signal.noise_schedule import NoiseSchedule, geometric_schedule, linear_schedule
 from tfsr.upsamplers.base import Signature, Upsampler
-from tfsr.upsamplers.trainable import Batch, Losses
+from tfsr.upsamplers.update import Batch, Losses
 
 FEWEST_STEPS, MOST_STEPS = 2, 64
 """What the number of steps of an exported model may be."""

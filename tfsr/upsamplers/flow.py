@@ -10,7 +10,7 @@ import tf_keras as keras
 from tfsr.backend import Stage
 from tfsr.nest import Nest
 from tfsr.upsamplers.base import Signature, Upsampler, check_ratio
-from tfsr.upsamplers.trainable import Batch, Losses
+from tfsr.upsamplers.update import Batch, Losses
 
 _LOG_TWO_PI = math.log(2 * math.pi)
 

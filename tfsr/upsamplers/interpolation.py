@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfsr.signal.interpolation import Spline
 from tfsr.upsamplers.base import Upsampler
-from tfsr.upsamplers.trainable import Update
+from tfsr.upsamplers.update import Update
 
 
 class Interpolation(Upsampler):

@@ -1,4 +1,4 @@
-"""A network trained to come near the high-rate signal: AudioUNet, AudioEDSR and their like."""
+"""A network that is trained to come near the high-rate signal: AudioUNet, AudioEDSR, MU-GAN."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsr.losses.regression import l2, rmse
+from tfsr.losses.waveform_distances import l2, rmse
 from tfsr.signal.interpolation import Spline
+from tfsr.upsamplers.adversarial import Adversarial
 from tfsr.upsamplers.base import check_ratio
-from tfsr.upsamplers.judged import Jury, Loss, WaveformJudged
+from tfsr.upsamplers.reconstruction import Loss, Reconstruction
+from tfsr.upsamplers.update import Batch
 
 
-class Regression(WaveformJudged):
+class Regression(Reconstruction):
     """Interpolate, then let the network add what is missing.
 
     Args:
@@ -21,21 +23,21 @@ class Regression(WaveformJudged):
             that of the rates without one.
         input_rate, output_rate: Hz.
         losses: name -> function of (high, estimate), both [batch, time], that gives [batch].
-        weights: name -> weight of that loss, or of a judgement of the jury, in the sum that is
-            minimised; 1 where not given.
+        weights: name -> weight of that loss in the sum that is minimised; 1 where not given.
         features: a network with a function `encode`, [batch, time, 1] -> [batch, frames, channels],
             that is not trained here: the mean square distance of what it makes of high and
             estimate is one more loss, "features" (Kim & Sathe 2019).
         interpolation: brings the low-rate signal to the output rate; None for a network that
             does it itself.
         optimizer: the paper's Adam with 1e-4 unless given.
-        jury: what else judges the estimate; None for no critics.
+        adversarial: discriminators, as of AudioUNetGAN (King et al. 2021) and MU-GAN (Kim & Sathe
+            2019); None: there are none.
 
     Raises:
         UserError: the network's ratio is not what the rates ask for.
     """
 
-    training_only = WaveformJudged.training_only | {"features": None}
+    training_only = Reconstruction.training_only | {"losses": {}, "features": None}
 
     def __init__(
         self,
@@ -47,13 +49,13 @@ class Regression(WaveformJudged):
         features: keras.Model | None = None,
         interpolation: Callable | None = Spline(),
         optimizer: keras.optimizers.Optimizer | None = None,
-        jury: Jury | None = None,
+        adversarial: Adversarial | None = None,
     ):
         losses = {"rmse": rmse} if losses is None else dict(losses)
         if features is not None:
             features.trainable = False
             losses["features"] = self._feature_distance
-        super().__init__(input_rate, output_rate, losses, weights, jury, optimizer)
+        super().__init__(input_rate, output_rate, losses, weights, adversarial, optimizer)
         self.network = network
         self.interpolation = interpolation
         self.features = features
@@ -73,6 +75,9 @@ class Regression(WaveformJudged):
     def widened(self, low: tf.Tensor, training: bool) -> tf.Tensor:
         x = self.interpolation(low, self.ratio) if self.interpolation else low
         return tf.squeeze(self.network(tf.expand_dims(x, -1), training=training), axis=-1)
+
+    def given(self, batch: Batch) -> tf.Tensor:
+        return (self.interpolation or Spline())(batch["low"], self.ratio)
 
     def _feature_distance(self, high: tf.Tensor, estimate: tf.Tensor) -> tf.Tensor:
         codes = [self.features.encode(tf.expand_dims(x, -1)) for x in (high, estimate)]

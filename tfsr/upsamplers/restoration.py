@@ -20,7 +20,8 @@ from tfsr.signal.mel import MelSpectrogram, magnitude, with_magnitude
 from tfsr.signal.stft import istft
 from tfsr.upsamplers.base import Signature, Upsampler
 from tfsr.upsamplers.learning_rate import WarmUpDecay
-from tfsr.upsamplers.trainable import Batch, Losses, kept, with_total
+from tfsr.upsamplers.trainable import kept, with_total
+from tfsr.upsamplers.update import Batch, Losses
 from tfsr.upsamplers.vocoder import Vocoder
 
 _CONTEXT_SECONDS = 1.0

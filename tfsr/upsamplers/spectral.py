@@ -15,13 +15,14 @@ import tf_keras as keras
 
 from tfsr.errors import UserError
 from tfsr.layers.convolution import time_of
-from tfsr.networks.spectral import UpperBins
+from tfsr.networks.upper_bins import UpperBins
 from tfsr.signal.frame_codec import FrameCodec
 from tfsr.signal.stft import Spectrum
 from tfsr.signal.windowed_sinc import WindowedSinc
+from tfsr.upsamplers.adversarial import Adversarial
 from tfsr.upsamplers.base import Signature
-from tfsr.upsamplers.judged import Jury, Loss, WaveformJudged
-from tfsr.upsamplers.trainable import Batch
+from tfsr.upsamplers.reconstruction import Loss, Reconstruction
+from tfsr.upsamplers.update import Batch
 
 # From the band that is left alone to the first upper bin, in bins of a frame as long as the
 # synthesis window. What this spreads beyond them is 43 dB and more below the upper bins together;
@@ -36,7 +37,7 @@ State = dict[str, tf.Tensor]
 """
 
 
-class Spectral(WaveformJudged):
+class Spectral(Reconstruction):
     """Tell the upper bins of each frame from the lower ones, and add them to the interpolation.
 
     With a causal network it runs on streams too, hop by hop: `initial_state`, `step`.
@@ -47,8 +48,8 @@ class Spectral(WaveformJudged):
         input_rate, output_rate: Hz.
         losses: name -> function of (high, estimate), both [batch, time], that gives [batch].
         codec: frames at the output rate; the ratio divides its hop and half its n_fft.
-        weights: of the losses, see `Judged`.
-        jury: critics, see `Judged`.
+        weights: of the losses in the sum that is minimised; 1 where not given.
+        adversarial: discriminators; None: there are none.
         level_db: by how much the upper bins are louder, or softer, than the network tells them, but
             in training. Softer ones cost LSD and are less of a noise to PESQ.
         passed: share of the low Nyquist frequency up to which the low-rate signal is left alone.
@@ -64,6 +65,8 @@ class Spectral(WaveformJudged):
         UserError: frames that the ratio does not divide, or too short for the interpolation.
     """
 
+    training_only = Reconstruction.training_only | {"losses": {}}
+
     def __init__(
         self,
         network: Callable[..., UpperBins],
@@ -72,14 +75,14 @@ class Spectral(WaveformJudged):
         losses: Mapping[str, Loss],
         codec: FrameCodec = FrameCodec(512, 128),
         weights: Mapping[str, float] | None = None,
-        jury: Jury | None = None,
+        adversarial: Adversarial | None = None,
         level_db: float = 0.0,
         passed: float = 0.9,
         interpolation: WindowedSinc = WindowedSinc(),
         optimizer: keras.optimizers.Optimizer | None = None,
     ):
         optimizer = optimizer or keras.optimizers.Adam(1e-3)
-        super().__init__(input_rate, output_rate, losses, weights, jury, optimizer)
+        super().__init__(input_rate, output_rate, losses, weights, adversarial, optimizer)
         self.codec, self.interpolation = codec, interpolation
         self.level_db, self._gain = level_db, 10 ** (level_db / 20)
         self.frame_rate = output_rate / codec.hop_length

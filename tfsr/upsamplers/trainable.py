@@ -1,47 +1,18 @@
 """What trains: losses, the updates of a step, and the step."""
 
 import contextlib
-import functools
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
 
 from tfsr.description.describable import Describable
 from tfsr.errors import UserError
-from tfsr.layers import random
-
-Batch = dict[str, tf.Tensor]
-"""{"low": [batch, time], "high": [batch, ratio * time], "seed": int32 [batch, 2]}"""
+from tfsr.upsamplers.update import Batch, Losses, Update, seeded
 
 Pair = tuple[tf.Tensor, tf.Tensor]
 """(low, high) of a data set of the user's, shapes as in `Batch`"""
-
-Losses = dict[str, tf.Tensor]
-"""name -> the loss of each example, [batch]"""
-
-
-class Update(NamedTuple):
-    """One change of weights within a training step, on a batch of its own.
-
-    Attributes:
-        losses_for: (batch, training) -> losses; the same whenever it is asked for.
-        loss: which of them is minimised.
-        optimizer: takes the step.
-        variables: what it changes.
-    """
-
-    losses_for: Callable[[Batch, bool], Losses]
-    loss: str
-    optimizer: keras.optimizers.Optimizer
-    variables: Sequence[tf.Variable]
-
-    @property
-    def identity(self) -> Hashable:
-        """Equal where two are the same."""
-        changed = tuple(variable.ref() for variable in self.variables)
-        return self.losses_for, self.loss, id(self.optimizer), changed
 
 
 class Trainable(Describable, keras.Model):
@@ -77,8 +48,12 @@ class Trainable(Describable, keras.Model):
 
     @property
     def updates(self) -> Sequence[Update]:
-        """What a training step does, in this order, each on a batch of its own."""
-        return [Update(self.losses_for, "loss", self._training_optimizer, self.trainable_variables)]
+        """What a training step does, in this order, each on a batch of its own.
+
+        One that is done several times in a step is there several times.
+        """
+        optimizer, variables = self._training_optimizer, self.trainable_variables
+        return [Update("network", self.loss_names, self.losses_for, optimizer, variables)]
 
     @property
     def batches_per_step(self) -> int:
@@ -108,11 +83,11 @@ class Trainable(Describable, keras.Model):
         # An idle one for Keras: at the end of each `fit` it would put moving averages in the place
         # of the weights that training goes on with.
         super().compile(optimizer=keras.optimizers.SGD(0.0))
-        for update in self.updates:
+        self._compiled = _Compiled(self.updates)
+        for update in dict.fromkeys(self._compiled.updates):
             update.optimizer.build(update.variables)
         # The trackers are means over all replicas already; Keras would add up those of workers.
         self.distribute_reduction_method = "first"
-        self._gradient_functions = Graphs()
         self._trackers = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
 
     @property
@@ -150,16 +125,25 @@ class Trainable(Describable, keras.Model):
     @tf.autograph.experimental.do_not_convert
     def train_step(self, data: Batch | Pair) -> Losses:
         """A step of `fit`, on a batch of the pipeline or on a pair (low, high)."""
-        batch = self._batch(data)
-        for number, update in enumerate(self.updates):
+        batch, updates = self._batch(data), self._compiled.updates
+        for number, update in enumerate(updates):
             # Every so manieth example, so that any number of replicas makes the same batches.
-            part = {key: value[number :: self.batches_per_step] for key, value in batch.items()}
-            results = self.track(self._minimize(update, part))
+            part = {key: value[number :: len(updates)] for key, value in batch.items()}
+            results = self.track(update.step(part))
         return results
 
     @tf.autograph.experimental.do_not_convert
     def test_step(self, data: Batch | Pair) -> Losses:
-        return self.track(_seeded(self.losses_for, self._batch(data), training=False))
+        return self.track(self.all_losses(self._batch(data), training=False))
+
+    def all_losses(self, batch: Batch, training: bool) -> Losses:
+        """The losses of all updates, all of the same batch: name -> [batch]."""
+        losses = {}
+        with seeded(batch):
+            # The network's first, as if it were alone.
+            for update in reversed(list(dict.fromkeys(self.updates))):
+                losses |= update.losses(batch, training)
+        return losses
 
     def _batch(self, data: Batch | Pair) -> Batch:
         """A pair as a batch of the pipeline; what is random follows from the step."""
@@ -199,40 +183,6 @@ class Trainable(Describable, keras.Model):
             self._trackers[name].update_state(values)
         return {name: tracker.result() for name, tracker in self._trackers.items()}
 
-    @staticmethod
-    def global_mean(per_example: tf.Tensor) -> tf.Tensor:
-        """This replica's part of the mean over the global batch (training batches are full)."""
-        replicas = tf.distribute.get_replica_context().num_replicas_in_sync
-        return tf.reduce_mean(per_example) / replicas
-
-    def _minimize(self, update: Update, batch: Batch) -> Losses:
-        losses, gradients = self._gradient_function(update)(batch)
-        self._apply(update, gradients)
-        return losses
-
-    def _apply(self, update: Update, gradients: Sequence[tf.Tensor]) -> None:
-        update.optimizer.apply_gradients(zip(gradients, update.variables, strict=True))
-
-    def _gradient_function(self, update: Update) -> Callable:
-        """`_losses_and_gradients` as a graph, so that a repeated update is traced once.
-
-        The optimizer stays outside, because replicas meet there and cannot meet in a function.
-        """
-
-        def make() -> Callable:
-            learn = functools.partial(self._losses_and_gradients, update)
-            return tf.function(learn, autograph=False)
-
-        return self._gradient_functions.of(update.identity, make)
-
-    def _losses_and_gradients(self, update: Update, batch: Batch) -> tuple[Losses, list[tf.Tensor]]:
-        scaled, unscaled = loss_scaling(update.optimizer)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(update.variables)
-            losses = _seeded(update.losses_for, batch, training=True)
-            objective = scaled(self.global_mean(losses[update.loss]))
-        return losses, unscaled(tape.gradient(objective, update.variables))
-
 
 @contextlib.contextmanager
 def kept(variables: Sequence[tf.Variable]) -> Iterator[None]:
@@ -243,38 +193,17 @@ def kept(variables: Sequence[tf.Variable]) -> Iterator[None]:
         variable.assign(value)
 
 
-class Graphs:
-    """Functions that were traced already; an object, for Keras looks for weights in a dict."""
+class _Compiled:
+    """What `compile` found; an object, for Keras looks for weights in a list."""
 
-    def __init__(self):
-        self._known = {}
-
-    def of(self, key: Hashable, make: Callable[[], Callable]) -> Callable:
-        if key not in self._known:
-            self._known[key] = make()
-        return self._known[key]
-
-
-def loss_scaling(optimizer: keras.optimizers.Optimizer) -> tuple[Callable, Callable]:
-    """What is done with a loss before it is differentiated, and then with the list of gradients.
-
-    In half precision small gradients would be lost; elsewhere nothing is done.
-    """
-    if isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer):
-        return optimizer.get_scaled_loss, optimizer.get_unscaled_gradients
-    return tf.identity, list
+    def __init__(self, updates: Sequence[Update]):
+        self.updates = tuple(updates)
 
 
 def with_total(losses: Losses, weights: Mapping[str, float] | None = None) -> Losses:
     """The losses and, as "loss", their sum; those without a weight count once."""
     weighted = [(weights or {}).get(name, 1.0) * loss for name, loss in losses.items()]
     return {"loss": tf.add_n(weighted), **losses}
-
-
-def _seeded(losses_for: Callable[[Batch, bool], Losses], batch: Batch, training: bool) -> Losses:
-    """The losses, with every random draw of the layers a function of the batch's seed."""
-    with random.seeded(batch["seed"][0]):
-        return losses_for(batch, training)
 
 
 def _averages(optimizer: keras.optimizers.Optimizer) -> bool:

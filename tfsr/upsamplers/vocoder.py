@@ -2,7 +2,7 @@
 
 Its trainer is not published. What is known of it, the weights of the losses and when the
 adversarial ones begin, is the default here; the losses are described in `tfsr.losses.vocoder`, the
-critics in `tfsr.networks.tfgan_critics`.
+discriminators in `tfsr.networks.tfgan_critics`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,19 +16,20 @@ from tfsr.layers.convolution import time_of
 from tfsr.losses.vocoder import MelDistance, MultiResolutionStft, TimeDomain
 from tfsr.networks.tfgan import TFGAN
 from tfsr.signal.mel import MelSpectrogram, vocoder_condition
+from tfsr.upsamplers.adversarial import Adversarial
 from tfsr.upsamplers.base import Upsampler
-from tfsr.upsamplers.judged import Judged, Jury
-from tfsr.upsamplers.trainable import Batch, Losses
+from tfsr.upsamplers.reconstruction import Reconstruction
+from tfsr.upsamplers.update import Batch, Losses
 
 Distances = Callable[[tf.Tensor, tf.Tensor], Losses]
 
 _WEIGHTS = {
     **{"time": 200.0, "energy": 100.0, "phase": 100.0},
-    **{"convergence": 5.0, "magnitude": 5.0, "mel": 50.0, "adversarial": 4.0},
+    **{"convergence": 5.0, "magnitude": 5.0, "mel": 50.0},
 }
 
 
-class Vocoder(Judged):
+class Vocoder(Reconstruction):
     """From a signal to its mel spectrogram and back, at one rate.
 
     That shows how much of a signal its mel spectrogram holds, and is what restoration ends with,
@@ -37,10 +38,10 @@ class Vocoder(Judged):
 
     Args:
         network: from mel spectrograms to signals.
-        jury: what judges the signals that it makes; None for no critics.
+        adversarial: discriminators of the signals that it makes, their published weight is 4; None:
+            there are none.
         losses: each (high, estimate) -> losses by name, see `tfsr.losses.vocoder`.
-        weights: of the losses of all these names, and of the "adversarial" one; where one is not
-            given it is the published one, or 1.
+        weights: of the losses of all these names; where one is not given it is the published one.
         spectrogram: what the generator is conditioned on; it sets the rate.
         compat: cut the generated signal as VoiceFixer does, which fits the weights that its authors
             released: the same number of samples from both ends, so that the result is late or early
@@ -56,7 +57,7 @@ class Vocoder(Judged):
     def __init__(
         self,
         network: TFGAN,
-        jury: Jury | None = None,
+        adversarial: Adversarial | None = None,
         losses: Sequence[Distances] = (TimeDomain(), MultiResolutionStft(), MelDistance()),
         weights: Mapping[str, float] | None = None,
         spectrogram: MelSpectrogram = MelSpectrogram(),
@@ -73,13 +74,13 @@ class Vocoder(Judged):
             spectrogram.rate,
             [name for distances in losses for name in distances.names],
             _WEIGHTS | dict(weights or {}),
-            jury,
+            adversarial,
             optimizer or tfgan_adam(),
         )
         self.network = network
         self.spectrogram = spectrogram
         self.frame_rate = spectrogram.rate / spectrogram.hop_length
-        self._losses = tuple(losses)
+        self._distances = tuple(losses)
         self._compat = compat
         # An odd number of frames is followed by another number of silent ones than an even one.
         self.hop = 2 * network.hop
@@ -95,7 +96,7 @@ class Vocoder(Judged):
 
     def distances(self, batch: Batch, estimate: tf.Tensor) -> Losses:
         losses = {}
-        for distances in self._losses:
+        for distances in self._distances:
             losses |= distances(batch["high"], estimate)
         return losses
 
@@ -146,7 +147,7 @@ def tfgan_adam(
     beta_2: float = 0.9,
     average: float | None = None,
 ) -> keras.optimizers.Optimizer:
-    """Adam for generator or critics.
+    """Adam for generator or discriminators.
 
     Args:
         learning_rate: constant; 1e-3 is published.

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from tfsr.losses.adversarial import Hinge, feature_matching
+from tfsr.upsamplers.judged import Judged, Jury
 
 from tfsr.errors import UserError
-from tfsr.losses.adversarial import Hinge, feature_matching
-from tfsr.losses.regression import l1
+from tfsr.losses.waveform_distances import l1
 from tfsr.networks.apbwe_critics import PeriodCritics
 from tfsr.networks.audiounet import AudioUNet
-from tfsr.upsamplers.judged import Judged, Jury
 from tfsr.upsamplers.regression import Regression
 from tfsr.upsamplers.trainable import Batch, Losses
 

@@ -81,12 +81,15 @@ class MelLoudness:
         resolutions: as in `LogMelPower`.
         floor: added to the power of a band, so that silence has a gradient; for audio in [-1, 1].
         asymmetry: how much more; 0: what is added and what is missing count alike.
+        span: seconds around a frame whose mean power tells whether there is too much. Over single
+            frames a level that beats at their rate would be the cheapest: span over several beats.
     """
 
     rate: int
     resolutions: tuple[tuple[int, int], ...] = ((256, 24), (512, 48), (1024, 80))
     floor: float = 1e-6
     asymmetry: float = 0.0
+    span: float = 0.1
 
     def __call__(self, high: tf.Tensor, estimate: tf.Tensor) -> tf.Tensor:
         return _averaged(self._distance(high, estimate, *sizes) for sizes in self.resolutions)
@@ -96,7 +99,8 @@ class MelLoudness:
         original, made = (tf.pow(power, 0.25) for power in powers)
         distance = tf.abs(original - made)
         if self.asymmetry:
-            distance *= 1 + self.asymmetry * _added(*powers)
+            frames = 1 + 2 * round(self.span * self.rate / (n_fft // 4) / 2)
+            distance *= 1 + self.asymmetry * _added(*(_moving_mean(x, frames) for x in powers))
         return tf.reduce_mean(distance, axis=[1, 2]) / tf.reduce_mean(original, axis=[1, 2])
 
 
@@ -104,6 +108,11 @@ def _added(original: tf.Tensor, made: tf.Tensor) -> tf.Tensor:
     """The asymmetry factor of PESQ, as a weight that has no gradient."""
     factor = tf.pow(tf.stop_gradient(made / original), 1.2)
     return tf.where(factor < 3, 0.0, tf.minimum(factor, 12.0))
+
+
+def _moving_mean(x: tf.Tensor, frames: int) -> tf.Tensor:
+    """[batch, frames, bands], over as many frames around each; fewer at the ends."""
+    return tf.nn.avg_pool1d(x, frames, strides=1, padding="SAME")
 
 
 def _averaged(distances: Iterable[tf.Tensor]) -> tf.Tensor:

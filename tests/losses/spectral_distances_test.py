@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfsr.losses.spectral import LogMelPower, LogStft, MelLoudness
+from tfsr.losses.spectral_distances import LogMelPower, LogStft, MelLoudness
 from tfsr.signal.stft import stft
 
 

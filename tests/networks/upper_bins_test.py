@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfsr.errors import UserError
-from tfsr.networks.spectral import UpperBins
+from tfsr.networks.upper_bins import UpperBins
 from tfsr.signal.stft import Spectrum
 
 BINS, UPPER = 9, 7

@@ -1,10 +1,10 @@
-"""What a critic, and the network that it judges, are trained for.
+"""What a discriminator, and the network whose output it scores, are trained for.
 
-An objective is a frozen value with two functions: `for_critic(critic, real, fake, seed)` gives
-each loss and figure of `critic_names` for each example, shape [batch], the first being the one that
-the critic minimises; `for_network(scores)` gives what the network minimises, from the critic's
-scores of its output. `critic` maps [batch, time, 1] to scores [batch]; all that is random is drawn
-from `seed`, int32 [2], not needed where nothing is.
+An objective is a frozen value with two functions. `for_discriminator(discriminator, real, fake,
+seed)` gives the losses and figures of `names` for each example, shape [batch]; the first is what
+the discriminator minimises. `for_network(scores)` gives what the network minimises, from the scores
+of its output. `discriminator` maps [batch, time, channels] to scores [batch]; all that is random is
+drawn from `seed`, int32 [2], not needed where nothing is.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,34 +12,34 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-Critic = Callable[[tf.Tensor], tf.Tensor]
+Discriminator = Callable[[tf.Tensor], tf.Tensor]
 
 # Under the root of the norm, whose derivative at zero would not be finite.
 _SMALLEST_SQUARE = 1e-12
 
 
 @dataclass(frozen=True)
-class Wasserstein:
+class WassersteinGP:
     """Wasserstein distance with gradient penalty (WGAN-GP; Gulrajani et al. 2017, algorithm 1).
 
     King et al. 2021 train AudioUNetGAN with it; their algorithm 3 has lost the penalty's square.
 
     Args:
-        gradient_penalty: weight of (norm of the critic's gradient - 1)^2.
+        weight: of the gradient penalty, (norm of the discriminator's gradient - 1)^2.
     """
 
-    gradient_penalty: float = 10.0
-    critic_names = ("critic", "wasserstein", "gradient_norm")
+    weight: float = 10.0
+    names = ("discriminators", "wasserstein", "gradient_norm")
 
-    def for_critic(
-        self, critic: Critic, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor
+    def for_discriminator(
+        self, discriminator: Discriminator, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         share = tf.random.stateless_uniform([tf.shape(real)[0], 1, 1], seed)
-        norms = gradient_norms(critic, share * real + (1 - share) * fake)
-        distance = critic(real) - critic(fake)
+        norms = gradient_norms(discriminator, share * real + (1 - share) * fake)
+        distance = discriminator(real) - discriminator(fake)
         penalty = tf.square(norms - 1.0)
         return {
-            "critic": self.gradient_penalty * penalty - distance,
+            "discriminators": self.weight * penalty - distance,
             "wasserstein": distance,
             "gradient_norm": norms,
         }
@@ -53,17 +53,17 @@ class CrossEntropy:
     """The first adversarial objective (Goodfellow et al. 2014), non-saturating; scores are logits.
 
     Kim & Sathe 2019 train MU-GAN with it. "real_share" and "fake_share" are the probabilities of
-    being real that the critic gives to real and to made signals.
+    being real that the discriminator gives to real and to made signals.
     """
 
-    critic_names = ("critic", "real_share", "fake_share")
+    names = ("discriminators", "real_share", "fake_share")
 
-    def for_critic(
-        self, critic: Critic, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor
+    def for_discriminator(
+        self, discriminator: Discriminator, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        for_real, for_fake = critic(real), critic(fake)
+        for_real, for_fake = discriminator(real), discriminator(fake)
         return {
-            "critic": tf.nn.softplus(-for_real) + tf.nn.softplus(for_fake),
+            "discriminators": tf.nn.softplus(-for_real) + tf.nn.softplus(for_fake),
             "real_share": tf.sigmoid(for_real),
             "fake_share": tf.sigmoid(for_fake),
         }
@@ -76,18 +76,22 @@ class CrossEntropy:
 class LeastSquares:
     """Real is to be scored 1, made 0; the network wants 1 (Mao et al. 2017, LSGAN).
 
-    A critic may give any number of scores, [batch, ...], or a list of such tensors: each of them
-    counts alike, and within one every score. "real_score" and "fake_score" are means of scores.
+    A discriminator may give any number of scores, [batch, ...], or a list of such tensors. Each
+    tensor counts alike, and within one every score. "real_score" and "fake_score" are means of scores.
     """
 
-    critic_names = ("critic", "real_score", "fake_score")
+    names = ("discriminators", "real_score", "fake_score")
 
-    def for_critic(
-        self, critic: Critic, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor | None = None
+    def for_discriminator(
+        self,
+        discriminator: Discriminator,
+        real: tf.Tensor,
+        fake: tf.Tensor,
+        seed: tf.Tensor | None = None,
     ) -> dict[str, tf.Tensor]:
-        for_real, for_fake = critic(real), critic(fake)
+        for_real, for_fake = discriminator(real), discriminator(fake)
         mistakes = self.for_network(for_real) + _mean(for_fake, tf.square)
-        return {"critic": mistakes} | _mean_scores(for_real, for_fake)
+        return {"discriminators": mistakes} | _mean_scores(for_real, for_fake)
 
     def for_network(self, scores: tf.Tensor | Sequence[tf.Tensor]) -> tf.Tensor:
         return _mean(scores, lambda scores: tf.square(1.0 - scores))
@@ -101,15 +105,19 @@ class Hinge:
     scores count without end. Of a list of scores each tensor's mean counts, and they are summed.
     """
 
-    critic_names = ("critic", "real_score", "fake_score")
+    names = ("discriminators", "real_score", "fake_score")
 
-    def for_critic(
-        self, critic: Critic, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor | None = None
+    def for_discriminator(
+        self,
+        discriminator: Discriminator,
+        real: tf.Tensor,
+        fake: tf.Tensor,
+        seed: tf.Tensor | None = None,
     ) -> dict[str, tf.Tensor]:
-        for_real, for_fake = critic(real), critic(fake)
+        for_real, for_fake = discriminator(real), discriminator(fake)
         of_fake = tf.add_n(_means(for_fake, lambda scores: _short_of_one(-scores)))
         mistakes = self.for_network(for_real) + of_fake
-        return {"critic": mistakes} | _mean_scores(for_real, for_fake)
+        return {"discriminators": mistakes} | _mean_scores(for_real, for_fake)
 
     def for_network(self, scores: tf.Tensor | Sequence[tf.Tensor]) -> tf.Tensor:
         return tf.add_n(_means(scores, _short_of_one))
@@ -118,10 +126,10 @@ class Hinge:
 def feature_matching(
     real: Sequence[Sequence[tf.Tensor]], fake: Sequence[Sequence[tf.Tensor]]
 ) -> tf.Tensor:
-    """How far apart two signals are in the eyes of critics (Kumar et al. 2019, MelGAN): [batch].
+    """How far apart the features of two signals are, [batch] (Kumar et al. 2019, MelGAN).
 
     Args:
-        real, fake: feature maps [batch, ...] of each critic; of all the mean absolute differences
+        real, fake: feature maps [batch, ...] of each discriminator. Their mean absolute differences
             are summed.
     """
     pairs = zip(tf.nest.flatten(real), tf.nest.flatten(fake), strict=True)
@@ -131,7 +139,7 @@ def feature_matching(
 def _mean_scores(
     for_real: tf.Tensor | Sequence[tf.Tensor], for_fake: tf.Tensor | Sequence[tf.Tensor]
 ) -> dict[str, tf.Tensor]:
-    """What both objectives report besides the critic's loss."""
+    """What both objectives report besides the discriminator's loss."""
     return {
         "real_score": _mean(for_real, tf.identity),
         "fake_score": _mean(for_fake, tf.identity),
@@ -158,10 +166,10 @@ def _means(scores: tf.Tensor | Sequence[tf.Tensor], function: Callable) -> list[
     return means
 
 
-def gradient_norms(critic: Critic, signals: tf.Tensor) -> tf.Tensor:
-    """The Euclidean norm of the critic's gradient at each of the signals [batch, time, 1]."""
+def gradient_norms(discriminator: Discriminator, signals: tf.Tensor) -> tf.Tensor:
+    """The Euclidean norm of its gradient at each of the signals [batch, time, 1]."""
     with tf.GradientTape() as tape:
         tape.watch(signals)
-        scores = critic(signals)
+        scores = discriminator(signals)
     gradients = tape.gradient(scores, signals)
     return tf.sqrt(tf.reduce_sum(tf.square(gradients), axis=[1, 2]) + _SMALLEST_SQUARE)

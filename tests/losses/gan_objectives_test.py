@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-
 from tfsr.losses.adversarial import (
     CrossEntropy,
     Hinge,

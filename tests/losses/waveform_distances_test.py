@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tfsr.losses.regression import l1, l2, rmse
+from tfsr.losses.waveform_distances import l1, l2, rmse
 
 DATA = np.load(Path(__file__).parents[1] / "fixtures" / "loss_official.npz")
 

@@ -1,0 +1,121 @@
+"""What makes waveforms and trains by reconstruction losses, with or without discriminators."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+import tf_keras as keras
+
+from tfsr.errors import UserError
+from tfsr.upsamplers.adversarial import Adversarial
+from tfsr.upsamplers.base import Nest, Upsampler
+from tfsr.upsamplers.trainable import with_total
+from tfsr.upsamplers.update import Batch, Losses, Update
+
+Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+"""(high, estimate), both [batch, time] -> [batch]"""
+
+
+class Reconstruction(Upsampler):
+    """A network whose estimates are compared with the original.
+
+    A subclass sets `network` and gives `widened`. Where an estimate is more than a waveform, or
+    losses are computed together, it gives `estimate`, `waveform`, `distances` and `upsample`.
+
+    Args:
+        input_rate, output_rate: Hz.
+        losses: name -> how far a waveform is from the original. Names alone, of a subclass that
+            gives `distances`.
+        weights: of the losses in the sum that is minimised; 1 where not given.
+        adversarial: discriminators, and what the network learns from them; None: it has none.
+        optimizer: of the network; Adam with 1e-4 unless given.
+
+    Attributes:
+        network: all that learns, besides the discriminators.
+        loss_weights: `weights`.
+    """
+
+    training_only = Upsampler.training_only | {"adversarial": None, "weights": None}
+    network: keras.Model
+
+    def __init__(
+        self,
+        input_rate: int,
+        output_rate: int,
+        losses: Mapping[str, Loss] | Sequence[str],
+        weights: Mapping[str, float] | None = None,
+        adversarial: Adversarial | None = None,
+        optimizer: keras.optimizers.Optimizer | None = None,
+    ):
+        super().__init__(input_rate, output_rate, optimizer)
+        self._loss_functions, self._adversarial = losses, adversarial
+        self.loss_weights = dict(weights or {})
+        self.loss_names = self._names_of_network = ("loss", *losses)
+        if adversarial:
+            self.loss_names += adversarial.loss_names
+            self.patch = adversarial.samples
+            # So that Keras finds the weights, and checkpoints the state of the optimizer.
+            self.discriminators = dict(adversarial.discriminators)
+            self._discriminator_optimizer = adversarial.optimizer
+
+    def compile(self, *given: Any, **named: Any) -> None:
+        """See `Trainable.compile`.
+
+        Raises:
+            UserError: there are no losses, as in presets, which are for use alone.
+        """
+        if self.loss_names == ("loss",):
+            raise UserError(
+                f"{self.name}: has no losses to learn by; build a {type(self).__name__} with some "
+                "and give its network these weights (set_weights)"
+            )
+        super().compile(*given, **named)
+
+    def widened(self, low: tf.Tensor, training: bool) -> tf.Tensor:
+        """float32 [batch, time] -> [batch, ratio * time]."""
+        raise NotImplementedError
+
+    def upsample(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
+        return self.widened(low, training=False)
+
+    def estimate(self, batch: Batch, training: bool) -> Nest:
+        """What the network makes of a batch."""
+        return self.widened(batch["low"], training)
+
+    def waveform(self, estimate: Nest) -> tf.Tensor:
+        """Of an estimate, float32 [batch, time] as long as batch["high"]."""
+        return estimate
+
+    def distances(self, batch: Batch, estimate: Nest) -> Losses:
+        """How far an estimate is from the original, by name, [batch] each."""
+        return {name: loss(batch["high"], estimate) for name, loss in self._loss_functions.items()}
+
+    def given(self, batch: Batch) -> tf.Tensor:
+        """What the network was given, at the output rate, float32 [batch, time] as "high"."""
+        raise NotImplementedError(f"{type(self).__name__} has nothing to show to discriminators")
+
+    def generated(self, batch: Batch, training: bool) -> tf.Tensor:
+        return self.waveform(self.estimate(batch, training))
+
+    def reconstructed(self, batch: Batch, training: bool) -> tuple[tf.Tensor, Losses]:
+        estimate = self.estimate(batch, training)
+        return self.waveform(estimate), self.distances(batch, estimate)
+
+    def losses_for(self, batch: Batch, training: bool) -> Losses:
+        return with_total(self.distances(batch, self.estimate(batch, training)), self.loss_weights)
+
+    @property
+    def updates(self) -> Sequence[Update]:
+        network = Update(
+            "network",
+            self._names_of_network,
+            self.losses_for,
+            self._training_optimizer,
+            self.network.trainable_variables,
+        )
+        return self._adversarial.added_to(network, self) if self._adversarial else [network]
+
+    def initialize(self) -> None:
+        super().initialize()
+        if self._adversarial:
+            self._adversarial.initialize(self.hop * self.ratio)

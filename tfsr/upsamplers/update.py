@@ -1,0 +1,133 @@
+"""One change of weights within a training step: what is minimised, by what, and from when on."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import tensorflow as tf
+import tf_keras as keras
+
+from tfsr.layers import random
+
+Batch = dict[str, tf.Tensor]
+"""{"low": [batch, time], "high": [batch, ratio * time], "seed": int32 [batch, 2]}"""
+
+Losses = dict[str, tf.Tensor]
+"""name -> the loss of each example, [batch]"""
+
+Gradients = list[tf.Tensor]
+
+_Result = TypeVar("_Result")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Update:
+    """One change of weights within a training step, on a batch of its own.
+
+    Args:
+        name: whose weights it changes, such as "network" or "discriminators".
+        loss_names: of what `losses_for` gives; the first is minimised.
+        losses_for: (batch, training) -> losses; the same whenever it is asked for.
+        optimizer: takes the step.
+        variables: what it changes.
+        begun: whether there is anything to do yet, a scalar boolean tensor. Until then the losses
+            are 0 and the weights stay as they are, also where they decay by themselves. None: from
+            the first step on.
+        clipped: gradients, summed over all replicas -> those that the step is taken with. None:
+            the same.
+    """
+
+    name: str
+    loss_names: Sequence[str]
+    losses_for: Callable[[Batch, bool], Losses]
+    optimizer: keras.optimizers.Optimizer
+    variables: Sequence[tf.Variable]
+    begun: Callable[[], tf.Tensor] | None = None
+    clipped: Callable[[Gradients], Gradients] | None = None
+
+    def step(self, batch: Batch) -> Losses:
+        """Change the weights, and give the losses before that."""
+        losses, gradients = self._graph(batch)
+        self._apply(gradients)
+        return losses
+
+    def losses(self, batch: Batch, training: bool) -> Losses:
+        """Without a change of weights."""
+        losses = functools.partial(self.losses_for, batch, training)
+        return once(self.begun, losses, functools.partial(self._none, batch))
+
+    def losses_and_gradients(self, batch: Batch) -> tuple[Losses, Gradients]:
+        """The gradients are this replica's part of those of the global batch's mean."""
+        # To differentiate a condition takes minutes to trace: it is the other way round.
+        return once(
+            self.begun,
+            lambda: self._differentiated(batch),
+            lambda: (self._none(batch), [tf.zeros_like(variable) for variable in self.variables]),
+        )
+
+    @functools.cached_property
+    def _graph(self) -> Callable:
+        """Traced once for all steps. Replicas meet in the optimizer, which cannot be in it."""
+        return tf.function(self.losses_and_gradients, autograph=False)
+
+    def _differentiated(self, batch: Batch) -> tuple[Losses, Gradients]:
+        scaled, unscaled = loss_scaling(self.optimizer)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(self.variables)
+            with seeded(batch):
+                losses = self.losses_for(batch, True)
+            objective = scaled(global_mean(losses[self.loss_names[0]]))
+        return losses, unscaled(tape.gradient(objective, self.variables))
+
+    def _none(self, batch: Batch) -> Losses:
+        return {name: tf.zeros_like(batch["high"][:, 0]) for name in self.loss_names}
+
+    def _apply(self, gradients: Gradients) -> None:
+        if self.begun is None and self.clipped is None:
+            self.optimizer.apply_gradients(zip(gradients, self.variables, strict=True))
+            return
+        # Replicas cannot meet within a condition, and what is clipped is their sum.
+        context = tf.distribute.get_replica_context()
+        gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        context.merge_call(self._apply_merged, args=(gradients,))
+
+    def _apply_merged(self, strategy: tf.distribute.Strategy, gradients: Gradients) -> None:
+        once(
+            self.begun,
+            lambda: strategy.extended.call_for_each_replica(self._apply_summed, args=(gradients,)),
+            lambda: self.optimizer.iterations.assign_add(1, read_value=False),
+        )
+
+    def _apply_summed(self, gradients: Gradients) -> None:
+        gradients = self.clipped(gradients) if self.clipped else gradients
+        pairs = zip(gradients, self.variables, strict=True)
+        self.optimizer.apply_gradients(pairs, skip_gradients_aggregation=True)
+
+
+def once(
+    begun: Callable[[], tf.Tensor] | None, do: Callable[[], _Result], rest: Callable[[], _Result]
+) -> _Result:
+    """`do()` where `begun()` is true in the graph, or is None; else `rest()`."""
+    return do() if begun is None else tf.cond(begun(), do, rest)
+
+
+def seeded(batch: Batch):
+    """Within it, every random draw of the layers is a function of the batch's seed."""
+    return random.seeded(batch["seed"][0])
+
+
+def global_mean(per_example: tf.Tensor) -> tf.Tensor:
+    """This replica's part of the mean over the global batch (training batches are full)."""
+    replicas = tf.distribute.get_replica_context().num_replicas_in_sync
+    return tf.reduce_mean(per_example) / replicas
+
+
+def loss_scaling(optimizer: keras.optimizers.Optimizer) -> tuple[Callable, Callable]:
+    """What is done with a loss before it is differentiated, and then with the list of gradients.
+
+    In half precision small gradients would be lost; elsewhere nothing is done.
+    """
+    if isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer):
+        return optimizer.get_scaled_loss, optimizer.get_unscaled_gradients
+    return tf.identity, list
