@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1] / "tfsr"
 FLOORS = [
     {"errors", "names", "nest"},
     {"arguments", "backend", "description", "model_card", "optional_imports", "signal"},
-    {"audio_file", "complete", "model_config", "plot", "seal"},
+    {"audio_file", "atomic_files", "model_config", "plot", "seal"},
     {"degradation", "losses", "layers", "model_folder"},
     {"data", "networks"},
     {"upsamplers", "lite"},
@@ -40,8 +40,8 @@ HEAVY = (
     *("librosa", "gin", "matplotlib"),
 )
 LIGHT = (
-    *("errors", "arguments", "names", "nest", "backend", "optional_imports", "complete", "seal"),
-    *("audio_file", "lite", "inference"),
+    *("errors", "arguments", "names", "nest", "backend", "optional_imports"),
+    *("atomic_files", "seal", "audio_file", "lite", "inference"),
     *("signal.resample", "signal.power", "signal.bandwidth", "signal.speech", "presets"),
     *("command", "upsample", "list", "loading", "model", "api", "__main__"),
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 import h5py
 
 from tfsr import model_folder
-from tfsr.complete import new_folder
+from tfsr.atomic_files import new_folder
 from tfsr.export.quantization import EXACT_HALVES
 from tfsr.export.tflite import export_tflite
 from tfsr.model_config import MODEL_TFLITE, STREAM_TFLITE, WEIGHTS
