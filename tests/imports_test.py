@@ -109,5 +109,6 @@ def test_light_rooms_import_without_tensorflow():
 
 def test_what_upsamples_imports_nothing_slow():
     run_without(
-        HEAVY + SLOW, "import tfsr.upsample, tfsr.inference.batch, tfsr.presets, tfsr.lite.backend"
+        HEAVY + SLOW,
+        "import tfsr.upsample, tfsr.inference.file_jobs, tfsr.presets, tfsr.lite.backend",
     )

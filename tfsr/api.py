@@ -14,9 +14,9 @@ from tfsr import presets
 from tfsr.arguments import number, path
 from tfsr.audio_file import require_subtype
 from tfsr.errors import UserError
-from tfsr.inference.batch import Request
+from tfsr.inference.file_jobs import Request
 from tfsr.inference.manifest import Record
-from tfsr.inference.targets import plan
+from tfsr.inference.output_paths import plan
 from tfsr.loading import Which, load
 from tfsr.model import Model, request_for, upsample_samples
 from tfsr.optional_imports import needed_by
