@@ -58,7 +58,7 @@ def _write(positional: list[str]) -> None:
     reference, *systems = positional
     folders = _folders(systems)
     from tfsr.atomic_files import write_text
-    from tfsr.evaluation.listening_test import ListeningTest, page
+    from tfsr.evaluation.listening_page import ListeningTest, page
 
     test = ListeningTest(
         reference=Path(reference),

@@ -21,12 +21,12 @@ from tfsr.degradation.effects import ClipAbsolute, CutOff
 from tfsr.degradation.lowpass import BrickWall, Butterworth, Chebyshev, SincHannResampling
 from tfsr.errors import UserError
 from tfsr.evaluation.metrics import LowBandSnr, Lsd, Metric, SegmentalSnr, Snr
-from tfsr.evaluation.packages import available
 from tfsr.evaluation.perceptual import DistillMos, DnsmosP808, PesqWideband, Stoi, VisqolAudio
 from tfsr.evaluation.phase_metrics import PhaseDistance
 from tfsr.evaluation.restoration_metrics import Aligned, SiSdr, SiSpec, Ssim
 from tfsr.evaluation.test_set import Degraded, Preparation
 from tfsr.evaluation.texture import of_upper_band
+from tfsr.optional_imports import available
 from tfsr.signal import sinc_hann
 from tfsr.signal.interpolation import Flat, Linear, Spline
 from tfsr.signal.windowed_sinc import WindowedSinc

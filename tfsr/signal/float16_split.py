@@ -7,7 +7,7 @@ FINE_SCALE = 2.0**11
 
 
 def split_float16(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(coarse, fine), float32, which float16 holds both; coarse + fine / FINE_SCALE is `values`.
+    """(coarse, fine), float32 that float16 holds; coarse + fine / FINE_SCALE is `values`.
 
     Exact to float32's precision, where the graph adds them. An exported file may have its constants
     in float16, and one rounded window or kernel would change by -73 to -79 dB what should pass
