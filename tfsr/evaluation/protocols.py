@@ -16,7 +16,7 @@ from tfsr.degradation.band_limit import BandLimit
 from tfsr.degradation.base import Degradation
 from tfsr.degradation.chain import Chain
 from tfsr.degradation.codec import G711, Gsm
-from tfsr.degradation.decimation import Decimate, SincHann
+from tfsr.degradation.decimation import Decimate, SincHannDecimation
 from tfsr.degradation.effects import ClipAbsolute, CutOff
 from tfsr.degradation.lowpass import BrickWall, Butterworth, Chebyshev, SincHannResampling
 from tfsr.errors import UserError
@@ -236,7 +236,7 @@ _APBWE = Protocol(
     "Their estimates end with the last whole 80 samples, and so did what they compared.",
     _columns(Snr(smallest_error=1e-8), Lsd()) | _PHASE,
     {"sinc": sinc_hann.SincHann(), "spline": Spline(), "linear": Linear()},
-    degradation=SincHann(),
+    degradation=SincHannDecimation(),
     pcm16=True,
 )
 
