@@ -27,7 +27,7 @@ FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 # Files, or rooms.
 ONE_PLACE = {
     "ai_edge_litert": {"lite", "export"},
-    "tensorflow_io": {"audio_file/whole.py"},
+    "tensorflow_io": {"audio_file/reading.py"},
     "soundfile": {"audio_file/sndfile.py", "audio_file/writer.py"},
     "av": {"audio_file/ffmpeg.py", "audio_file/writer.py"},
     "tensorflow_probability": {"layers/bijectors.py"},
