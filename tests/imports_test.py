@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1] / "tfsr"
 FLOORS = [
     {"errors", "names", "nest"},
     {"arguments", "backend", "description", "model_card", "optional_imports", "signal"},
-    {"audio_file", "complete", "model_config", "plot", "seal"},
+    {"audio_file", "atomic_files", "model_config", "plot", "seal"},
     {"degradation", "losses", "layers", "model_folder"},
     {"data", "networks"},
     {"upsamplers", "lite"},
@@ -27,7 +27,7 @@ FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 # Files, or rooms.
 ONE_PLACE = {
     "ai_edge_litert": {"lite", "export"},
-    "tensorflow_io": {"audio_file/whole.py"},
+    "tensorflow_io": {"audio_file/reading.py"},
     "soundfile": {"audio_file/sndfile.py", "audio_file/writer.py"},
     "av": {"audio_file/ffmpeg.py", "audio_file/writer.py"},
     "tensorflow_probability": {"layers/bijectors.py"},
@@ -40,8 +40,8 @@ HEAVY = (
     *("librosa", "gin", "matplotlib"),
 )
 LIGHT = (
-    *("errors", "arguments", "names", "nest", "backend", "optional_imports", "complete", "seal"),
-    *("audio_file", "lite", "inference"),
+    *("errors", "arguments", "names", "nest", "backend", "optional_imports"),
+    *("atomic_files", "seal", "audio_file", "lite", "inference"),
     *("signal.resample", "signal.power", "signal.bandwidth", "signal.speech", "presets"),
     *("command", "upsample", "list", "loading", "model", "api", "__main__"),
 )
@@ -109,5 +109,6 @@ def test_light_rooms_import_without_tensorflow():
 
 def test_what_upsamples_imports_nothing_slow():
     run_without(
-        HEAVY + SLOW, "import tfsr.upsample, tfsr.inference.batch, tfsr.presets, tfsr.lite.backend"
+        HEAVY + SLOW,
+        "import tfsr.upsample, tfsr.inference.file_jobs, tfsr.presets, tfsr.lite.backend",
     )

@@ -7,7 +7,7 @@ import types
 import pytest
 
 from tfsr.errors import UserError
-from tfsr.optional_imports import load, needed_by
+from tfsr.optional_imports import available, load, needed_by
 
 
 def test_what_is_there_is_imported():
@@ -27,6 +27,12 @@ def test_what_is_missing_is_said(monkeypatch, module, message):
     monkeypatch.setitem(sys.modules, module.partition(".")[0], None)
     with pytest.raises(UserError, match=message):
         load(module)
+
+
+def test_what_needs_no_package_or_one_that_is_there_is_available(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pesq", None)
+    bare, there, missing = (types.SimpleNamespace(package=name) for name in (None, "json", "pesq"))
+    assert available({"a": bare, "b": missing, "c": there}) == {"a": bare, "c": there}
 
 
 def test_what_needs_it_is_said(monkeypatch):

@@ -336,8 +336,8 @@ class Counted(module.AudioFile):
     def blocks(self, *arguments):
         counts["decoded"] += 1
         return super().blocks(*arguments)
-import atexit, tfsr.inference.batch
-tfsr.inference.batch.AudioFile = Counted
+import atexit, tfsr.inference.file_jobs
+tfsr.inference.file_jobs.AudioFile = Counted
 atexit.register(lambda: print(dict(counts)))
 """
 

@@ -14,9 +14,9 @@ from tfsr import presets
 from tfsr.arguments import number, path
 from tfsr.audio_file import require_subtype
 from tfsr.errors import UserError
-from tfsr.inference.batch import Request
+from tfsr.inference.file_jobs import Request
 from tfsr.inference.manifest import Record
-from tfsr.inference.targets import plan
+from tfsr.inference.output_paths import plan
 from tfsr.loading import Which, load
 from tfsr.model import Model, request_for, upsample_samples
 from tfsr.optional_imports import needed_by
@@ -156,7 +156,7 @@ def evaluate(
     """
     with needed_by("to evaluate"):
         from tfsr.data.corpora import Folder
-        from tfsr.degradation.decimation import SincHann
+        from tfsr.degradation.decimation import SincHannDecimation
         from tfsr.evaluation import protocols
         from tfsr.evaluation.evaluate import evaluate as evaluated
 
@@ -170,7 +170,7 @@ def evaluate(
                 f"{Path(clips, one.name)}: is at {one.rate} Hz; give recordings at "
                 f"{model.output_rate} Hz or above"
             )
-    test_set = chosen.test_set(recordings, SincHann())
+    test_set = chosen.test_set(recordings, SincHannDecimation())
     return evaluated(model.backend, test_set, chosen, system=model.name)
 
 

@@ -34,7 +34,7 @@ def main(positional: list[str]) -> None:
             "compare: give ORIGINAL LOW OUT... and --html PAGE or --figure PNG; --help tells what "
             "they are"
         )
-    from tfsr.complete import new_file
+    from tfsr.atomic_files import new_file
     from tfsr.evaluation.comparison import compare, figure
 
     original, low, *outs = map(Path, positional)

@@ -70,7 +70,7 @@ def main(positional: list[str]) -> None:
         raise UserError("evaluate: --low and --high go together, a folder each")
     if _LOW.value:
         _refuse("--low brings recordings of its own", _SPLIT, _FILES)
-    from tfsr.complete import write_text
+    from tfsr.atomic_files import write_text
     from tfsr.evaluation import protocols, report
 
     protocols.named(_PROTOCOL.value)

@@ -19,7 +19,7 @@ import gin
 import tf_keras as keras
 
 import tfsr
-from tfsr.complete import write_text
+from tfsr.atomic_files import write_text
 from tfsr.errors import UserError
 from tfsr.model_config import OPERATIVE
 from tfsr.model_folder import random_state_kept

@@ -57,8 +57,8 @@ def _write(positional: list[str]) -> None:
         raise UserError("listen: give ORIGINALS NAME=FOLDER... --html PAGE, or --score FILE...")
     reference, *systems = positional
     folders = _folders(systems)
-    from tfsr.complete import write_text
-    from tfsr.evaluation.listening_test import ListeningTest, page
+    from tfsr.atomic_files import write_text
+    from tfsr.evaluation.listening_page import ListeningTest, page
 
     test = ListeningTest(
         reference=Path(reference),

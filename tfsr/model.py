@@ -13,7 +13,7 @@ from tfsr.arguments import path
 from tfsr.backend import Backend, Streams
 from tfsr.errors import UserError
 from tfsr.inference import streams
-from tfsr.inference.batch import Request
+from tfsr.inference.file_jobs import Request
 from tfsr.inference.files import upsampled
 from tfsr.inference.samples import NAME, Samples
 from tfsr.model_card import ModelCard

@@ -17,7 +17,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 import tfsr
-from tfsr.complete import new_folder, replaced_folder
+from tfsr.atomic_files import new_folder, replaced_folder
 from tfsr.description.build import build, made
 from tfsr.description.classes import CLASSES, named
 from tfsr.description.describe import describe

@@ -5,11 +5,15 @@ What is missing is said in one line, with the command that installs it.
 
 import contextlib
 import importlib
+import logging
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
 
 from tfsr.errors import UserError
+
+_LOG = logging.getLogger("tfsr")
 
 # Extra -> what is imported of it -> what people call it.
 _EXTRAS = {
@@ -32,6 +36,8 @@ _KNOWN = {
 # does not load beside PyTorch's build for processors.
 _UNUSED = {"distillmos": "torchaudio"}
 
+_T = TypeVar("_T")
+
 
 def load(module: str) -> types.ModuleType:
     """Import a module of an optional package.
@@ -49,6 +55,24 @@ def load(module: str) -> types.ModuleType:
     except ImportError as error:
         name, extra = _KNOWN[package]
         raise UserError(f"{name} is not installed: {_install(extra)}") from error
+
+
+def available(columns: Mapping[str, _T]) -> dict[str, _T]:
+    """The columns whose packages are installed; the log tells which ones are left out.
+
+    Args:
+        columns: name -> what computes one; it may name its package in an attribute `package`.
+    """
+    kept = {}
+    for column, metric in columns.items():
+        package = getattr(metric, "package", None)
+        try:
+            if package:
+                load(package)
+            kept[column] = metric
+        except UserError as error:
+            _LOG.warning("no %s: %s", column, error)
+    return kept
 
 
 @contextlib.contextmanager

@@ -77,8 +77,8 @@ def main(positional: list[str]) -> None:
     command.quiet_decoders()
     command.share_one_heap()
     request = _request()
+    from tfsr.inference.output_paths import plan
     from tfsr.inference.pipes import PIPE, as_files
-    from tfsr.inference.targets import plan
 
     extension = f".{_FORMAT.value.lower()}" if _FORMAT.value else None
     # What goes to standard output is the recording alone.
@@ -107,7 +107,7 @@ def _check(jobs: list) -> None:
 def _request():
     from tfsr import presets
     from tfsr.audio_file import parse_raw
-    from tfsr.inference.batch import Request
+    from tfsr.inference.file_jobs import Request
 
     return Request(
         load=_backend,
@@ -183,7 +183,7 @@ def _upsample(request, jobs: list, left: list, names, told) -> int:
     from tqdm import tqdm
 
     from tfsr.inference import manifest
-    from tfsr.inference.batch import in_order
+    from tfsr.inference.file_jobs import in_order
 
     if request.system:
         request.upsampler(request.system)

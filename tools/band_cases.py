@@ -18,7 +18,7 @@ import numpy as np
 
 from tfsr import audio_file, presets
 from tfsr.errors import UserError
-from tfsr.inference.choice import choice
+from tfsr.inference.preset_selection import choice
 from tfsr.signal.bandwidth import effective_bandwidth
 from tfsr.signal.resample import resample
 

@@ -26,7 +26,7 @@ from benchmark import machine
 from timing import timed, use_threads
 
 from tfsr import command, presets
-from tfsr.complete import write_text
+from tfsr.atomic_files import write_text
 from tfsr.errors import UserError
 from tfsr.model_card import TELEPHONE, ModelCard
 
@@ -123,7 +123,7 @@ def _means(path: str) -> tuple[str, dict]:
 
 def write(upsampler, folder: Path) -> None:
     """The model folder and its TensorFlow Lite files, all of them or none."""
-    from tfsr.complete import replaced_folder
+    from tfsr.atomic_files import replaced_folder
     from tfsr.export import model_files
 
     half = _agreement_db(upsampler) > LEAST_DB

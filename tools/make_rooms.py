@@ -34,7 +34,7 @@ from pyroomacoustics.directivities import Cardioid, DirectionVector
 from pyroomacoustics.experimental import measure_rt60
 
 from tfsr import audio_file
-from tfsr.complete import new_file, write_text
+from tfsr.atomic_files import new_file, write_text
 from tfsr.errors import UserError
 
 # Metres from the walls and from each other.

@@ -25,7 +25,7 @@ import numpy as np
 from tqdm import tqdm
 
 from tfsr import audio_file, gin_config
-from tfsr.complete import write_text
+from tfsr.atomic_files import write_text
 from tfsr.data.pipeline import Patches
 from tfsr.data.recordings import SPLITS, Recording
 from tfsr.errors import UserError

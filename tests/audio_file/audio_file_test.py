@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from tfsr import audio_file
-from tfsr.audio_file import whole
+from tfsr.audio_file import reading
 from tfsr.errors import UserError
 
 RATE = 16000
@@ -68,7 +68,7 @@ def test_tensorflow_io_decodes_the_usual_kinds(tmp_path, subtype):
     pytest.importorskip("tensorflow_io", reason="the newest TensorFlow that it knows is 2.17")
     path = saved(tmp_path / "a.wav", tone(), subtype)
     with audio_file.AudioFile(path) as file:
-        assert whole._decode_with_tensorflow_io(path, file) is not None
+        assert reading._decode_with_tensorflow_io(path, file) is not None
 
 
 def test_reads_without_tensorflow_io(tmp_path, monkeypatch):
@@ -142,9 +142,9 @@ def bad_files(folder):
 )
 def test_bad_input_is_one_clear_line(tmp_path, name, text):
     bad_files(tmp_path)
-    for reading in (audio_file.read, lambda path: list(audio_file.blocks(path, 1000))):
+    for read in (audio_file.read, lambda path: list(audio_file.blocks(path, 1000))):
         with raises(text) as error:
-            reading(tmp_path / name)
+            read(tmp_path / name)
         assert "\n" not in str(error.value)
 
 

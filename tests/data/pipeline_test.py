@@ -11,11 +11,11 @@ import tensorflow as tf
 
 from tfsr import audio_file
 from tfsr.data.corpora import Folder
+from tfsr.data.patch_positions import Order, Slots, slot_of
 from tfsr.data.pipeline import Patches, patches_per_second
 from tfsr.data.prepared import Prepared
 from tfsr.data.recordings import FileRecording
 from tfsr.data.shards import prepare
-from tfsr.data.slots import Order, Slots, slot_of
 from tfsr.data.waveforms import Waveforms
 from tfsr.degradation.base import Degradation
 from tfsr.degradation.decimation import Decimate, Polyphase

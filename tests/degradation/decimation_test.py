@@ -6,12 +6,12 @@ import scipy.signal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfsr.degradation.decimation import Decimate, KaiserBest, Polyphase, SincHann
+from tfsr.degradation.decimation import Decimate, KaiserBest, Polyphase, SincHannDecimation
 from tfsr.degradation.lowpass import BrickWall, Butterworth, Chebyshev, NoFilter
 from tfsr.errors import UserError
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-WITHOUT_DELAY = [Decimate(), Decimate(BrickWall()), KaiserBest(), Polyphase(), SincHann()]
+WITHOUT_DELAY = [Decimate(), Decimate(BrickWall()), KaiserBest(), Polyphase(), SincHannDecimation()]
 FILTERED = [
     *WITHOUT_DELAY,
     Decimate(Chebyshev(zero_phase=False)),
@@ -72,7 +72,7 @@ def test_polyphase_equals_scipy(time, ratio):
 @pytest.mark.parametrize(("high", "low"), [(48000, 8000), (16000, 8000)])
 def test_windowed_sinc_equals_torchaudio(high, low):
     recorded = np.load(FIXTURES / "sinc_hann.npz")
-    made = SincHann()(recorded[f"x{high // 1000}"], high, low, np.random.default_rng(0))
+    made = SincHannDecimation()(recorded[f"x{high // 1000}"], high, low, np.random.default_rng(0))
     np.testing.assert_allclose(made, recorded[f"down_{high}_{low}"], atol=5e-7)
 
 

@@ -12,8 +12,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tfsr.evaluation import comparison, listening_scores, listening_test
-from tfsr.evaluation.listening_test import ListeningTest
+from tfsr.evaluation import comparison, listening_page, listening_scores
+from tfsr.evaluation.listening_page import ListeningTest
 
 DRIVER = shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
@@ -198,7 +198,7 @@ class TestListening:
     @staticmethod
     def page(folder, kind, *systems, **settings):
         places = {name: folder / name for name in systems}
-        return listening_test.page(ListeningTest(folder / "originals", places, kind, **settings))
+        return listening_page.page(ListeningTest(folder / "originals", places, kind, **settings))
 
     def test_mushra(self, open_page, folder, downloads):
         browser = open_page(self.page(folder, "mushra", "ours", "spline"))

@@ -1,11 +1,14 @@
 import importlib.util
+import logging
 import math
+import sys
 
 import numpy as np
 import pytest
 
 from tfsr.data.bundled import Bundled
-from tfsr.evaluation.metrics import finite_mean
+from tfsr.errors import UserError
+from tfsr.evaluation.metrics import Snr, finite_mean
 from tfsr.evaluation.perceptual import (
     DistillMos,
     DnsmosP808,
@@ -14,6 +17,8 @@ from tfsr.evaluation.perceptual import (
     Stoi,
     VisqolAudio,
 )
+from tfsr.evaluation.restoration_metrics import Aligned, Ssim
+from tfsr.optional_imports import available
 from tfsr.signal.resample import resample
 
 RATE = 44100
@@ -24,6 +29,7 @@ with_distillmos = pytest.mark.skipif(
 )
 DISTILLMOS = pytest.param(DistillMos(), marks=with_distillmos, id="DistillMos")
 JUDGES = [PesqWideband(), VisqolAudio(), DnsmosP808(), DISTILLMOS]
+COLUMNS = {"SNR": Snr(), "STOI": Stoi(), "PESQ": PesqWideband(), "late": Aligned(PesqWideband())}
 
 
 def speech_like(seconds: float) -> np.ndarray:
@@ -165,3 +171,40 @@ def test_an_estimate_that_is_no_number_is_seen(metric):
     sound = speech_like(1.0)
     for broken in (np.full(RATE, np.nan), np.where(np.arange(RATE) == 9999, np.nan, sound)):
         assert math.isnan(value(metric, sound, broken))
+
+
+@pytest.mark.parametrize(
+    ("metric", "package", "extra"),
+    [
+        (PesqWideband(), "pesq", "eval"),
+        (VisqolAudio(), "visqol", "eval"),
+        (DnsmosP808(), "speechmos", "eval"),
+        (DistillMos(), "distillmos", "listeners"),
+        (Stoi(), "pystoi", "eval"),
+        (Ssim(), "skimage", "eval"),
+        (Aligned(Stoi()), "pystoi", "eval"),
+    ],
+)
+def test_a_metric_without_its_package_names_the_way_out(monkeypatch, metric, package, extra):
+    for module in [name for name in sys.modules if name.partition(".")[0] == package]:
+        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setitem(sys.modules, package, None)
+    tone = np.sin(np.arange(20000))
+    with pytest.raises(UserError, match=rf"{package} .* pip install 'tfsr\[{extra}\]'"):
+        metric(tone, tone, 16000, 8000)
+
+
+def test_all_columns_are_kept_where_all_is_installed(caplog):
+    assert available(COLUMNS) == COLUMNS
+    assert not caplog.records
+
+
+def test_columns_of_missing_packages_are_left_out_and_named(monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "pesq", None)
+    with caplog.at_level(logging.WARNING, "tfsr"):
+        assert list(available(COLUMNS)) == ["SNR", "STOI"]
+    told = [record.message for record in caplog.records]
+    assert told == [
+        f"no {column}: pesq is not installed: pip install 'tfsr[eval]'"
+        for column in ("PESQ", "late")
+    ]

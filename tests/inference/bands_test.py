@@ -4,8 +4,8 @@ import pytest
 from tfsr import audio_file
 from tfsr.errors import UserError
 from tfsr.inference.bands import Band, of_each_channel, together
-from tfsr.inference.batch import Request
-from tfsr.inference.targets import Job
+from tfsr.inference.file_jobs import Request
+from tfsr.inference.output_paths import Job
 from tfsr.signal.resample import StreamResampler, resample
 from tfsr.upsamplers.interpolation import Interpolation
 

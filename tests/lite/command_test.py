@@ -9,8 +9,8 @@ import pytest
 import soundfile
 
 from tfsr import audio_file
-from tfsr.inference.batch import Request
-from tfsr.inference.targets import Job
+from tfsr.inference.file_jobs import Request
+from tfsr.inference.output_paths import Job
 
 # The largest memory is told by Linux alone; getrusage would tell that of the tests themselves.
 WITHOUT_TENSORFLOW = """

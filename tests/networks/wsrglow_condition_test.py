@@ -1,4 +1,4 @@
-"""What WSRGlow's steps are told of the low-rate signal, against definitions."""
+"""The condition of WSRGlow's steps, of the low-rate signal, against definitions."""
 
 import numpy as np
 import pytest

@@ -31,7 +31,7 @@ def test_a_part_that_was_trained_by_itself_is_no_part_of_training():
 def test_interpolation_costs_its_kernel_and_has_no_parameters():
     counts = complexity(Interpolation(8000, 16000))
     assert counts.parameters == counts.training_parameters == counts.weight_bytes == 0
-    assert counts.multiply_adds == 2 * 41 * 8000  # in two halves, one point between two samples
+    assert counts.multiply_adds == 2 * 41 * 8000  # split for float16, one point between two samples
     assert (counts.hop, counts.receptive_field) == (1, 20)
 
 

@@ -127,7 +127,7 @@ def test_sizes_and_delays(name):
 
 
 def test_output_is_aligned():
-    """A network that tells what is there gives it back in its place."""
+    """A network that predicts what is there gives it back in its place."""
     upsampler = built(SYSTEMS["8_16"])
     high = noise(1, 4096)
     frames = upsampler.codec.analyze(np.pad(high, [(0, 0), (384, 384)]))

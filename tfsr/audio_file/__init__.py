@@ -7,12 +7,12 @@ package that knows these libraries. TensorFlow is imported by `read` alone, so t
 """
 
 from tfsr.audio_file.audio_file import AudioFile
+from tfsr.audio_file.decoder import Fault, Info
 from tfsr.audio_file.folders import EXTENSIONS, WRITTEN, Left, find, search
 from tfsr.audio_file.headerless import Raw
 from tfsr.audio_file.headerless import parse as parse_raw
+from tfsr.audio_file.reading import blocks, info, read, tags
 from tfsr.audio_file.sndfile import through_file
-from tfsr.audio_file.sound import Fault, Info
-from tfsr.audio_file.whole import blocks, info, read, tags
 from tfsr.audio_file.writer import Clipped, Writer, allowed_subtype, require_subtype, write
 
 __all__ = [

@@ -8,9 +8,9 @@ import numpy as np
 
 from tfsr.audio_file import opening
 from tfsr.audio_file.conversion import converted
+from tfsr.audio_file.decoder import Fault, Info, Unreadable
+from tfsr.audio_file.file_view import FileView, file_size, regular
 from tfsr.audio_file.headerless import Raw
-from tfsr.audio_file.part import Part, file_size, regular
-from tfsr.audio_file.sound import Fault, Info, Unreadable
 from tfsr.errors import UserError
 
 # Hz. Others are damage, by which a short file would become hours of output.
@@ -58,7 +58,7 @@ class AudioFile:
     def _open(self, raw: Raw | None) -> None:
         if file_size(self._file) == 0:
             raise UserError(f"{self.path}: is empty (0 bytes)")
-        self._found = opening.find(Part(self._file), os.fspath(self.path), raw)
+        self._found = opening.find(FileView(self._file), os.fspath(self.path), raw)
         self._faults: list[Fault] | None = None
         first = self._found.decoders[0]
         self.rate, self.channels = first.rate, first.channels
@@ -70,18 +70,18 @@ class AudioFile:
                 f"{self.path}: is damaged (its header tells a rate of {self.rate} Hz, not one of "
                 f"{_RATES[0]} to {_RATES[1]})"
             )
-        self._samples = self.told_samples
+        self._samples = self.declared_samples
         if self._samples == 0:
             raise UserError(f"{self.path}: holds no samples")
 
     @property
-    def told_samples(self) -> int | None:
-        """Of each channel, where headers are sure to tell it."""
-        told = [decoder.samples for decoder in self._found.decoders]
+    def declared_samples(self) -> int | None:
+        """Of each channel, where headers are sure to declare it."""
+        declared = [decoder.samples for decoder in self._found.decoders]
         same = all(decoder.rate == self.rate for decoder in self._found.decoders)
-        if None in told or not same:
+        if None in declared or not same:
             return None
-        return min(sum(told), self._found.limit or sum(told))
+        return min(sum(declared), self._found.limit or sum(declared))
 
     @property
     def samples(self) -> int:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tfsr.audio_file.part import Part
-from tfsr.audio_file.sound import UNFINISHED, Fault, ends_early, left_out
+from tfsr.audio_file.decoder import UNFINISHED, Fault, ends_early, left_out
+from tfsr.audio_file.file_view import FileView
 
 # Codings of WAV: PCM, in blocks (ADPCM of Microsoft and of the IMA, GSM), and told farther on.
 _PCM, _GSM, EXTENSIBLE = 0x0001, 0x0031, 0xFFFE
@@ -67,32 +67,32 @@ def layout(head: bytes) -> _Layout | None:
     return _Layout(40, 16, "<q", 8, sizes_header=True) if head[:16] == W64_START else None
 
 
-def walk(part: Part, form: _Layout, first: int | None = None) -> Iterator[Chunk]:
+def walk(view: FileView, form: _Layout, first: int | None = None) -> Iterator[Chunk]:
     """The chunks, as their sizes tell, and where these are wrong, as far as that can be seen."""
     place, length = first or form.first, form.name + struct.calcsize(form.size)
-    while len(head := part.at(place, length)) == length:
+    while len(head := view.at(place, length)) == length:
         size = struct.unpack(form.size, head[form.name :])[0]
         size -= length if form.sizes_header else 0
         chunk = Chunk(head[: form.name], place + length, size)
         yield chunk
-        place = _after(part, chunk, form)
+        place = _after(view, chunk, form)
         if place is None:
             return
 
 
-def _after(part: Part, chunk: Chunk, form: _Layout) -> int | None:
+def _after(view: FileView, chunk: Chunk, form: _Layout) -> int | None:
     """Where the next chunk begins; None after the last."""
     if chunk.size < 0:
         return None
     end = chunk.start + chunk.size
     padded = -(-end // form.align) * form.align
-    unpadded = part.at(end, form.name)[:4] in _USUAL_NAMES
+    unpadded = view.at(end, form.name)[:4] in _USUAL_NAMES
     for place in (end, padded) if unpadded else (padded, end):
-        if _is_name(part.at(place, form.name)):
+        if _is_name(view.at(place, form.name)):
             return place
     if chunk.name in (b"data", b"SSND", b"fmt "):
         return None
-    inside = part.at(chunk.start, _SEARCHED).find(b"data") if form.name == 4 else -1
+    inside = view.at(chunk.start, _SEARCHED).find(b"data") if form.name == 4 else -1
     return None if inside < 0 else chunk.start + inside
 
 
@@ -111,114 +111,114 @@ class Wave:
         limit: samples of each channel, where a coding in blocks fills its last block; else None.
     """
 
-    view: Part
+    view: FileView
     faults: list[Fault]
     limit: int | None
 
 
-def wave(part: Part) -> Wave | None:
+def wave(view: FileView) -> Wave | None:
     """Of a file that is one, even behind an ID3 tag; None without format or samples."""
-    part = _without_id3(part)
-    form = layout(part.at(0, 40))
-    if form is None or part.at(8, 4) != b"WAVE":
+    view = _without_id3(view)
+    form = layout(view.at(0, 40))
+    if form is None or view.at(8, 4) != b"WAVE":
         return None
     chunks: dict[bytes, Chunk] = {}
-    for chunk in walk(part, form):
+    for chunk in walk(view, form):
         chunks.setdefault(chunk.name, chunk)
     if b"fmt " not in chunks or b"data" not in chunks:
         return None
-    format_ = part.at(chunks[b"fmt "].start, min(chunks[b"fmt "].size, 4096))
-    return _wave(part, form, format_, chunks) if len(format_) >= 16 else None
+    format_ = view.at(chunks[b"fmt "].start, min(chunks[b"fmt "].size, 4096))
+    return _wave(view, form, format_, chunks) if len(format_) >= 16 else None
 
 
-def _wave(part: Part, form: _Layout, format_: bytes, chunks: dict[bytes, Chunk]) -> Wave:
+def _wave(view: FileView, form: _Layout, format_: bytes, chunks: dict[bytes, Chunk]) -> Wave:
     order = form.size[0]
     tag, _, rate, bytes_per_second, block = struct.unpack(order + "HHIIH", format_[:14])
     in_block = _samples_in_block(order, format_)
     if in_block and rate:
         bytes_per_second = -(-block * rate // in_block)
-    size, faults = _samples_size(part, form, chunks, bytes_per_second or _USUAL)
+    size, faults = _samples_size(view, form, chunks, bytes_per_second or _USUAL)
     size -= size % block if block and tag in (_PCM, _GSM, EXTENSIBLE) else 0
-    header = _header(order, format_, _tags(part, chunks), size)
+    header = _header(order, format_, _tags(view, chunks), size)
     samples = None
     if in_block:
         whole = -(-size // block) * in_block
-        fact = part.at(chunks[b"fact"].start, 4) if b"fact" in chunks else b""
-        told = struct.unpack(order + "I", fact)[0] if len(fact) == 4 else whole
-        samples = told if whole - in_block < told <= whole else whole
-    return Wave(part.cut(chunks[b"data"].start, size, header), faults, samples)
+        fact = view.at(chunks[b"fact"].start, 4) if b"fact" in chunks else b""
+        declared = struct.unpack(order + "I", fact)[0] if len(fact) == 4 else whole
+        samples = declared if whole - in_block < declared <= whole else whole
+    return Wave(view.cut(chunks[b"data"].start, size, header), faults, samples)
 
 
 def _samples_in_block(order: str, format_: bytes) -> int:
     """Of each channel, where a coding is in blocks and tells it; else 0."""
     tag, block = struct.unpack(order + "H10xH", format_[:14])
-    told = tag in _IN_BLOCKS and block and len(format_) >= 20
-    return struct.unpack(order + "H", format_[18:20])[0] if told else 0
+    declared = tag in _IN_BLOCKS and block and len(format_) >= 20
+    return struct.unpack(order + "H", format_[18:20])[0] if declared else 0
 
 
 def _samples_size(
-    part: Part, form: _Layout, chunks: dict[bytes, Chunk], bytes_per_second: int
+    view: FileView, form: _Layout, chunks: dict[bytes, Chunk], bytes_per_second: int
 ) -> tuple[int, list[Fault]]:
     """Bytes of samples that are there, and what is wrong with what is told of them."""
-    start, told = chunks[b"data"].start, chunks[b"data"].size
-    rest = len(part) - start
-    if b"ds64" in chunks and told in (0, 0xFFFFFFFF):
-        told = int.from_bytes(part.at(chunks[b"ds64"].start + 8, 8), "little")
-    if rest and (told >= max(ENDLESS, rest) or (told == 0 and not _is_chunk(part, start))):
+    start, declared = chunks[b"data"].start, chunks[b"data"].size
+    rest = len(view) - start
+    if b"ds64" in chunks and declared in (0, 0xFFFFFFFF):
+        declared = int.from_bytes(view.at(chunks[b"ds64"].start + 8, 8), "little")
+    if rest and (declared >= max(ENDLESS, rest) or (declared == 0 and not _is_chunk(view, start))):
         return rest, [UNFINISHED]
-    if told > rest:
-        return rest, [ends_early((told - rest) / bytes_per_second)]
-    if rest - told >= 1 << 32:  # sizes of 32 bits begin anew after 4 GB
-        told += (rest - told) >> 32 << 32
-    after = bytes_after(part, form, Chunk(b"data", start, told))
-    return told, [left_out(after)] if after > NOTICED_SECONDS * bytes_per_second else []
+    if declared > rest:
+        return rest, [ends_early((declared - rest) / bytes_per_second)]
+    if rest - declared >= 1 << 32:  # sizes of 32 bits begin anew after 4 GB
+        declared += (rest - declared) >> 32 << 32
+    after = bytes_after(view, form, Chunk(b"data", start, declared))
+    return declared, [left_out(after)] if after > NOTICED_SECONDS * bytes_per_second else []
 
 
-def bytes_after(part: Part, form: _Layout, samples: Chunk) -> int:
+def bytes_after(view: FileView, form: _Layout, samples: Chunk) -> int:
     """From where, behind the samples, no chunk follows, or one with sound."""
-    place = _after(part, samples, form)
+    place = _after(view, samples, form)
     if place is None:
-        return len(part) - samples.start - samples.size
-    for chunk in walk(part, form, place):
+        return len(view) - samples.start - samples.size
+    for chunk in walk(view, form, place):
         if chunk.name[:4] in _SOUNDS:
-            return len(part) - chunk.start + form.name + struct.calcsize(form.size)
+            return len(view) - chunk.start + form.name + struct.calcsize(form.size)
     return 0
 
 
-def _is_chunk(part: Part, place: int) -> bool:
+def _is_chunk(view: FileView, place: int) -> bool:
     """Whether one begins here and ends within the file."""
-    size = int.from_bytes(part.at(place + 4, 4), "little")
-    return _is_name(part.at(place, 4)) and place + 8 + size <= len(part)
+    size = int.from_bytes(view.at(place + 4, 4), "little")
+    return _is_name(view.at(place, 4)) and place + 8 + size <= len(view)
 
 
-def _tags(part: Part, chunks: dict[bytes, Chunk]) -> bytes:
+def _tags(view: FileView, chunks: dict[bytes, Chunk]) -> bytes:
     """RIFF's title, artist and so on, unless its size is not true."""
     tags, data = chunks.get(b"LIST"), chunks[b"data"]
-    if tags is None or tags.size > _LARGEST_LIST or part.at(tags.start, 4) != b"INFO":
+    if tags is None or tags.size > _LARGEST_LIST or view.at(tags.start, 4) != b"INFO":
         return b""
     into_samples = tags.start < data.start < tags.start + tags.size + _CHUNK_HEADER
-    return b"" if into_samples else part.at(tags.start, tags.size)
+    return b"" if into_samples else view.at(tags.start, tags.size)
 
 
 def _header(order: str, format_: bytes, tags: bytes, size: int) -> bytes:
     """A WAV header up to the samples."""
     body = _chunk(order, b"fmt ", format_) + (_chunk(order, b"LIST", tags) if tags else b"")
-    whole, told = 4 + len(body) + 8 + size + size % 2, size
+    whole, declared = 4 + len(body) + 8 + size + size % 2, size
     kind = b"RIFF" if order == "<" else b"RIFX"
     if whole >= 1 << 32:
         kind, body = b"RF64", b"ds64" + struct.pack("<IQQQI", 28, whole + 36, size, 0, 0) + body
-        whole = told = 0xFFFFFFFF
+        whole = declared = 0xFFFFFFFF
     start = kind + struct.pack(order + "I", whole) + b"WAVE"
-    return start + body + b"data" + struct.pack(order + "I", told)
+    return start + body + b"data" + struct.pack(order + "I", declared)
 
 
 def _chunk(order: str, name: bytes, content: bytes) -> bytes:
     return name + struct.pack(order + "I", len(content)) + content + bytes(len(content) % 2)
 
 
-def _without_id3(part: Part) -> Part:
-    head = part.at(0, 10)
+def _without_id3(view: FileView) -> FileView:
+    head = view.at(0, 10)
     if head[:3] != b"ID3" or len(head) < 10:
-        return part
+        return view
     size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
-    return part.cut(10 + size)
+    return view.cut(10 + size)

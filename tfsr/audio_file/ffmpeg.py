@@ -10,8 +10,8 @@ import av
 import numpy as np
 
 from tfsr.audio_file.conversion import converted
-from tfsr.audio_file.part import Part
-from tfsr.audio_file.sound import Fault, Unreadable
+from tfsr.audio_file.decoder import Fault, Unreadable
+from tfsr.audio_file.file_view import FileView
 
 av.logging.set_level(None)
 
@@ -62,10 +62,10 @@ _MISCOUNTED = 8
 
 
 class FfmpegDecoder:
-    """See `tfsr.audio_file.sound.Decoder`.
+    """See `tfsr.audio_file.decoder.Decoder`.
 
     Args:
-        part: the recording.
+        view: the recording.
         format: FFmpeg's name for it, where it does not tell it itself.
         options: of that format, such as its sample rate.
 
@@ -73,8 +73,8 @@ class FfmpegDecoder:
         Unreadable: FFmpeg does not know it, or there is no sound in it.
     """
 
-    def __init__(self, part: Part, format: str | None = None, **options: str):
-        self._part, self._format, self._options = part, format, options
+    def __init__(self, view: FileView, format: str | None = None, **options: str):
+        self._view, self._format, self._options = view, format, options
         self.faults: list[Fault] = []
         with self._open() as container:
             stream = _sound(container)
@@ -82,13 +82,13 @@ class FfmpegDecoder:
             self.format = _CONTAINERS.get(name, name.upper())
             self.tags = _tags(container, stream)
             self._padded_to = _told_by_edit_list(container, stream)
-            self._promised = self._padded_to or _promised_seconds(container, stream, part)
+            self._promised = self._padded_to or _promised_seconds(container, stream, view)
             self.samples = stream.duration if name == "flac" and stream.duration else None
             first = next(_Frames(container, stream).decoded(), None)
             if first is None:
                 raise Unreadable("no sound in it that can be decoded")
             self.rate, self.channels = first.sample_rate, first.layout.nb_channels
-            self.subtype = _subtype(stream.codec_context.name, first, part)
+            self.subtype = _subtype(stream.codec_context.name, first, view)
 
     def blocks(self, block_samples: int) -> Iterator[np.ndarray]:
         self.faults, done = [], 0
@@ -111,13 +111,13 @@ class FfmpegDecoder:
     def _open(self):
         try:
             return av.open(
-                self._part.again(),
+                self._view.again(),
                 format=self._format,
                 options={"format_whitelist": _FORMATS, **self._options},
                 **_DAMAGED_TEXT,
             )
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            if self._part.at(4, 4) == b"ftyp":
+            if self._view.at(4, 4) == b"ftyp":
                 reason = "its index is missing or damaged: it was cut off or never finished"
                 raise Unreadable(reason) from error
             raise Unreadable(_reason(error)) from error
@@ -230,37 +230,37 @@ def _told_by_edit_list(container, stream) -> float | None:
     return float(stream.duration * stream.time_base)
 
 
-def _promised_seconds(container, stream, part: Part) -> float | None:
+def _promised_seconds(container, stream, view: FileView) -> float | None:
     """That a header tells; None where FFmpeg estimates, or other streams are longer."""
     name = container.format.name
-    if name == "flac" or (name == "mp3" and _has_xing(part)):
+    if name == "flac" or (name == "mp3" and _has_xing(view)):
         return stream.duration and float(stream.duration * stream.time_base)
     alone = len(container.streams) == 1 and container.duration
-    if alone and ("matroska" in name or name in ("flv", "tta") or _counts_wavpack(name, part)):
+    if alone and ("matroska" in name or name in ("flv", "tta") or _counts_wavpack(name, view)):
         return container.duration / av.time_base
-    finished = int.from_bytes(part.at(4, 4), "little") not in (0, 0xFFFFFFFF)
+    finished = int.from_bytes(view.at(4, 4), "little") not in (0, 0xFFFFFFFF)
     if name == "avi" and finished:
         return float(stream.frames * stream.time_base)
     return None
 
 
-def _counts_wavpack(name: str, part: Part) -> bool:
+def _counts_wavpack(name: str, view: FileView) -> bool:
     """Whether the first block of a WavPack file tells how many samples there are in all."""
-    return name == "wv" and part.at(0, 4) == b"wvpk" and part.at(12, 4) != b"\xff\xff\xff\xff"
+    return name == "wv" and view.at(0, 4) == b"wvpk" and view.at(12, 4) != b"\xff\xff\xff\xff"
 
 
-def _has_xing(part: Part) -> bool:
+def _has_xing(view: FileView) -> bool:
     """Whether an MP3 file tells behind its first header how many frames it has, in all of it.
 
     Of one to which others were joined, it tells those of the first one.
     """
-    head = part.at(0, 10)
+    head = view.at(0, 10)
     start = 0
     if head[:3] == b"ID3" and len(head) == 10:
         start = 10 + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9])
-    first = part.at(start, 4096)
+    first = view.at(start, 4096)
     frames, size = _xing(first)
-    return frames and not 0 < size < _LEAST_SHARE * (len(part) - start)
+    return frames and not 0 < size < _LEAST_SHARE * (len(view) - start)
 
 
 def _xing(first: bytes) -> tuple[bool, int]:
@@ -284,9 +284,9 @@ def _tags(container, stream) -> dict[str, str]:
     return found
 
 
-def _subtype(codec: str, frame, part: Part) -> str:
-    if codec == "flac" and part.at(0, 4) == b"fLaC":
-        bits = int.from_bytes(part.at(20, 2), "big") >> 4 & 31
+def _subtype(codec: str, frame, view: FileView) -> str:
+    if codec == "flac" and view.at(0, 4) == b"fLaC":
+        bits = int.from_bytes(view.at(20, 2), "big") >> 4 & 31
         return {7: "PCM_S8", 15: "PCM_16"}.get(bits, "PCM_24")
     if codec in _LOSSLESS:
         return "PCM_16" if frame.format.bytes == 2 else "PCM_24"

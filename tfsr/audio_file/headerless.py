@@ -3,7 +3,7 @@
 from pathlib import PurePath
 from typing import NamedTuple
 
-from tfsr.audio_file.part import Part
+from tfsr.audio_file.file_view import FileView
 from tfsr.errors import UserError
 
 # Codings, by the word for them: libsndfile's subtype, or FFmpeg's format.
@@ -75,7 +75,7 @@ def by_name(name: str) -> Raw | None:
     return SUFFIXES.get(PurePath(name).suffix.lower())
 
 
-def is_gsm(part: Part) -> bool:
+def is_gsm(view: FileView) -> bool:
     """Whether it is made of the frames of GSM full rate, under whatever name."""
-    marks = part.at(0, _LOOKED_AT * _GSM_FRAME)[::_GSM_FRAME]
+    marks = view.at(0, _LOOKED_AT * _GSM_FRAME)[::_GSM_FRAME]
     return len(marks) > 4 and all(mark >> 4 == _GSM_MARK for mark in marks)

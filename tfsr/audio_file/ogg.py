@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tfsr.audio_file.part import Part
+from tfsr.audio_file.file_view import FileView
 
 # Where WAV's channels are among Vorbis's (specification, 4.3.9), by their number.
 _ORDERS = {
@@ -25,35 +25,35 @@ def channel_order(channels: int) -> list[int]:
     return _ORDERS.get(channels, list(range(channels)))
 
 
-def is_surround(part: Part) -> bool:
+def is_surround(view: FileView) -> bool:
     """Whether the channels of a stream, Vorbis or Opus, have Vorbis's order."""
-    head = part.at(0, 4096)
+    head = view.at(0, 4096)
     opus = head.find(b"OpusHead")
     return opus < 0 or head[opus + _MAPPING : opus + _MAPPING + 1] == bytes([_SURROUND])
 
 
-def links(part: Part) -> list[tuple[Part, bool]]:
+def links(view: FileView) -> list[tuple[FileView, bool]]:
     """Each stream, and whether it came to its end, which cut files do not."""
     found, begins, beginning, ended = [], 0, True, False
-    for place, flags in _pages(part):
+    for place, flags in _pages(view):
         first = bool(flags & _FIRST)
         if first and not beginning:
-            found.append((part.cut(begins, place - begins), ended))
+            found.append((view.cut(begins, place - begins), ended))
             begins = place
         beginning = first
         ended = bool(flags & _LAST)
-    return [*found, (part.cut(begins), ended)]
+    return [*found, (view.cut(begins), ended)]
 
 
-def _pages(part: Part) -> Iterator[tuple[int, int]]:
+def _pages(view: FileView) -> Iterator[tuple[int, int]]:
     """Where each page begins, and its flags."""
     place = 0
-    while len(head := part.at(place, _HEADER)) == _HEADER:
+    while len(head := view.at(place, _HEADER)) == _HEADER:
         if head[:4] != _CAPTURE:
-            skipped = part.at(place, _SEARCHED).find(_CAPTURE)
+            skipped = view.at(place, _SEARCHED).find(_CAPTURE)
             place += skipped if skipped >= 0 else _SEARCHED - len(_CAPTURE) + 1
             continue
-        sizes = part.at(place + _HEADER, head[26])
+        sizes = view.at(place + _HEADER, head[26])
         after = place + _HEADER + len(sizes) + sum(sizes)
-        yield place, head[5] if after <= len(part) else 0
+        yield place, head[5] if after <= len(view) else 0
         place = after

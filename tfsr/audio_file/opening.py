@@ -5,12 +5,12 @@ import dataclasses
 from collections.abc import Callable
 
 from tfsr.audio_file import chunks, headerless, ogg
+from tfsr.audio_file.data_size import DataSize, data_size, is_other_w64, readable
+from tfsr.audio_file.decoder import UNFINISHED, Decoder, Fault, Unreadable, ends_early, left_out
 from tfsr.audio_file.ffmpeg import FfmpegDecoder
+from tfsr.audio_file.file_view import FileView
 from tfsr.audio_file.headerless import CODINGS, Raw
-from tfsr.audio_file.part import Part
 from tfsr.audio_file.sndfile import SndfileDecoder
-from tfsr.audio_file.sound import UNFINISHED, Decoder, Fault, Unreadable, ends_early, left_out
-from tfsr.audio_file.told import Told, is_other_w64, readable, told_and_there
 
 
 @dataclasses.dataclass
@@ -30,7 +30,7 @@ class Found:
     assumed: Raw | None = None
 
 
-def find(part: Part, name: str, raw: Raw | None) -> Found:
+def find(view: FileView, name: str, raw: Raw | None) -> Found:
     """Decoders of a file.
 
     Args:
@@ -41,51 +41,51 @@ def find(part: Part, name: str, raw: Raw | None) -> Found:
         Unreadable: nothing can decode it.
     """
     if raw:
-        return Found([_headerless(part, raw)])
-    if wave := chunks.wave(part):
+        return Found([_headerless(view, raw)])
+    if wave := chunks.wave(view):
         return Found([_either(wave.view)], lambda _: wave.faults, wave.limit)
-    if part.at(0, 4) == b"OggS":
-        return _ogg(part)
+    if view.at(0, 4) == b"OggS":
+        return _ogg(view)
     with contextlib.suppress(Unreadable):
-        told = told_and_there(part)
-        decoder = _by_sndfile(readable(part))
-        return Found([decoder], lambda seconds: _lacking(told, seconds))
-    assumed = headerless.by_name(name) or (Raw(8000, "gsm") if headerless.is_gsm(part) else None)
+        size = data_size(view)
+        decoder = _by_sndfile(readable(view))
+        return Found([decoder], lambda seconds: _lacking(size, seconds))
+    assumed = headerless.by_name(name) or (Raw(8000, "gsm") if headerless.is_gsm(view) else None)
     if assumed:
-        return Found([_headerless(part, assumed)], assumed=assumed)
-    decoder = FfmpegDecoder(readable(part))
-    told = told_and_there(part)
-    if part.at(0, 4) == b"fLaC":
-        told = Told(decoder.samples)
-    return Found([decoder], lambda seconds: _lacking(told, seconds))
+        return Found([_headerless(view, assumed)], assumed=assumed)
+    decoder = FfmpegDecoder(readable(view))
+    size = data_size(view)
+    if view.at(0, 4) == b"fLaC":
+        size = DataSize(decoder.samples)
+    return Found([decoder], lambda seconds: _lacking(size, seconds))
 
 
-def _by_sndfile(part: Part) -> SndfileDecoder:
+def _by_sndfile(view: FileView) -> SndfileDecoder:
     """But for MP3, whose length it estimates, damaged FLAC, of which it gives nothing, and W64."""
-    head = part.at(0, 4)
+    head = view.at(0, 4)
     lossy = head[:3] == b"ID3" or head[:1] == b"\xff"
-    if lossy or head == b"fLaC" or is_other_w64(part):
+    if lossy or head == b"fLaC" or is_other_w64(view):
         raise Unreadable("not for libsndfile")
-    decoder = SndfileDecoder(part)
+    decoder = SndfileDecoder(view)
     if decoder.subtype.startswith("MPEG"):
         raise Unreadable("not for libsndfile")
     return decoder
 
 
-def _either(part: Part) -> Decoder:
+def _either(view: FileView) -> Decoder:
     """libsndfile, else FFmpeg, for what libsndfile has no decoder for; its reason counts."""
     try:
-        return _by_sndfile(part)
+        return _by_sndfile(view)
     except Unreadable as error:
         try:
-            return FfmpegDecoder(part)
+            return FfmpegDecoder(view)
         except Unreadable:
             raise error from None
 
 
-def _ogg(part: Part) -> Found:
+def _ogg(view: FileView) -> Found:
     """Each stream that follows; one that cannot be read after others is left out."""
-    links = ogg.links(part)
+    links = ogg.links(view)
     decoders, faults = [], []
     for stream, _ in links:
         try:
@@ -99,21 +99,21 @@ def _ogg(part: Part) -> Found:
     return Found(decoders, lambda _: faults)
 
 
-def _headerless(part: Part, raw: Raw) -> Decoder:
+def _headerless(view: FileView, raw: Raw) -> Decoder:
     coding = CODINGS[raw.coding]
     if coding.isupper():
         how = {"samplerate": raw.rate, "channels": raw.channels, "subtype": coding}
         endian = "BIG" if raw.coding.endswith("be") else "LITTLE"
-        return SndfileDecoder(part, format="RAW", endian=endian, **how)
+        return SndfileDecoder(view, format="RAW", endian=endian, **how)
     options = {} if coding in ("g722", "g729") else {"sample_rate": str(raw.rate)}
-    return FfmpegDecoder(part, coding, **options)
+    return FfmpegDecoder(view, coding, **options)
 
 
-def _lacking(told: Told, seconds: float) -> list[Fault]:
-    """What the header of a file tells of samples that are not there, or are not all."""
-    if told.told is None:
+def _lacking(size: DataSize, seconds: float) -> list[Fault]:
+    """What the header of a file declares of samples that are not there, or are not all."""
+    if size.declared is None:
         return [UNFINISHED]
-    if told.told > told.there > 0:
-        return [ends_early(seconds * (told.told - told.there) / told.there)]
-    lost = told.after * seconds > chunks.NOTICED_SECONDS * told.told
-    return [left_out(told.after)] if lost else []
+    if size.declared > size.present > 0:
+        return [ends_early(seconds * (size.declared - size.present) / size.present)]
+    lost = size.trailing * seconds > chunks.NOTICED_SECONDS * size.declared
+    return [left_out(size.trailing)] if lost else []

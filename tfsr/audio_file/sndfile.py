@@ -7,8 +7,8 @@ import numpy as np
 import soundfile
 
 from tfsr.audio_file import ogg
-from tfsr.audio_file.part import Part
-from tfsr.audio_file.sound import Fault, Unreadable, ends_early
+from tfsr.audio_file.decoder import Fault, Unreadable, ends_early
+from tfsr.audio_file.file_view import FileView
 
 # Of a header that tells no length.
 _UNKNOWN = 2**62
@@ -22,25 +22,25 @@ class _Stream(soundfile.SoundFile):
 
 
 class SndfileDecoder:
-    """See `tfsr.audio_file.sound.Decoder`.
+    """See `tfsr.audio_file.decoder.Decoder`.
 
     Args:
-        part: the recording.
+        view: the recording.
         how: of one without a header, the arguments of `soundfile.SoundFile`.
 
     Raises:
         Unreadable: libsndfile does not know it.
     """
 
-    def __init__(self, part: Part, **how):
-        self._part, self._how = part, how
+    def __init__(self, view: FileView, **how):
+        self._view, self._how = view, how
         self.faults: list[Fault] = []
         with self._open() as file:
             self.rate, self.channels = file.samplerate, file.channels
             self.subtype, self.format = file.subtype, file.format
             self._told = file.frames if file.frames < _UNKNOWN else None
             self.tags = file.copy_metadata()
-        surround = self.format == "OGG" and ogg.is_surround(part)
+        surround = self.format == "OGG" and ogg.is_surround(view)
         self._order = ogg.channel_order(self.channels) if surround else None
 
     @property
@@ -63,7 +63,7 @@ class SndfileDecoder:
 
     def _open(self) -> _Stream:
         try:
-            return _Stream(self._part.again(), **self._how)
+            return _Stream(self._view.again(), **self._how)
         except (OSError, TypeError, ValueError, soundfile.SoundFileError) as error:
             raise Unreadable(reason(error)) from error
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from tfsr.data.calls import CALLS
+from tfsr.data.callback_guard import CALLBACKS
 from tfsr.data.full_band import FullBand
+from tfsr.data.patch_positions import Order, Slots
 from tfsr.data.recordings import Corpus, Recording
-from tfsr.data.slots import Order, Slots
 from tfsr.data.waveforms import Waveforms
 from tfsr.degradation.base import Degradation
 from tfsr.errors import UserError
@@ -26,8 +26,8 @@ class Patches:
 
     A batch is a pure function of (`seed`, step): there is no iterator state to save, and a run
     that resumes at any step sees what it would have seen. An epoch visits every part of the train
-    recordings about once (`tfsr.data.slots`). Recordings shorter than a patch are padded with
-    zeros, with a random share of them before. Files that cannot be decoded are skipped with a
+    recordings about once (`tfsr.data.patch_positions`). Recordings shorter than a patch are padded
+    with zeros, with a random share of them before. Files that cannot be decoded are skipped with a
     line each, and the next recording stands in.
 
     Where the degradation wants context, the patch is degraded together with the samples around
@@ -144,7 +144,7 @@ class Patches:
     def _dataset(
         self, numbers: tf.data.Dataset, examples: Callable, batch: int | None
     ) -> tf.data.Dataset:
-        guarded = CALLS.guard(examples)
+        guarded = CALLBACKS.guard(examples)
 
         def to_tensors(number: tf.Tensor) -> dict[str, tf.Tensor]:
             types = (tf.float32, tf.float32, tf.int32)

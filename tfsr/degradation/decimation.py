@@ -50,7 +50,7 @@ class KaiserBest(Degradation):
 
 
 @dataclass(frozen=True)
-class SincHann(Degradation):
+class SincHannDecimation(Degradation):
     """The windowed sinc of torchaudio, as in AP-BWE (Lu, Ai, Du & Ling 2024)."""
 
     context = 240

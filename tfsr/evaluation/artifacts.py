@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from tfsr.complete import new_file, write_text
+from tfsr.atomic_files import new_file, write_text
 from tfsr.errors import UserError
 from tfsr.evaluation import report
 from tfsr.inference.chunks import upsample_array

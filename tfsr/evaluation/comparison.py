@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from tfsr import plot
-from tfsr.complete import write_text
+from tfsr.atomic_files import write_text
 from tfsr.errors import UserError
 from tfsr.evaluation import protocols
+from tfsr.evaluation.aligned_pairs import Sound, read_together
 from tfsr.evaluation.page import document, facts, png_url, sound_url, table, text_of
 from tfsr.evaluation.results import aligned, number
-from tfsr.evaluation.together import Sound, read_together
 from tfsr.plot import Panel
 
 _PROTOCOL = "tfsr"

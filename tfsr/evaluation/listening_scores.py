@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from tfsr.errors import UserError
-from tfsr.evaluation.listening_test import REFERENCE
+from tfsr.evaluation.listening_page import REFERENCE
 from tfsr.evaluation.results import aligned
 
 COLUMNS = ("listener", "trial", "kind", "system", "answer", "seconds")

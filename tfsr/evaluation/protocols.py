@@ -16,17 +16,17 @@ from tfsr.degradation.band_limit import BandLimit
 from tfsr.degradation.base import Degradation
 from tfsr.degradation.chain import Chain
 from tfsr.degradation.codec import G711, Gsm
-from tfsr.degradation.decimation import Decimate, SincHann
+from tfsr.degradation.decimation import Decimate, SincHannDecimation
 from tfsr.degradation.effects import ClipAbsolute, CutOff
 from tfsr.degradation.lowpass import BrickWall, Butterworth, Chebyshev, SincHannResampling
 from tfsr.errors import UserError
 from tfsr.evaluation.metrics import LowBandSnr, Lsd, Metric, SegmentalSnr, Snr
-from tfsr.evaluation.packages import available
 from tfsr.evaluation.perceptual import DistillMos, DnsmosP808, PesqWideband, Stoi, VisqolAudio
 from tfsr.evaluation.phase_metrics import PhaseDistance
 from tfsr.evaluation.restoration_metrics import Aligned, SiSdr, SiSpec, Ssim
 from tfsr.evaluation.test_set import Degraded, Preparation
 from tfsr.evaluation.texture import of_upper_band
+from tfsr.optional_imports import available
 from tfsr.signal import sinc_hann
 from tfsr.signal.interpolation import Flat, Linear, Spline
 from tfsr.signal.windowed_sinc import WindowedSinc
@@ -236,7 +236,7 @@ _APBWE = Protocol(
     "Their estimates end with the last whole 80 samples, and so did what they compared.",
     _columns(Snr(smallest_error=1e-8), Lsd()) | _PHASE,
     {"sinc": sinc_hann.SincHann(), "spline": Spline(), "linear": Linear()},
-    degradation=SincHann(),
+    degradation=SincHannDecimation(),
     pcm16=True,
 )
 

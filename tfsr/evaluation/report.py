@@ -4,7 +4,7 @@ import datetime
 import html
 from pathlib import Path
 
-from tfsr.complete import write_text
+from tfsr.atomic_files import write_text
 from tfsr.errors import UserError
 from tfsr.evaluation.page import document, facts, png_url, sound_url, table
 from tfsr.evaluation.results import Example, Results

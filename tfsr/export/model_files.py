@@ -6,8 +6,8 @@ from pathlib import Path
 import h5py
 
 from tfsr import model_folder
-from tfsr.complete import new_folder
-from tfsr.export.quantization import EXACT_HALVES
+from tfsr.atomic_files import new_folder
+from tfsr.export.quantization import EXACT_FLOAT16
 from tfsr.export.tflite import export_tflite
 from tfsr.model_config import MODEL_TFLITE, STREAM_TFLITE, WEIGHTS
 from tfsr.upsamplers.base import Upsampler
@@ -41,7 +41,7 @@ def write_tflite(folder: str | os.PathLike) -> list[Path]:
         UserError: the folder holds no model, or one that TensorFlow Lite cannot run.
     """
     upsampler = model_folder.load(folder, for_training=False)
-    kind = EXACT_HALVES if _is_half(Path(folder, WEIGHTS)) else None
+    kind = EXACT_FLOAT16 if _is_half(Path(folder, WEIGHTS)) else None
     streams = upsampler.latency_ms is not None
     files = {MODEL_TFLITE: False} | ({STREAM_TFLITE: True} if streams else {})
     for name, streaming in files.items():

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsr.data.pipeline import Patches
-from tfsr.export.exact_halves import exact_halves
+from tfsr.export.exact_float16 import exact_float16
 from tfsr.export.int8_weights import int8_weights
 
 PATCHES = 100
@@ -65,7 +65,7 @@ QUANTIZATIONS = {
     )
 }
 
-EXACT_HALVES = Quantization("exact_float16", finish=exact_halves, rounds=False)
+EXACT_FLOAT16 = Quantization("exact_float16", finish=exact_float16, rounds=False)
 """float16 for what it holds exactly, as weights that are float16 numbers already."""
 
 

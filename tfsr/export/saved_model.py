@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
-from tfsr.complete import new_folder
+from tfsr.atomic_files import new_folder
 from tfsr.export import batching, properties, warm_up
 from tfsr.upsamplers.base import Signature, Upsampler
 

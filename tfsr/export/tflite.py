@@ -11,7 +11,7 @@ import tensorflow as tf
 from ai_edge_litert import interpreter as litert
 from tensorflow.lite.python.convert import ConverterError
 
-from tfsr.complete import new_file
+from tfsr.atomic_files import new_file
 from tfsr.errors import UserError
 from tfsr.export import metadata, properties
 from tfsr.export.quantization import Quantization

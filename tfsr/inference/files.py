@@ -15,9 +15,9 @@ from tfsr.audio_file import AudioFile, Writer
 from tfsr.backend import Backend
 from tfsr.errors import UserError
 from tfsr.inference.bands import Band
-from tfsr.inference.choice import remark
 from tfsr.inference.chunks import upsample_blocks
 from tfsr.inference.crossover import with_low_band
+from tfsr.inference.preset_selection import remark
 from tfsr.inference.samples import Samples
 from tfsr.signal.resample import StreamResampler, resampled_length
 

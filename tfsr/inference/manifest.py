@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable, Sequence
 
 import tfsr
+from tfsr.atomic_files import write_text
 from tfsr.audio_file import Left
-from tfsr.complete import write_text
-from tfsr.inference.choice import NO_SPEECH, remark
 from tfsr.inference.files import Level, Plan, described
+from tfsr.inference.preset_selection import NO_SPEECH, remark
 from tfsr.names import shown
 
 # Less than so many dB is rounding.

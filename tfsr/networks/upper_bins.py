@@ -1,4 +1,4 @@
-"""A compact network that tells the upper bins of each frame from the lower ones.
+"""A compact network that predicts the upper bins of each frame from the lower ones.
 
 One trunk of ConvNeXt blocks for amplitude and phase together, heads as those of AP-BWE (Lu et al.
 2024): log amplitude, and phase as the direction of a vector. With the defaults and 129 known, 139
@@ -30,7 +30,7 @@ class UpperBins(Describable, keras.Model):
     """Spectrum [batch, frames, known bins] -> Spectrum [batch, frames, outputs], of the bins above.
 
     The network sees the log amplitude, and cosine and sine of the phase, which fade where a bin is
-    empty. What it tells is relative to the mean log amplitude of the known bins.
+    empty. What it predicts is relative to the mean log amplitude of the known bins.
 
     Args:
         outputs: number of upper bins.

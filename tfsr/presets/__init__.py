@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 from tfsr.errors import UserError
-from tfsr.inference.choice import choice
+from tfsr.inference.preset_selection import choice
 from tfsr.model_card import ModelCard
 from tfsr.model_config import CONFIG, ModelConfig
 

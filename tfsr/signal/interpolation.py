@@ -14,7 +14,7 @@ import tensorflow as tf
 from scipy.interpolate import CubicSpline
 
 from tfsr.errors import UserError
-from tfsr.signal.halves import FINE, halves
+from tfsr.signal.float16_split import FINE_SCALE, split_float16
 
 # A sample's weight in the spline falls by 2 - sqrt(3) = 0.268 with each sample of distance; at 20
 # it is 4e-12, so that even the cubically growing continuation of "not_a_knot" may end there.
@@ -109,10 +109,10 @@ class Flat:
 
 
 def convolved(x: tf.Tensor, kernel: tuple[np.ndarray, np.ndarray]) -> tf.Tensor:
-    """[batch, time] by [taps, 1, filters] in `halves` -> [batch, time - taps + 1, filters]."""
+    """[batch, time] by a split [taps, 1, filters] -> [batch, time - taps + 1, filters]."""
     both = tf.nn.conv1d(tf.expand_dims(x, -1), np.concatenate(kernel, axis=-1), 1, "VALID")
     coarse, fine = tf.split(both, 2, axis=-1)
-    return coarse + fine / FINE
+    return coarse + fine / FINE_SCALE
 
 
 def interleave(phases: tf.Tensor) -> tf.Tensor:
@@ -123,10 +123,10 @@ def interleave(phases: tf.Tensor) -> tf.Tensor:
 
 @functools.lru_cache
 def _spline_kernel(ratio: int) -> tuple[np.ndarray, np.ndarray]:
-    """Convolution kernel [taps, 1, ratio - 1] for the points between the samples, in halves."""
+    """Convolution kernel [taps, 1, ratio - 1] for points between the samples, split for float16."""
     positions = np.arange(1, ratio) / ratio
     samples = np.arange(-_SPLINE_REACH, _SPLINE_REACH + 1)
-    return halves(_cardinal_spline(positions - samples[:, np.newaxis])[:, np.newaxis])
+    return split_float16(_cardinal_spline(positions - samples[:, np.newaxis])[:, np.newaxis])
 
 
 def _cardinal_spline(position: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.signal
 import tensorflow as tf
 
-from tfsr.signal.halves import halves
+from tfsr.signal.float16_split import split_float16
 from tfsr.signal.interpolation import convolved, interleave
 
 _ZERO_CROSSINGS = 6
@@ -70,9 +70,9 @@ class SincHann:
 
 @functools.lru_cache
 def _phases(ratio: int) -> tuple[np.ndarray, np.ndarray]:
-    """Convolution kernel [taps, 1, ratio], a filter for each sample between two, in halves."""
+    """Convolution kernel [taps, 1, ratio], a filter for each new sample, split for float16."""
     samples = np.arange(-_REACH, _REACH + 1)[:, np.newaxis, np.newaxis]
-    return halves(_ROLLOFF * _kernel(_ROLLOFF * (samples - np.arange(ratio) / ratio)))
+    return split_float16(_ROLLOFF * _kernel(_ROLLOFF * (samples - np.arange(ratio) / ratio)))
 
 
 def _kernel(t: np.ndarray) -> np.ndarray:

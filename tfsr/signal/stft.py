@@ -8,7 +8,7 @@ import numpy as np
 import scipy.signal
 import tensorflow as tf
 
-from tfsr.signal.halves import FINE, halves
+from tfsr.signal.float16_split import FINE_SCALE, split_float16
 
 
 def stft(
@@ -97,7 +97,7 @@ class HammingStft:
         """[batch, time] -> [batch, ceil(time / hop) + n_fft / hop - 1, n_fft / 2 + 1], any time."""
         frames = self._frames(x)
         coarse, fine = _hamming(self.n_fft, self.hop_length)
-        spectrum = tf.signal.rfft(frames * coarse + frames * fine / FINE)
+        spectrum = tf.signal.rfft(frames * coarse + frames * fine / FINE_SCALE)
         return Spectrum.of(spectrum)
 
     def inverse(self, spectrum: Spectrum) -> tf.Tensor:
@@ -188,5 +188,5 @@ def _hartley(real: tf.Tensor, imag: tf.Tensor) -> tf.Tensor:
 
 @functools.lru_cache
 def _hamming(n_fft: int, hop_length: int) -> tuple[np.ndarray, np.ndarray]:
-    """The scaled window, in two halves."""
-    return halves(scipy.signal.get_window("hamming", n_fft) * hop_length / (0.54 * n_fft))
+    """The scaled window, split for float16."""
+    return split_float16(scipy.signal.get_window("hamming", n_fft) * hop_length / (0.54 * n_fft))

@@ -7,7 +7,7 @@ import numpy as np
 import scipy.signal
 import tensorflow as tf
 
-from tfsr.signal.halves import halves
+from tfsr.signal.float16_split import split_float16
 from tfsr.signal.interpolation import convolved, interleave
 
 
@@ -38,11 +38,11 @@ class WindowedSinc:
 
 @functools.lru_cache
 def _kernel(reach: int, kaiser_beta: float, ratio: int) -> tuple[np.ndarray, np.ndarray]:
-    """Convolution kernel [2 * reach + 1, 1, ratio], in halves."""
+    """Convolution kernel [2 * reach + 1, 1, ratio], split for float16."""
     half = reach * ratio
     prototype = np.sinc(np.arange(-half, half + 1) / ratio)
     prototype *= scipy.signal.windows.kaiser(2 * half + 1, kaiser_beta)
     # Output ratio * t + p takes input t + k by the tap at p - ratio * k.
     padded = np.pad(prototype, (0, ratio - 1))
     kernel = padded.reshape(2 * reach + 1, ratio)[::-1]
-    return halves(kernel[:, np.newaxis])
+    return split_float16(kernel[:, np.newaxis])

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfsr.complete import write_text
+from tfsr.atomic_files import write_text
 from tfsr.inference.chunks import upsample_array
 from tfsr.plot import spectrogram_row
 from tfsr.upsamplers.base import Upsampler

@@ -12,7 +12,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 import tfsr
-from tfsr.complete import write_text
+from tfsr.atomic_files import write_text
 from tfsr.model_card import Source
 from tfsr.training import distribution
 from tfsr.training.experiment import Experiment

@@ -17,9 +17,9 @@ import numpy as np
 
 from tfsr.degradation.lowpass import Chebyshev
 from tfsr.errors import UserError
+from tfsr.evaluation.aligned_pairs import read_together
 from tfsr.evaluation.page import document, json_element, sound_url, text_of
 from tfsr.evaluation.test_set import by_stem
-from tfsr.evaluation.together import read_together
 
 REFERENCE = "reference"
 

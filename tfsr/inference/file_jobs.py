@@ -16,8 +16,8 @@ from tfsr.errors import UserError
 from tfsr.inference.bands import Band, of_each_channel, together
 from tfsr.inference.files import KEEP, Plan, upsample_file
 from tfsr.inference.manifest import Record
+from tfsr.inference.output_paths import Job
 from tfsr.inference.samples import RATES, Samples
-from tfsr.inference.targets import Job
 from tfsr.signal.speech import Heard, hear
 
 _LEAST_BANDWIDTH_HZ, _LEAST_CHUNK_SECONDS = 300, 0.01

@@ -13,7 +13,7 @@ from tensorflow.lite.tools import flatbuffer_utils
 _FEWEST_ELEMENTS = 1024
 
 
-def exact_halves(model: bytes) -> bytes:
+def exact_float16(model: bytes) -> bytes:
     """A file with the large float32 constants that float16 holds in float16, widened on loading."""
     content = flatbuffer_utils.convert_bytearray_to_object(model)
     code = _widening(content)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tfsr.errors import UserError
-from tfsr.evaluation import listening_test
-from tfsr.evaluation.listening_test import ListeningTest
+from tfsr.evaluation import listening_page
+from tfsr.evaluation.listening_page import ListeningTest
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def signal(url: str) -> np.ndarray:
 
 
 def test_a_trial_has_every_system_the_reference_and_the_anchor(test, parse_page):
-    data, key = data_of(parse_page(listening_test.page(test)))
+    data, key = data_of(parse_page(listening_page.page(test)))
     assert sorted(key[trial["id"]] for trial in data["trials"]) == ["apple", "pear"]
     for trial in data["trials"]:
         sounds = {key[each["id"]]: signal(each["sound"]) for each in trial["stimuli"]}
@@ -52,7 +52,7 @@ def test_a_trial_has_every_system_the_reference_and_the_anchor(test, parse_page)
 
 
 def test_nothing_tells_a_system_but_the_encoded_key(test):
-    text = listening_test.page(test)
+    text = listening_page.page(test)
     before, _, after = text.partition("<style>")
     data = after.partition('id="test">')[2].partition("</script>")[0]
     for name in ("ours", "spline", "anchor", "apple", "pear"):
@@ -61,7 +61,7 @@ def test_nothing_tells_a_system_but_the_encoded_key(test):
 
 def test_places_of_systems_are_drawn(test, parse_page):
     def places(seed):
-        data, key = data_of(parse_page(listening_test.page(dataclasses.replace(test, seed=seed))))
+        data, key = data_of(parse_page(listening_page.page(dataclasses.replace(test, seed=seed))))
         return [[key[each["id"]] for each in trial["stimuli"]] for trial in data["trials"]]
 
     drawn = [places(seed) for seed in range(4)]
@@ -70,7 +70,7 @@ def test_places_of_systems_are_drawn(test, parse_page):
 
 
 def test_abx_pairs_each_system_with_the_reference(test, parse_page):
-    data, key = data_of(parse_page(listening_test.page(dataclasses.replace(test, kind="abx"))))
+    data, key = data_of(parse_page(listening_page.page(dataclasses.replace(test, kind="abx"))))
     pairs = [{key[each["id"]] for each in trial["stimuli"]} for trial in data["trials"]]
     assert sorted(map(sorted, pairs)) == [["ours", "reference"]] * 2 + [["reference", "spline"]] * 2
     assert not any("reference" in trial for trial in data["trials"])
@@ -78,7 +78,7 @@ def test_abx_pairs_each_system_with_the_reference(test, parse_page):
 
 def test_ab_pairs_the_systems(test, parse_page):
     test = dataclasses.replace(test, kind="ab", no_preference=True)
-    data, key = data_of(parse_page(listening_test.page(test)))
+    data, key = data_of(parse_page(listening_page.page(test)))
     assert data["noPreference"] is True
     for trial in data["trials"]:
         assert {key[each["id"]] for each in trial["stimuli"]} == {"ours", "spline"}
@@ -97,7 +97,7 @@ def test_levels_are_left_or_brought_to_the_reference(test):
 
 def test_levelled_sounds_are_not_clipped_but_all_softer():
     loud = {"reference": np.array([0.9, -0.9, 0.9, -0.9]), "peaky": np.array([0.1, 0, 0, 0])}
-    levelled = listening_test._levelled(loud | {"silent": np.zeros(4)})
+    levelled = listening_page._levelled(loud | {"silent": np.zeros(4)})
     assert np.max(np.abs(levelled["peaky"])) == pytest.approx(1)
     assert np.max(np.abs(levelled["reference"])) == pytest.approx(0.5)
     assert not levelled["silent"].any()
@@ -108,7 +108,7 @@ def test_anchor_is_as_the_standard_wants_it(rate):
     """BS.1534: +-0.1 dB up to 3.5 kHz, at least 25 dB down at 4 kHz and 50 dB at 4.5 kHz."""
     impulse = np.zeros(rate)
     impulse[rate // 2] = 1
-    (response,) = listening_test._anchors("", impulse, rate, (3500.0,)).values()
+    (response,) = listening_page._anchors("", impulse, rate, (3500.0,)).values()
     levels = 20 * np.log10(np.abs(np.fft.rfft(response)) + 1e-12)  # one bin a hertz
     assert np.max(np.abs(levels[:3501])) < 0.101
     assert levels[4000] < -25
@@ -128,11 +128,11 @@ def test_anchor_is_as_the_standard_wants_it(rate):
 )
 def test_mistakes(test, changes, told):
     with pytest.raises(UserError, match=told):
-        listening_test.page(dataclasses.replace(test, **changes))
+        listening_page.page(dataclasses.replace(test, **changes))
 
 
 def test_a_system_that_lacks_a_file_is_named(test, write_tones, tmp_path):
     write_tones(tmp_path / "apple.wav", {500: 0.2})
     test = dataclasses.replace(test, systems=test.systems | {"new": tmp_path})
     with pytest.raises(UserError, match=f"{tmp_path}: has no pear, which is a reference"):
-        listening_test.page(test)
+        listening_page.page(test)

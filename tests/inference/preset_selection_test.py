@@ -3,12 +3,12 @@ import dataclasses
 import pytest
 
 from tfsr.errors import UserError
-from tfsr.inference.choice import choice, remark
+from tfsr.inference.preset_selection import choice, remark
 from tfsr.model_card import TELEPHONE
 
 
 @dataclasses.dataclass(frozen=True)
-class Preset:
+class Candidate:
     name: str
     input_rate: int
     output_rate: int
@@ -20,10 +20,10 @@ class Preset:
 
 
 PRESETS = [
-    Preset("speech-16k-x2", 8000, 16_000),
-    Preset("speech-16k-x4", 4000, 16_000),
-    Preset("speech-48k-x3", 16_000, 48_000),
-    Preset("calls", 8000, 16_000, TELEPHONE),
+    Candidate("speech-16k-x2", 8000, 16_000),
+    Candidate("speech-16k-x4", 4000, 16_000),
+    Candidate("speech-48k-x3", 16_000, 48_000),
+    Candidate("calls", 8000, 16_000, TELEPHONE),
 ]
 
 

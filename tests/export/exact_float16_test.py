@@ -5,7 +5,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
 from tfsr import model_folder
-from tfsr.export.exact_halves import exact_halves
+from tfsr.export.exact_float16 import exact_float16
 from tfsr.export.model_files import write_tflite
 from tfsr.export.tflite import convert, signatures
 from tfsr.lite.interpreter import WholeRecordings
@@ -26,7 +26,7 @@ def unet(upsamplers, tmp_path_factory):
 def test_nothing_is_lost(unet, tmp_path, assert_equal):
     model = convert(signatures(unet))
     (tmp_path / "wide.tflite").write_bytes(model)
-    (tmp_path / "half.tflite").write_bytes(exact_halves(model))
+    (tmp_path / "half.tflite").write_bytes(exact_float16(model))
     wide, half = (WholeRecordings(tmp_path / f"{name}.tflite") for name in ("wide", "half"))
     low = np.float32(np.random.default_rng(0).normal(0, 0.1, [2, 300]))
     np.testing.assert_allclose(half(low), wide(low), rtol=0, atol=1e-6)
@@ -35,13 +35,13 @@ def test_nothing_is_lost(unet, tmp_path, assert_equal):
 
 def test_what_float16_does_not_hold_stays_as_it_is(unet):
     model = convert(signatures(unet))
-    before, after = (stored(data) for data in (model, exact_halves(model)))
+    before, after = (stored(data) for data in (model, exact_float16(model)))
     assert before.keys() == {schema.TensorType.FLOAT32}
     kernel = int(np.prod(unet.network.down[1].conv.kernel.shape))
     assert after[schema.TensorType.FLOAT32] == [kernel]
     halves = after[schema.TensorType.FLOAT16]
     assert sorted([*halves, kernel]) == sorted(before[schema.TensorType.FLOAT32])
-    assert len(model) - len(exact_halves(model)) > 1.8 * sum(halves)
+    assert len(model) - len(exact_float16(model)) > 1.8 * sum(halves)
 
 
 def stored(model: bytes) -> dict[int, list[int]]:

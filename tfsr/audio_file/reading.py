@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tfsr.audio_file.audio_file import AudioFile, check_finite
-from tfsr.audio_file.sound import Info
+from tfsr.audio_file.decoder import Info
 from tfsr.errors import UserError
 
 # (tensorflow-io decoder, dtype it decodes to, value of full scale) by (container, subtype). WAV of
@@ -79,9 +79,9 @@ def blocks(path: str | os.PathLike, block_samples: int) -> Iterator[np.ndarray]:
 
 def _sound(file: AudioFile, block_samples: int | None) -> Iterator[np.ndarray]:
     """All that a header is sure of."""
-    told = file.told_samples
+    declared = file.declared_samples
     yield from file.blocks(block_samples)
-    if told is not None and file.samples < told:
+    if declared is not None and file.samples < declared:
         raise UserError(f"{file.path}: is damaged ({'; '.join(one.text for one in file.faults)})")
 
 
@@ -101,7 +101,7 @@ def _decode_with_tensorflow_io(path: str | os.PathLike, file: AudioFile) -> np.n
             audio = decoder(Path(path).read_bytes())
     except tf.errors.OpError:
         return None
-    return audio if audio.shape == (file.told_samples, file.channels) else None
+    return audio if audio.shape == (file.declared_samples, file.channels) else None
 
 
 def _tensorflow_io_decoder(file: AudioFile) -> Callable[[bytes], np.ndarray] | None:

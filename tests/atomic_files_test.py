@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from tfsr.complete import write_text
+from tfsr.atomic_files import write_text
 from tfsr.errors import UserError
 
 

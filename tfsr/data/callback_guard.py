@@ -10,7 +10,7 @@ from collections.abc import Callable
 _QUIET_SECONDS = 0.1
 
 
-class Calls:
+class CallbackGuard:
     """Ends the calls from TensorFlow's threads before Python is taken down.
 
     Python kills threads that want to enter it while it is taken down, TensorFlow waits for
@@ -50,5 +50,5 @@ class Calls:
             time.sleep(_QUIET_SECONDS / 10)
 
 
-CALLS = Calls()
-atexit.register(CALLS.close)
+CALLBACKS = CallbackGuard()
+atexit.register(CALLBACKS.close)

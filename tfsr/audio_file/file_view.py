@@ -1,4 +1,4 @@
-"""Parts of an open file, as files that are read on their own."""
+"""Views of an open file, as files that are read on their own."""
 
 import io
 import os
@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 
-class Part(io.RawIOBase):
+class FileView(io.RawIOBase):
     """Bytes and stretches of an open file, one after the other, as one file to read.
 
-    Several parts of the same file do not disturb each other.
+    Several views of the same file do not disturb each other.
 
     Args:
         file: a regular file.
@@ -25,11 +25,11 @@ class Part(io.RawIOBase):
         self._size = sum(map(_size, self._pieces))
         self._position = 0
 
-    def again(self) -> "Part":
+    def again(self) -> "FileView":
         """The same, from its beginning."""
-        return Part(self._file, self._pieces)
+        return FileView(self._file, self._pieces)
 
-    def cut(self, start: int, size: int | None = None, before: bytes = b"") -> "Part":
+    def cut(self, start: int, size: int | None = None, before: bytes = b"") -> "FileView":
         """A stretch of it (None: to its end), with some bytes before it."""
         stop = self._size if size is None else min(start + size, self._size)
         pieces, first = [before], 0
@@ -40,7 +40,7 @@ class Part(io.RawIOBase):
                 whole = isinstance(piece, bytes)
                 pieces.append(piece[begin:end] if whole else (piece[0] + begin, end - begin))
             first += length
-        return Part(self._file, pieces)
+        return FileView(self._file, pieces)
 
     def readable(self) -> bool:
         return True

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tfsr.errors import UserError
-from tfsr.inference.targets import plan
+from tfsr.inference.output_paths import plan
 
 
 @pytest.fixture

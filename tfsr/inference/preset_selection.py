@@ -13,7 +13,7 @@ _TELEPHONE_HZ = (2800, 4400)
 _FILLED = 0.8
 
 
-class Preset(Protocol):
+class Candidate(Protocol):
     """A trained upsampler with a name; it takes recordings up to `bandwidth_hz`."""
 
     name: str
@@ -22,7 +22,7 @@ class Preset(Protocol):
     suited_to: str
 
 
-def choice(bandwidth_hz: float, presets: Sequence[Preset]) -> str:
+def choice(bandwidth_hz: float, presets: Sequence[Candidate]) -> str:
     """The name of the preset with the widest input that such recordings fill.
 
     Those that are suited to the telephone are for all its recordings and for no others.
@@ -43,7 +43,7 @@ def choice(bandwidth_hz: float, presets: Sequence[Preset]) -> str:
     return best.name
 
 
-def _without(calls: Sequence[Preset], presets: Sequence[Preset]) -> Sequence[Preset]:
+def _without(calls: Sequence[Candidate], presets: Sequence[Candidate]) -> Sequence[Candidate]:
     """All other presets; those for calls where there is nothing else."""
     return [one for one in presets if one not in calls] or calls
 

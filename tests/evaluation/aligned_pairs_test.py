@@ -3,7 +3,7 @@ import pytest
 
 from tfsr import audio_file
 from tfsr.errors import UserError
-from tfsr.evaluation.together import read_together
+from tfsr.evaluation.aligned_pairs import read_together
 
 
 def test_rate_of_the_first_mean_of_channels_and_shortest_length(write_tones, tmp_path):

@@ -2,16 +2,16 @@
 
 import numpy as np
 
-FINE = 2.0**11
+FINE_SCALE = 2.0**11
 """float16 has 11 significant bits."""
 
 
-def halves(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(coarse, fine), float32, such that float16 holds both and coarse + fine / FINE is `values`.
+def split_float16(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(coarse, fine), float32 that float16 holds; coarse + fine / FINE_SCALE is `values`.
 
     Exact to float32's precision, where the graph adds them. An exported file may have its constants
     in float16, and one rounded window or kernel would change by -73 to -79 dB what should pass
     unchanged.
     """
     coarse = np.float64(np.float16(values))
-    return np.float32(coarse), np.float32(np.float16((values - coarse) * FINE))
+    return np.float32(coarse), np.float32(np.float16((values - coarse) * FINE_SCALE))

@@ -1,4 +1,4 @@
-"""Files of many kinds that were cut: their headers tell how long they were."""
+"""Files of many kinds that were cut: their headers declare how long they were."""
 
 import av
 import numpy as np
