@@ -135,6 +135,27 @@ def test_names_of_older_versions_are_understood(tmp_path):
     assert gin.query_parameter("restoration.BaselineUNet.context_seconds") == 0.25
 
 
+def test_modules_of_older_versions_are_found(tmp_path):
+    path = tmp_path / "old.gin"
+    path.write_text(
+        "from __gin__ import dynamic_registration\n"
+        "from tfsr.losses import regression as losses\n"
+        "from tfsr.losses import spectral\n"
+        "from tfsr.upsamplers import regression\n"
+        'regression.Regression.losses = {"l1": @losses.l1, "log_stft": @spectral.LogStft()}\n'
+        "spectral.LogStft.fft_sizes = (64,)\n"
+    )
+    gin_config._parse([str(path)], [])
+    assert gin.query_parameter("spectral.LogStft.fft_sizes") == (64,)
+
+
+def test_discriminators_of_older_versions_are_told(tmp_path):
+    path = tmp_path / "old.gin"
+    path.write_text("judged.Jury.start_step = 3\n")
+    with pytest.raises(UserError, match="sets discriminators as an earlier tfsr did.*pretrained"):
+        gin_config._parse([str(path)], [])
+
+
 def test_a_folder_that_is_no_run_says_so(tmp_path):
     with pytest.raises(UserError, match="holds no run"):
         gin_config.operative_config(str(tmp_path))

@@ -10,7 +10,6 @@ import h5py
 import numpy as np
 import pytest
 import tf_keras as keras
-from tfsr.upsamplers.judged import Jury
 
 from tfsr import model_folder
 from tfsr.description.describe import describe
@@ -21,19 +20,23 @@ from tfsr.model_config import CONFIG, WEIGHTS, ModelConfig, Seal
 from tfsr.networks.audiounet import AudioUNet
 from tfsr.networks.critics import SrganCritic
 from tfsr.networks.upper_bins import UpperBins
+from tfsr.upsamplers.adversarial import Adversarial
 from tfsr.upsamplers.regression import Regression
 from tfsr.upsamplers.spectral import Spectral
-from tfsr.upsamplers.trainable import Batch
+from tfsr.upsamplers.update import Batch
 
 CARD = ModelCard("for tests", training_data=(Source("words", "CC0"),), steps=3)
 LOW = np.float32(np.random.default_rng(0).normal(0, 0.1, [2, 100]))
 
 
-def judged() -> Spectral:
+def with_discriminators() -> Spectral:
     network = functools.partial(UpperBins, channels=4, blocks=1)
-    jury = Jury({"whole": SrganCritic(2, 1)})
+    adversarial = Adversarial({"whole": SrganCritic(2, 1)})
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, 50))
-    upsampler = Spectral(network, 8000, 16_000, {"l1": l1}, jury=jury, optimizer=optimizer)
+    losses = {"l1": l1}
+    upsampler = Spectral(
+        network, 8000, 16_000, losses, adversarial=adversarial, optimizer=optimizer
+    )
     upsampler.initialize()
     upsampler.card = CARD
     return upsampler
@@ -41,7 +44,7 @@ def judged() -> Spectral:
 
 @pytest.fixture(scope="module")
 def upsampler() -> Spectral:
-    return judged()
+    return with_discriminators()
 
 
 @pytest.fixture
@@ -83,9 +86,19 @@ def test_training_goes_on_after_opening(folder, upsampler):
     assert all(np.isfinite(loss) for loss in opened.train_step(batch(1024)).values())
 
 
-def test_upsampling_alone_needs_no_critics(folder, upsampler):
+def test_upsampling_alone_needs_no_discriminators(folder, upsampler):
     opened = model_folder.load(folder, for_training=False)
-    assert not opened.critics
+    assert not hasattr(opened, "discriminators")
+    np.testing.assert_array_equal(opened.upsample(LOW), upsampler.upsample(LOW))
+
+
+def test_a_folder_of_format_1_opens(folder, upsampler, changed):
+    data = json.loads((folder / CONFIG).read_text())["model"]
+    arguments = data["arguments"]
+    arguments["jury"] = arguments.pop("adversarial")
+    changed("model", to=data)
+    changed("format", to=1)
+    opened = model_folder.load(folder)
     np.testing.assert_array_equal(opened.upsample(LOW), upsampler.upsample(LOW))
 
 
@@ -130,7 +143,7 @@ def test_a_class_of_somebody_s_own_is_refused_and_nothing_left(tmp_path):
 
 
 def test_weights_that_are_not_finite_are_refused(tmp_path):
-    upsampler = judged()
+    upsampler = with_discriminators()
     upsampler.network.amplitude.bias.assign(upsampler.network.amplitude.bias * np.nan)
     with pytest.raises(UserError, match="network/amplitude/bias is not finite"):
         upsampler.save(tmp_path / "model")
@@ -170,7 +183,7 @@ def refused(folder, pattern: str) -> None:
     ("place", "to", "pattern"),
     [
         (["model"], [], r"the file\.model: wants names and values"),
-        (["model", "class"], "Jury", "model: Jury has no argument"),
+        (["model", "class"], "Adversarial", "model: Adversarial has no argument"),
         (["model", "arguments"], [1], '"arguments" wants names and values'),
         (["model", "arguments", "self"], 1, "Spectral has no argument 'self'"),
         (["model", "arguments", "cls"], 1, "Spectral has no argument 'cls'"),
@@ -189,7 +202,7 @@ def refused(folder, pattern: str) -> None:
         (["input_rate"], 4000, "makes 16000 Hz of 8000, the file says 16000 of 4000"),
         (["input_rate"], "8000", r"the file\.input_rate: wants a whole number, not '8000'"),
         (["input_rate"], True, r"the file\.input_rate: wants a whole number, not 'True'"),
-        (["format"], 2, "is of format 2; a newer tfsr than this one reads it"),
+        (["format"], 3, "is of format 3; a newer tfsr than this one reads it"),
         (["card", "steps"], "many", r"card\.steps: wants a whole number"),
         (["card", "training_data"], [{"corpus": "x"}], r"training_data\[0\]: has no 'licence'"),
         (["card", "scores"], {"tfsr": [1]}, r"card\.scores\.tfsr: wants names and values"),

@@ -21,7 +21,7 @@ import tf_keras as keras
 import tfsr
 from tfsr.atomic_files import write_text
 from tfsr.errors import UserError
-from tfsr.model_config import OPERATIVE
+from tfsr.model_config import OPERATIVE, RUN_MODEL
 from tfsr.model_folder import random_state_kept
 from tfsr.training.checkpoints import restore
 from tfsr.training.experiment import Experiment
@@ -35,7 +35,18 @@ gin.config._FILE_READERS[:] = [(lambda path: _open(path), os.path.isfile)]
 
 
 # Settings that runs of older versions tell.
-_RENAMED = {".halo_seconds =": ".context_seconds ="}
+_RENAMED = {
+    ".halo_seconds =": ".context_seconds =",
+    "decimation.SincHann(": "decimation.SincHannDecimation(",
+}
+_MODULES_RENAMED = {
+    ("tfsr.losses", "regression"): "waveform_distances",
+    ("tfsr.losses", "spectral"): "spectral_distances",
+    ("tfsr.networks", "spectral"): "upper_bins",
+}
+_IMPORT = re.compile(r"^from (\S+) import (\w+)(?: as (\w+))?$", re.MULTILINE)
+# Settings of discriminators, which had other parts.
+_OF_EARLIER_DISCRIMINATORS = re.compile(r"\bjudged\.Jury\b|\bAdversarial\.critic\b")
 
 # What gin knows, in dicts and sets of its own.
 _STATE = ("_CONFIG", "_IMPORTS", "_OPERATIVE_CONFIG", "_SINGLETONS")
@@ -150,11 +161,28 @@ def _open(path: str) -> TextIO:
 
 
 def _text(path: Path) -> str:
-    """What a configuration says, in today's names."""
+    """What a configuration says, in today's names.
+
+    Raises:
+        UserError: it sets discriminators as an earlier version did.
+    """
     text = path.read_text()
+    if _OF_EARLIER_DISCRIMINATORS.search(text):
+        raise UserError(
+            f"{path}: sets discriminators as an earlier tfsr did. Its folder {RUN_MODEL} is used as "
+            "before; to train, take today's configuration (configs/) and another --run_dir, which "
+            f"Experiment.pretrained = {{'network': '{path.parent}'}} begins with this network"
+        )
     for old, new in _RENAMED.items():
         text = text.replace(old, new)
-    return text
+    return _IMPORT.sub(_import_of_today, text)
+
+
+def _import_of_today(found: re.Match) -> str:
+    """An import under the name that the settings after it have."""
+    package, module, alias = found.groups()
+    today = _MODULES_RENAMED.get((package, module))
+    return f"from {package} import {today} as {alias or module}" if today else found[0]
 
 
 def _parse(gin_files: Sequence[str], bindings: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """`config.json`, by which a model folder tells what it is; read without TensorFlow.
 
     {
-      "format": 1,
+      "format": 2,
       "made_by": "tfsr 0.1.0",
       "input_rate": 8000, "output_rate": 16000, "latency_ms": null,
       "weights": {"size": 3300000, "sha256": "..."},
@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tfsr.description.earlier import from_format_1
 from tfsr.errors import UserError
 from tfsr.model_card import ModelCard, check
 
@@ -30,7 +31,7 @@ MODEL_TFLITE, STREAM_TFLITE = "model.tflite", "stream.tflite"
 RUN_MODEL, OPERATIVE = "model", "operative_config.gin"
 """In a run directory: the model's folder, and the configuration that it was made by."""
 
-FORMAT = 1
+FORMAT = 2
 """Of `config.json`; a later one may say what this version of tfsr cannot know."""
 
 _LARGEST = 4_000_000
@@ -114,6 +115,8 @@ class ModelConfig:
         others = {name: value for name, value in data.items() if name != "format"}
         others["weights"] = Seal(**data["weights"])
         others["card"] = ModelCard.from_data(data["card"])
+        if written == 1:
+            others["model"] = from_format_1(data["model"])
         return cls(**others)
 
 

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfsr.losses.adversarial import (
+
+from tfsr.losses.gan_objectives import (
     CrossEntropy,
     Hinge,
     LeastSquares,
-    Wasserstein,
+    WassersteinGP,
     feature_matching,
     gradient_norms,
 )
@@ -22,17 +23,17 @@ def linear(x: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(0.75 * x, axis=[1, 2])
 
 
-def test_gradient_norm_of_a_linear_critic():
+def test_gradient_norm_of_a_linear_discriminator():
     np.testing.assert_allclose(gradient_norms(linear, signals(1)), 3.0, rtol=1e-6)
 
 
-def test_gradient_norm_of_a_quadratic_critic_is_that_of_each_example():
+def test_gradient_norm_of_a_quadratic_discriminator_is_that_of_each_example():
     x = signals(2)
     norms = gradient_norms(lambda x: tf.reduce_sum(x**2, axis=[1, 2]) / 2, x)
     np.testing.assert_allclose(norms, np.linalg.norm(x[..., 0], axis=1), rtol=1e-5)
 
 
-def test_a_flat_critic_has_finite_second_derivatives():
+def test_a_flat_discriminator_has_finite_second_derivatives():
     slope = tf.Variable(0.0)
     with tf.GradientTape() as tape:
         norms = gradient_norms(lambda x: slope * tf.reduce_sum(x, axis=[1, 2]), signals(3))
@@ -43,17 +44,19 @@ def test_a_flat_critic_has_finite_second_derivatives():
 @pytest.mark.parametrize("weight", [0.0, 10.0])
 def test_wasserstein_is_the_distance_and_its_penalty(weight):
     real, fake = signals(4), signals(5)
-    losses = Wasserstein(weight).for_critic(linear, real, fake, SEED)
+    losses = WassersteinGP(weight).for_discriminator(linear, real, fake, SEED)
     distance = linear(real) - linear(fake)
     np.testing.assert_allclose(losses["wasserstein"], distance, rtol=1e-5)
-    np.testing.assert_allclose(losses["critic"], weight * (3 - 1) ** 2 - distance, rtol=1e-5)
-    assert tuple(losses) == Wasserstein.critic_names
+    np.testing.assert_allclose(
+        losses["discriminators"], weight * (3 - 1) ** 2 - distance, rtol=1e-5
+    )
+    assert tuple(losses) == WassersteinGP.names
 
 
 def test_the_penalty_is_taken_between_real_and_fake():
     """At the gradient of x^2 / 2, x itself, with zeros against ones the norm is share * 4."""
     real, fake = tf.ones([500, 16, 1]), tf.zeros([500, 16, 1])
-    losses = Wasserstein().for_critic(
+    losses = WassersteinGP().for_discriminator(
         lambda x: tf.reduce_sum(x**2, axis=[1, 2]) / 2, real, fake, SEED
     )
     shares = losses["gradient_norm"] / 4
@@ -62,46 +65,51 @@ def test_the_penalty_is_taken_between_real_and_fake():
 
 
 def test_wasserstein_repeats_with_its_seed():
-    def critic(x):
+    def discriminator(x):
         return tf.reduce_sum(x**2, axis=[1, 2])
 
-    values = [Wasserstein().for_critic(critic, signals(6), signals(7), [0, s]) for s in (1, 1, 2)]
-    first, again, other = (v["critic"].numpy() for v in values)
+    values = [
+        WassersteinGP().for_discriminator(discriminator, signals(6), signals(7), [0, s])
+        for s in (1, 1, 2)
+    ]
+    first, again, other = (v["discriminators"].numpy() for v in values)
     np.testing.assert_array_equal(first, again)
     assert np.all(first != other)
 
 
 def test_cross_entropy_is_that_of_the_probabilities():
     real, fake = signals(8), signals(9)
-    losses = CrossEntropy().for_critic(linear, real, fake, SEED)
+    losses = CrossEntropy().for_discriminator(linear, real, fake, SEED)
     p, q = tf.sigmoid(linear(real)), tf.sigmoid(linear(fake))
-    np.testing.assert_allclose(losses["critic"], -tf.math.log(p) - tf.math.log(1 - q), rtol=1e-4)
+    np.testing.assert_allclose(
+        losses["discriminators"], -tf.math.log(p) - tf.math.log(1 - q), rtol=1e-4
+    )
     np.testing.assert_allclose(losses["real_share"], p)
     np.testing.assert_allclose(losses["fake_share"], q)
     np.testing.assert_allclose(CrossEntropy().for_network(linear(fake)), -tf.math.log(q), rtol=1e-4)
-    assert tuple(losses) == CrossEntropy.critic_names
+    assert tuple(losses) == CrossEntropy.names
 
 
 def test_the_network_wants_high_scores():
     scores = tf.constant([-1.0, 2.0])
-    np.testing.assert_array_equal(Wasserstein().for_network(scores), [1.0, -2.0])
+    np.testing.assert_array_equal(WassersteinGP().for_network(scores), [1.0, -2.0])
     losses = CrossEntropy().for_network(scores)
     assert losses[1] < losses[0]
 
 
 @pytest.mark.parametrize("scores", [[0.5, 3.0], [[0.5, 0.5], [3.0, 3.0]], None])
 def test_least_squares_wants_one_for_real_and_zero_for_fake(scores):
-    def critic(x):
+    def discriminator(x):
         if scores is None:  # a list of maps, of which each counts alike
             return [tf.constant([[[0.5]], [[3.0]]]), tf.constant([[0.5, 0.5], [3.0, 3.0]])]
         return tf.constant(scores)
 
-    losses = LeastSquares().for_critic(critic, None, None)
-    np.testing.assert_allclose(losses["critic"], [0.25 + 0.25, 4.0 + 9.0])
+    losses = LeastSquares().for_discriminator(discriminator, None, None)
+    np.testing.assert_allclose(losses["discriminators"], [0.25 + 0.25, 4.0 + 9.0])
     np.testing.assert_allclose(losses["real_score"], [0.5, 3.0])
     np.testing.assert_allclose(losses["fake_score"], [0.5, 3.0])
-    np.testing.assert_allclose(LeastSquares().for_network(critic(None)), [0.25, 4.0])
-    assert tuple(losses) == LeastSquares.critic_names
+    np.testing.assert_allclose(LeastSquares().for_network(discriminator(None)), [0.25, 4.0])
+    assert tuple(losses) == LeastSquares.names
 
 
 def test_least_squares_takes_the_mean_of_each_map_first():
@@ -112,14 +120,14 @@ def test_least_squares_takes_the_mean_of_each_map_first():
 def test_hinge_counts_what_is_short_of_one():
     """Of a list of scores each tensor's mean, all of them summed."""
     scores = [tf.constant([[0.5, 3.0], [1.0, -1.0]]), tf.constant([[[2.0]], [[-2.0]]])]
-    losses = Hinge().for_critic(lambda x: scores, None, None)
+    losses = Hinge().for_discriminator(lambda x: scores, None, None)
     short = np.array([0.25 + 0.0, 1.0 + 3.0])
     excess = np.array([(1.5 + 4.0) / 2 + 3.0, (2.0 + 0.0) / 2 + 0.0])
-    np.testing.assert_allclose(losses["critic"], short + excess)
+    np.testing.assert_allclose(losses["discriminators"], short + excess)
     np.testing.assert_allclose(losses["real_score"], [(1.75 + 2.0) / 2, (0.0 - 2.0) / 2])
     np.testing.assert_allclose(Hinge().for_network(scores), short)
     np.testing.assert_allclose(Hinge().for_network(scores[0]), [0.25, 1.0])
-    assert tuple(losses) == Hinge.critic_names
+    assert tuple(losses) == Hinge.names
 
 
 def test_features_match_as_far_as_the_means_of_their_maps():

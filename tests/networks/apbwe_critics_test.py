@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
-from tfsr.losses.adversarial import Hinge, feature_matching
 
+from tfsr.losses.gan_objectives import Hinge, feature_matching
 from tfsr.networks.apbwe_critics import AmplitudeCritics, PeriodCritics, PhaseCritics
 
 RECORDED = np.load(Path(__file__).parents[1] / "fixtures" / "apbwe_critics.npz")
@@ -69,7 +69,7 @@ def test_maps_and_losses_are_the_recorded_ones(family):
         for number, maps in enumerate(critics.maps(x)):
             assert_recorded(maps, family, kind, number)
     losses = {
-        "disc": Hinge().for_critic(critics, REAL, FAKE)["critic"],
+        "disc": Hinge().for_discriminator(critics, REAL, FAKE)["discriminators"],
         "gen": Hinge().for_network(critics(FAKE)),
         "fm": feature_matching(critics.maps(REAL), critics.maps(FAKE)),
     }

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfsr.losses.adversarial import Wasserstein, gradient_norms
 
 from tfsr.errors import UserError
 from tfsr.layers.random import seeded
+from tfsr.losses.gan_objectives import WassersteinGP, gradient_norms
 from tfsr.networks.critics import SrganCritic, WaveGanCritic
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -77,8 +77,10 @@ def test_wasserstein_loss_and_all_its_gradients_equal_the_recorded_ones(
     shares = tf.constant(recorded["alpha"])
     monkeypatch.setattr(tf.random, "stateless_uniform", lambda *args: shares)
     with tf.GradientTape() as tape:
-        losses = Wasserstein(10.0).for_critic(small, recorded["real"], recorded["fake"], None)
-        loss = tf.reduce_mean(losses["critic"])
+        losses = WassersteinGP(10.0).for_discriminator(
+            small, recorded["real"], recorded["fake"], None
+        )
+        loss = tf.reduce_mean(losses["discriminators"])
     np.testing.assert_allclose(losses["gradient_norm"], recorded["grad_norms"], rtol=1e-4)
     np.testing.assert_allclose(loss, recorded["critic_loss"], rtol=1e-5)
     penalty = tf.reduce_mean(tf.square(losses["gradient_norm"] - 1.0))

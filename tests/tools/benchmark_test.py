@@ -10,7 +10,7 @@ from tfsr.networks.apbwe import APBWE
 
 SPECTRAL = "configs/spectral.gin:CHANNELS=8:BLOCKS=1"
 STREAMING = "configs/spectral/streaming.gin:CHANNELS=8:BLOCKS=1"
-TINY_APBWE = "configs/apbwe.gin:CHANNELS=8:BLOCKS=1:amplitude_phase.AmplitudePhase.jury=None"
+TINY_APBWE = "configs/apbwe.gin:CHANNELS=8:BLOCKS=1:amplitude_phase.AmplitudePhase.adversarial=None"
 RUN = (
     "import runpy, sys; sys.path[0] = 'tools'; runpy.run_path(sys.argv.pop(1), run_name='__main__')"
 )

@@ -76,6 +76,18 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, part, damage):
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_run_of_another_model_is_not_begun_anew(tmp_path):
+    Checkpoints(tmp_path / "checkpoints", trained(0)).save(1)
+    other = Regression(AudioUNet((4, 4, 4)), 8000, 16000)
+    other.initialize()
+    other.compile()
+    checkpoints = Checkpoints(tmp_path / "checkpoints", other)
+    with pytest.raises(
+        UserError, match="cannot go on from any checkpoint .*give another --run_dir"
+    ):
+        checkpoints.restore(tmp_path / "checkpoints", for_training=True)
+
+
 def test_only_the_newest_are_kept(tmp_path):
     checkpoints = Checkpoints(tmp_path, trained(0), keep=2)
     for step in (1, 2, 3):

@@ -36,7 +36,7 @@ SMALL = {
     "audiounet": ["FILTERS = (4, 4)"],
     "audiounetgan": [
         *("FILTERS = (4,)", "CRITIC_FILTERS = 2", "critics.SrganCritic.blocks = 1"),
-        *("adversarial.Adversarial.critic_updates = 2", "audiounet.KingAudioUNet.dropout = 0.0"),
+        *("adversarial.Adversarial.updates = 2", "audiounet.KingAudioUNet.dropout = 0.0"),
     ],
     "mugan_autoencoder": ["DOWN = ((1, 1, 1, 1),)", "UP = ((1, 1, 1, 1),)"],
     "mugan": [

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
-from tfsr.losses.adversarial import Hinge
-from tfsr.upsamplers.judged import Jury
 
 from tfsr.errors import UserError
 from tfsr.export.saved_model import export_saved_model
 from tfsr.inference.chunks import upsample_array
+from tfsr.losses.gan_objectives import Hinge
 from tfsr.networks.apbwe import APBWE
 from tfsr.networks.apbwe_critics import AmplitudeCritics, PeriodCritics
 from tfsr.signal.polar import PolarStft
 from tfsr.signal.sinc_hann import SincHann
+from tfsr.upsamplers.adversarial import Adversarial
 from tfsr.upsamplers.amplitude_phase import AmplitudePhase, Estimate, apbwe_adamw
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -28,17 +28,19 @@ TINY = {
     # At one rate there is sound in the whole band, and exports agree to rounding.
     "configs/apbwe.gin": [*_TINY, *_TINY_CRITICS, "INPUT_RATE = 16000"],
     # They differ in rates and degradation; to train with critics takes ten times as long.
-    "configs/apbwe/*.gin": [*_TINY, "amplitude_phase.AmplitudePhase.jury = None"],
+    "configs/apbwe/*.gin": [*_TINY, "amplitude_phase.AmplitudePhase.adversarial = None"],
 }
 
 TRANSFORM = PolarStft(64, 16, 48)
 
 
-def make(ratio: int = 1, jury: Jury | None = None, blocks: int = 2, **options) -> AmplitudePhase:
+def make(
+    ratio: int = 1, adversarial: Adversarial | None = None, blocks: int = 2, **options
+) -> AmplitudePhase:
     """With weights under which phases of the input are heard."""
     keras.utils.set_random_seed(0)
     upsampler = AmplitudePhase(
-        APBWE(33, 8, blocks), 48000 // ratio, 48000, TRANSFORM, jury=jury, **options
+        APBWE(33, 8, blocks), 48000 // ratio, 48000, TRANSFORM, adversarial=adversarial, **options
     )
     upsampler.initialize()
     for number, weight in enumerate(upsampler.network.trainable_weights):
@@ -47,12 +49,13 @@ def make(ratio: int = 1, jury: Jury | None = None, blocks: int = 2, **options) -
     return upsampler
 
 
-def jury(**options) -> Jury:
+def part(**options) -> Adversarial:
     critics = {
         "periods": PeriodCritics((2,), (2, 2)),
         "amplitudes": AmplitudeCritics(((64, 16),), 2),
     }
-    return Jury(critics, Hinge(), feature_weights={"periods": 1.0, "amplitudes": 0.1}, **options)
+    features = {"periods": 1.0, "amplitudes": 0.1}
+    return Adversarial(critics, Hinge(), feature_weights=features, **options)
 
 
 def noise(*shape: int, seed: int = 0) -> np.ndarray:
@@ -136,8 +139,8 @@ def test_spectral_losses_equal_the_recorded_ones(pair):
 
 
 def test_the_loss_is_the_weighted_sum():
-    upsampler = make(2, jury(weights={"amplitudes": 0.1}))
-    losses = upsampler.losses_for(batch(2), training=False)
+    upsampler = make(2, part(weights={"amplitudes": 0.1}))
+    losses = upsampler.all_losses(batch(2), training=False)
     assert tuple(losses) == upsampler.loss_names
     expected = (
         *(45 * losses["amplitude"], 100 * losses["phase"], 90 * losses["complex"]),
@@ -212,8 +215,8 @@ def test_a_phone_comes_near_where_phases_are_a_matter_of_rounding(as_tflite):
 
 
 def test_mixed_precision_keeps_spectra_and_losses_in_float32(mixed_precision):
-    upsampler = make(2, jury())
-    losses = upsampler.losses_for(batch(2), training=False)
+    upsampler = make(2, part())
+    losses = upsampler.all_losses(batch(2), training=False)
     for name, loss in losses.items():
         assert loss.dtype == tf.float32 and np.all(np.isfinite(loss)), name
     assert upsampler.upsample(noise(2, 100)).dtype == tf.float32

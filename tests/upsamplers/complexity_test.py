@@ -8,7 +8,9 @@ from tfsr.upsamplers.regression import Regression
 
 def test_what_only_training_has_is_counted_apart():
     network, critic = AudioUNet((4,), batch_norm=True), SrganCritic(2, 1)
-    counts = complexity(Adversarial(network, critic, 8000, 16000))
+    counts = complexity(
+        Regression(network, 8000, 16000, adversarial=Adversarial({"srgan": critic}))
+    )
     assert counts.training_parameters == critic.count_params()
     assert counts.parameters + counts.fixed_parameters == network.count_params()
     assert counts.fixed_parameters == 2 * sum(n.shape[0] for n in _means(network))

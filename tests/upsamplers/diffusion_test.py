@@ -72,7 +72,7 @@ def test_three_training_steps_equal_the_recorded_ones(recorded_network, put_nuwa
         }
         batch = {key: tf.constant(value) for key, value in batch.items()}
         batch["seed"] = tf.zeros([2, 2], tf.int32)
-        losses, gradients = upsampler._losses_and_gradients(update, batch)
+        losses, gradients = update.losses_and_gradients(batch)
         np.testing.assert_allclose(np.mean(losses["loss"]), recorded[f"loss{step}"], atol=1e-5)
         norm = tf.linalg.global_norm(gradients)
         np.testing.assert_allclose(norm, recorded[f"grad_norm{step}"], rtol=1e-4)

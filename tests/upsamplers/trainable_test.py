@@ -4,7 +4,7 @@ import tf_keras as keras
 
 from tfsr.networks.audiounet import AudioUNet
 from tfsr.upsamplers.regression import Regression
-from tfsr.upsamplers.trainable import Update
+from tfsr.upsamplers.update import Update
 
 
 class UpAndDown(Regression):
@@ -19,7 +19,7 @@ class UpAndDown(Regression):
     def updates(self):
         losses = (self._up_losses, self.up), (self._down_losses, self.down)
         return [
-            Update(losses_for, "loss", optimizer, [variable])
+            Update("alike", ["loss"], losses_for, optimizer, [variable])
             for (losses_for, variable), optimizer in zip(losses, self.optimizers, strict=True)
         ]
 

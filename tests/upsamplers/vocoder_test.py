@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
-from tfsr.upsamplers.judged import Jury
 
 from tfsr.errors import UserError
 from tfsr.inference.chunks import upsample_array
@@ -12,6 +11,7 @@ from tfsr.losses.vocoder import MelDistance, MultiResolutionStft, TimeDomain
 from tfsr.networks.tfgan import TFGAN
 from tfsr.networks.tfgan_critics import FrequencyCritic, TimeCritics
 from tfsr.signal.mel import MelSpectrogram
+from tfsr.upsamplers.adversarial import Adversarial
 from tfsr.upsamplers.vocoder import Vocoder, tfgan_adam
 
 _TINY = [
@@ -24,7 +24,7 @@ _TINY_CRITICS = [
 ]
 TINY = {
     "configs/voicefixer/vocoder.gin": _TINY + _TINY_CRITICS,
-    "configs/small/voicefixer_vocoder.gin": [*_TINY, "vocoder.Vocoder.jury = None"],
+    "configs/small/voicefixer_vocoder.gin": [*_TINY, "vocoder.Vocoder.adversarial = None"],
 }
 
 # A frame every 6 samples, with windows of 32.
@@ -40,9 +40,11 @@ def make(critics: bool = False, start_step: int = 0, **options) -> Vocoder:
         "time": TimeCritics(2, 2, (1,)),
         "frequency": FrequencyCritic(32, 8, ((2, 1), (2, 2))),
     }
-    jury = Jury(families, weights={"frequency": 2.0}, averaged=True, start_step=start_step)
+    adversarial = Adversarial(
+        families, weight=4.0, weights={"frequency": 2.0}, averaged=True, start_step=start_step
+    )
     options = {"losses": LOSSES, "spectrogram": MEL} | options
-    upsampler = Vocoder(network, jury if critics else None, **options)
+    upsampler = Vocoder(network, adversarial if critics else None, **options)
     upsampler.initialize()
     return upsampler
 
@@ -199,11 +201,11 @@ def test_critics_begin_at_their_step():
     upsampler = make(critics=True, start_step=1)
     assert upsampler.batches_per_step == 2
     upsampler.compile()
-    critics = [weight for critic in upsampler.critics.values() for weight in critic.weights]
+    critics = [w for critic in upsampler.discriminators.values() for w in critic.weights]
     before, own = values(critics), values(upsampler.network.trainable_weights)
     losses = upsampler.train_step(batch(4))
     assert tuple(losses) == upsampler.loss_names
-    assert losses["adversarial"] == losses["critics"] == 0
+    assert losses["adversarial"] == losses["discriminators"] == 0
     assert not changed(before, critics)
     assert changed(own, upsampler.network.trainable_weights)
     upsampler.train_step(batch(4))
@@ -211,7 +213,7 @@ def test_critics_begin_at_their_step():
         assert update.optimizer.iterations.numpy() == 2
     after = values(critics)
     assert all(np.any(a != b) for a, b in zip(before, after, strict=True))
-    assert upsampler.losses_for(batch(), False)["critics"].numpy().min() > 0
+    assert upsampler.all_losses(batch(), False)["discriminators"].numpy().min() > 0
 
 
 def test_before_its_step_a_critic_has_no_part_in_the_gradient():
@@ -219,7 +221,7 @@ def test_before_its_step_a_critic_has_no_part_in_the_gradient():
     for critics, start_step in ((False, 0), (True, 1), (True, 0)):
         upsampler = make(critics, start_step=start_step)
         upsampler.compile()
-        gradients.append(upsampler._losses_and_gradients(upsampler.updates[-1], batch())[1])
+        gradients.append(upsampler.updates[-1].losses_and_gradients(batch())[1])
     alone, before, after = gradients
     for a, b in zip(alone, before, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
@@ -228,7 +230,7 @@ def test_before_its_step_a_critic_has_no_part_in_the_gradient():
 
 def test_families_are_weighted_and_averaged():
     upsampler = make(critics=True)
-    losses = upsampler.losses_for(batch(), training=False)
+    losses = upsampler.all_losses(batch(), training=False)
     assert tuple(losses) == upsampler.loss_names
     high = batch()["high"]
     real, fake = (x[..., tf.newaxis] for x in (high, upsampler.upsample(high)))
@@ -238,7 +240,7 @@ def test_families_are_weighted_and_averaged():
         return np.mean(means, axis=0)
 
     def scores(family, x):
-        return [score.numpy() for score in tf.nest.flatten(upsampler.critics[family](x))]
+        return [score.numpy() for score in tf.nest.flatten(upsampler.discriminators[family](x))]
 
     time, frequency = (square(scores(name, fake), 1) for name in ("time", "frequency"))
     np.testing.assert_allclose(losses["adversarial"], (time + 2 * frequency) / 2, rtol=1e-4)
@@ -246,10 +248,10 @@ def test_families_are_weighted_and_averaged():
         square(scores(name, real), 1) + square(scores(name, fake), 0)
         for name in ("time", "frequency")
     )
-    np.testing.assert_allclose(losses["critics"], mistakes, rtol=1e-4)
-    without = {name: loss for name, loss in losses.items() if name not in ("loss", "critics")}
+    np.testing.assert_allclose(losses["discriminators"], mistakes, rtol=1e-4)
+    names = ("time", "energy", "phase", "convergence", "magnitude", "mel", "adversarial")
     weights = [200, 100, 100, 5, 5, 50, 4]
-    total = sum(weight * loss for weight, loss in zip(weights, without.values(), strict=True))
+    total = sum(weight * losses[name] for weight, name in zip(weights, names, strict=True))
     np.testing.assert_allclose(losses["loss"], total, rtol=1e-5)
 
 
@@ -260,11 +262,11 @@ def test_moving_averages_are_the_generators():
     for update in upsampler.updates:
         update.optimizer.apply_gradients([(tf.ones_like(v), v) for v in update.variables])
     network, critics = (
-        values(x) for x in (upsampler.network.weights, upsampler.critics["time"].weights)
+        values(x) for x in (upsampler.network.weights, upsampler.discriminators["time"].weights)
     )
     upsampler.take_averages()
     assert changed(network, upsampler.network.weights)
-    assert not changed(critics, upsampler.critics["time"].weights)
+    assert not changed(critics, upsampler.discriminators["time"].weights)
 
 
 def test_an_oracle_is_given_the_original(vocoder):
@@ -282,7 +284,7 @@ def test_converts_to_tflite_builtins(vocoder, as_tflite):
 
 def test_mixed_precision_keeps_spectra_in_float32(mixed_precision):
     upsampler = make(critics=True)
-    losses = upsampler.losses_for(batch(), training=False)
+    losses = upsampler.all_losses(batch(), training=False)
     for name, loss in losses.items():
         assert loss.dtype == tf.float32
         assert np.isfinite(loss).all(), name

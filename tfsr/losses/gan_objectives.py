@@ -77,7 +77,7 @@ class LeastSquares:
     """Real is to be scored 1, made 0; the network wants 1 (Mao et al. 2017, LSGAN).
 
     A discriminator may give any number of scores, [batch, ...], or a list of such tensors. Each
-    tensor counts alike, and within one every score. "real_score" and "fake_score" are means of scores.
+    tensor counts alike, and within one every score. "real_score" and "fake_score" are means.
     """
 
     names = ("discriminators", "real_score", "fake_score")

@@ -48,8 +48,18 @@ class Checkpoints:
         """Take a folder's newest checkpoint that reads whole; its step, None where there is none.
 
         One that is damaged, after a full disk say, is passed over with a warning.
+
+        Raises:
+            UserError: `for_training`, and none of those that are there has all that training needs.
+                So no run is begun anew in the place of another.
         """
         if not _restore_newest(self._checkpoint, folder, for_training):
+            if for_training and _newest_first(folder):
+                raise UserError(
+                    f"{folder}: training cannot go on from any checkpoint there; they are damaged, "
+                    "or of another model: give another --run_dir, or begin with the network of "
+                    f"this one by Experiment.pretrained = {{'network': '{folder.parent}'}}"
+                )
             return None
         return int(self._step.numpy())
 

@@ -93,11 +93,13 @@ class Update:
         context.merge_call(self._apply_merged, args=(gradients,))
 
     def _apply_merged(self, strategy: tf.distribute.Strategy, gradients: Gradients) -> None:
-        once(
-            self.begun,
-            lambda: strategy.extended.call_for_each_replica(self._apply_summed, args=(gradients,)),
-            lambda: self.optimizer.iterations.assign_add(1, read_value=False),
-        )
+        def step() -> None:
+            strategy.extended.call_for_each_replica(self._apply_summed, args=(gradients,))
+
+        def wait() -> None:
+            self.optimizer.iterations.assign_add(1, read_value=False)
+
+        once(self.begun, step, wait)
 
     def _apply_summed(self, gradients: Gradients) -> None:
         gradients = self.clipped(gradients) if self.clipped else gradients
