@@ -18,7 +18,8 @@ class Stage(NamedTuple):
 
     Attributes:
         function: what the back end that made the stage runs for it. In an `Upsampler` it is
-            (signal, condition, noise, *settings) -> signal, of tensors.
+            (signal, condition, noise, *settings) -> signal, of tensors; the first has one that
+            begins, for there is no signal yet.
         noise_steps: how many of the draws of noise it takes, in the order of the stages.
         settings: numbers, so that stages that do the same with other numbers are traced once.
     """

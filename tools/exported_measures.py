@@ -58,7 +58,8 @@ def phone(arguments: argparse.Namespace) -> dict:
     one = {"signal": any_length, "audio": any_length, "noise": any_length} | numbers
 
     def step(signal, audio, noise, **settings):
-        return stages[0].function(signal, upsampler.condition(audio), [noise], *settings.values())
+        # The first begins by itself; the others take any signal, zeros too.
+        return stages[-1].function(signal, upsampler.condition(audio), [noise], *settings.values())
 
     graphs = {
         "loop": Signature(lambda audio, noise: upsampler.upsample(audio, noise), whole),

@@ -152,6 +152,17 @@ def test_chunks_equal_the_whole_and_the_loop():
         np.testing.assert_allclose(upsample_array(upsampler, low, chunk, 3), whole, atol=1e-5)
 
 
+@pytest.mark.parametrize("start_from_low", [False, True])
+def test_one_graph_begins_and_one_does_all_other_steps(start_from_low):
+    schedule = NoiseSchedule((1e-6, 1e-4, 1e-3))
+    upsampler, traced = narrow(schedule=schedule, start_from_low=start_from_low), []
+    call = upsampler.network.call
+    upsampler.network.call = lambda *inputs, **how: traced.append(0) or call(*inputs, **how)
+    for samples in (50, 70):
+        upsample_array(upsampler, np.zeros(samples, np.float32))
+    assert len(traced) == 2
+
+
 def test_validation_takes_levels_of_whole_steps_and_training_between_them():
     upsampler = narrow(training_schedule=geometric_schedule(3))
     levels = geometric_schedule(3).levels.astype(np.float32)

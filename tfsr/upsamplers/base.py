@@ -39,9 +39,10 @@ class Upsampler(Trainable, Backend):
     Everything around an upsampler speaks only to what stands in these three.
 
     `Stage.function` is (signal, condition, noise, *settings) -> signal. `signal` is what the stage
-    before gave, the empty tuple () in the first; `condition` is that of `condition`; `noise` is
-    `noise_steps` tensors, float32 [batch, ratio * time]. Signals and conditions are nests of
-    tensors [batch, time, ...], whose time is a fixed multiple or part of the input's.
+    before gave. The first stage gets the empty tuple () and begins without it, by a function of its
+    own where the others want a signal. `condition` is that of `condition`; `noise` is `noise_steps`
+    tensors, float32 [batch, ratio * time]. Signals and conditions are nests of tensors
+    [batch, time, ...], whose time is a fixed multiple or part of the input's.
     """
 
     def __init__(

@@ -56,10 +56,8 @@ class Flow(Upsampler):
         self.condition_field = network.condition_field
         self._look_up = look_up
         self._flows = tuple(reversed(range(len(network.steps))))
-        self._stages = tuple(
-            Stage(functools.partial(self._back, flow), int(flow == self._flows[0]))
-            for flow in self._flows
-        )
+        others = (Stage(functools.partial(self._back, flow)) for flow in self._flows[1:])
+        self._stages = (Stage(self._first_back, 1), *others)
 
     def losses_for(self, batch: Batch, training: bool) -> Losses:
         z, log_dets = self._to_noise(batch["high"], batch["low"])
@@ -120,16 +118,14 @@ class Flow(Upsampler):
             x = self._inverse(flow, x, condition, look_up)
         return x
 
-    def _back(
-        self,
-        flow: int,
-        signal: tf.Tensor | tuple[()],
-        condition: Nest,
-        noise: tuple[tf.Tensor, ...],
-    ) -> tf.Tensor:
-        """A stage: one step of the flow; the first begins with the noise."""
-        x = self.network.groups(self.sigma * noise[0]) if noise else signal
-        return self._inverse(flow, x, condition, self._look_up)
+    def _first_back(self, _: tuple[()], condition: Nest, noise: tuple[tf.Tensor]) -> tf.Tensor:
+        """The first stage: one step of the flow, from the noise."""
+        x = self.network.groups(self.sigma * noise[0])
+        return self._inverse(self._flows[0], x, condition, self._look_up)
+
+    def _back(self, flow: int, signal: tf.Tensor, condition: Nest, _: tuple[()]) -> tf.Tensor:
+        """A stage: one step of the flow."""
+        return self._inverse(flow, signal, condition, self._look_up)
 
     def _inverse(self, flow: int, x: tf.Tensor, condition: Nest, look_up: bool) -> tf.Tensor:
         """One step back, [batch, groups, group]; the last gives the sound [batch, time]."""
