@@ -63,8 +63,9 @@ class Backend(Protocol):
         fade: see `context`.
         frame_rate: frames a second that its output is made of, however they overlap; None where
             it is not made of frames.
-        latency_ms: milliseconds from when a sample comes in to when it is heard, of one that runs
-            on streams; None: it wants whole recordings.
+        latency_ms: milliseconds from when a sample comes in to when it is heard, of a model that
+            runs on streams; None of others.
+        streams: what runs on streams, of such a model; None: it wants whole recordings.
         peaks: a recording whose largest absolute sample lies outside of this range is brought to
             the nearer end, and back after it; None leaves every level.
         restores: whether it also changes the band that a recording has, and is meant to.
@@ -81,6 +82,7 @@ class Backend(Protocol):
     fade: int = 0
     frame_rate: float | None = None
     latency_ms: float | None = None
+    streams: "Streams | None" = None
     peaks: tuple[float, float] | None = None
     restores: bool = False
 

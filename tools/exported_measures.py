@@ -238,7 +238,7 @@ def steps(upsampler, threads: int) -> dict[str, Callable]:
     from tfsr.export.saved_model import SIGNATURE, save
     from tfsr.export.tflite import convert
 
-    signature = upsampler.step_signature(batch=1, hops=1)
+    signature = upsampler.streams.step_signature(batch=1, hops=1)
     graph = tf.function(signature.function, autograph=False)
     model = convert({SIGNATURE: signature})
     interpreter = tf.lite.Interpreter(model_content=model, num_threads=threads)
@@ -258,7 +258,7 @@ def streamed(step: Callable, upsampler, low) -> tuple:
     """
     import numpy as np
 
-    state = {name: value.numpy() for name, value in upsampler.initial_state().items()}
+    state = {name: value.numpy() for name, value in upsampler.streams.initial_state().items()}
     made, seconds = [], []
     for frame in np.split(low[np.newaxis], len(low) // upsampler.hop, axis=1):
         start = time.perf_counter()

@@ -56,9 +56,9 @@ def requests(upsampler: Upsampler, signatures: Mapping[str, Signature]) -> Itera
                 audio = _excerpts(speech, samples, batch)
                 numbers = _NUMBERS | {"rate": upsampler.input_rate}
                 yield name, {"audio": audio} | _filled(signatures[name], batch, numbers)
-    if "step" in signatures:
+    if upsampler.streams is not None:
         for batch in _STREAMS:
-            frames = np.split(_excerpts(speech, 2 * upsampler.hop, batch), 2, axis=1)
+            frames = np.split(_excerpts(speech, 2 * upsampler.streams.hop, batch), 2, axis=1)
             yield from _stream(signatures, frames)
 
 

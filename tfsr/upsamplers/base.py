@@ -2,15 +2,15 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
 from tfsr import model_folder
-from tfsr.backend import Backend, Noise, Part, Stage
+from tfsr.backend import Backend, Noise, Part, Stage, Streams
 from tfsr.errors import UserError
 from tfsr.model_card import ModelCard
 from tfsr.nest import Nest
@@ -32,6 +32,21 @@ class Signature(NamedTuple):
     inputs: dict[str, tf.TensorSpec]
 
 
+class GraphStreams(Streams, Protocol):
+    """`Streams` of tensors, any number of them at once, which can be exported."""
+
+    def initial_state(self, batch: int | tf.Tensor = 1) -> Mapping[str, tf.Tensor]:
+        """The state before the first hop of a stream, of so many streams."""
+
+    def step_signature(self, batch: int | None = None, hops: int | None = None) -> Signature:
+        """`step` from {"audio"} and the state, by name, to the same.
+
+        Args:
+            batch: how many streams; None: any number.
+            hops: how many at once; None: any number.
+        """
+
+
 class Upsampler(Trainable, Backend):
     """A network (or several) plus an objective plus a way to sample.
 
@@ -43,7 +58,11 @@ class Upsampler(Trainable, Backend):
     own where the others want a signal. `condition` is that of `condition`; `noise` is `noise_steps`
     tensors, float32 [batch, ratio * time]. Signals and conditions are nests of tensors
     [batch, time, ...], whose time is a fixed multiple or part of the input's.
+
+    `streams` are `GraphStreams`, of those that run on streams.
     """
+
+    streams: GraphStreams | None = None
 
     def __init__(
         self,
@@ -105,7 +124,8 @@ class Upsampler(Trainable, Backend):
     def signatures(self) -> dict[str, Signature]:
         """What a SavedModel of this upsampler answers to; "serving_default" must be among them.
 
-        Those that draw noise take a seed for it there, and the noise itself in "with_noise".
+        Those that draw noise take a seed for it there, and the noise itself in "with_noise". Those
+        with `streams` have a "step" of them too, and the "initial_state" for it.
         """
         audio = {"audio": tf.TensorSpec([None, None])}
         if not self.noise_steps:
