@@ -14,7 +14,7 @@ from tfsr.inference.noise import standard_normal
 from tfsr.layers import random
 from tfsr.networks.nuwave import NuWave
 from tfsr.signal.noise_schedule import NoiseSchedule, geometric_schedule, linear_schedule
-from tfsr.upsamplers.diffusion import Diffusion, nuwave_adam
+from tfsr.upsamplers.diffusion import FEWEST_STEPS, MOST_STEPS, Diffusion, nuwave_adam
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 SMALL = {"channels": 16, "blocks": 6, "dilation_cycle": 3, "waves": 8, "embedding": 32}
@@ -280,6 +280,11 @@ def test_a_server_takes_seed_and_number_of_steps(served):
     assert np.abs(serve(3, 8) - serve(4, 8)).max() > 1e-3
     with pytest.raises(tf.errors.InvalidArgumentError, match="steps must be from 2 to 64"):
         serve(3, 65)
+
+
+def test_an_example_has_as_few_steps_as_there_may_be():
+    examples = narrow().signatures["serving_default"].examples
+    assert examples == {"seed": 0, "steps": FEWEST_STEPS} and FEWEST_STEPS <= MOST_STEPS
 
 
 def test_the_network_is_told_whether_it_trains(monkeypatch):

@@ -245,7 +245,7 @@ def test_step_as_signatures():
     assert upsampler.streams is upsampler
     assert set(upsampler.signatures) == {"serving_default", "initial_state", "step"}
     for name in ("initial_state", "step"):
-        function, inputs = upsampler.signatures[name]
+        function, inputs, _ = upsampler.signatures[name]
         specs = {key: tf.TensorSpec(x.shape, x.dtype, key) for key, x in inputs.items()}
         functions[name] = tf.function(function, autograph=False).get_concrete_function(**specs)
     state = functions["initial_state"](stream=tf.constant([7, 8]))

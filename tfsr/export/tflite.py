@@ -104,7 +104,7 @@ def _of_length(signature: Signature, ratio: int, samples: int | None) -> Signatu
         name: tf.TensorSpec([*spec.shape[:-2], *shapes[name]], spec.dtype)
         for name, spec in signature.inputs.items()
     }
-    return Signature(signature.function, inputs)
+    return signature._replace(inputs=inputs)
 
 
 def _initial_state(streams: GraphStreams) -> Signature:

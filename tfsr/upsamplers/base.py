@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -26,10 +27,13 @@ class Signature(NamedTuple):
     Attributes:
         function: takes the inputs by name; gives float32 [batch, ratio * time], or a dict of such.
         inputs: name -> what it must be.
+        examples: name -> a number that an input may be, of those that are numbers: one for all, or
+            one for each recording. Warming up takes these.
     """
 
     function: Callable
     inputs: dict[str, tf.TensorSpec]
+    examples: Mapping[str, float] = MappingProxyType({})
 
 
 class GraphStreams(Streams, Protocol):
@@ -132,7 +136,7 @@ class Upsampler(Trainable, Backend):
             return {"serving_default": Signature(self.serve, audio)}
         noise = {"noise": tf.TensorSpec([self.noise_steps, None, None])}
         return {
-            "serving_default": Signature(self._serve_seed, audio | {"seed": _SEED}),
+            "serving_default": Signature(self._serve_seed, audio | {"seed": _SEED}, {"seed": 0}),
             "with_noise": Signature(self.serve, audio | noise),
         }
 

@@ -150,10 +150,12 @@ class Diffusion(Upsampler):
         Lite 2.3 times as long.
         """
         given = super().signatures
-        function, inputs = given["serving_default"]
-        steps = {"steps": tf.TensorSpec([], tf.int32)}
+        _, inputs, examples = given["serving_default"]
+        inputs = inputs | {"steps": tf.TensorSpec([], tf.int32)}
+        # All steps run the same operations.
+        examples = examples | {"steps": FEWEST_STEPS}
         return {
-            "serving_default": Signature(self._serve_steps, inputs | steps),
+            "serving_default": Signature(self._serve_steps, inputs, examples),
             "with_noise": Signature(self._serve_unrolled, given["with_noise"].inputs),
         }
 
@@ -206,8 +208,6 @@ class Diffusion(Upsampler):
         interpolated, _ = condition
         return level * interpolated if self._start_from_low else tf.zeros_like(interpolated)
 
-    def _step(
-        self,
     def _first_step(
         self,
         _: tuple[()],
@@ -219,6 +219,8 @@ class Diffusion(Upsampler):
         """`_step`, from where sampling begins."""
         return self._step(self._begin(condition, level), condition, noise, level, *others)
 
+    def _step(
+        self,
         signal: tf.Tensor,
         condition: Nest,
         noise: tuple[tf.Tensor],

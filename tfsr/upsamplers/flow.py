@@ -99,11 +99,11 @@ class Flow(Upsampler):
     def signatures(self) -> dict[str, Signature]:
         """Sampling takes sigma too; "log_prob" takes high and low."""
         given = super().signatures
-        function, inputs = given["serving_default"]
-        sigma = {"sigma": tf.TensorSpec([])}
+        _, inputs, examples = given["serving_default"]
+        inputs, examples = inputs | {"sigma": tf.TensorSpec([])}, examples | {"sigma": 1.0}
         pair = {name: tf.TensorSpec([None, None]) for name in ("high", "low")}
         return {
-            "serving_default": Signature(self._serve_sigma, inputs | sigma),
+            "serving_default": Signature(self._serve_sigma, inputs, examples),
             # Tables in a file would be larger than the weights that they are made of.
             "with_noise": Signature(self._serve_directly, given["with_noise"].inputs),
             "log_prob": Signature(self._serve_log_prob, pair),

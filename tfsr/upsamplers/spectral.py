@@ -158,7 +158,7 @@ class Spectral(WaveformJudged):
             return super().signatures
         stream = {"stream": tf.TensorSpec([None], tf.int32)}
         return super().signatures | {
-            "initial_state": Signature(self._serve_initial_state, stream),
+            "initial_state": Signature(self._serve_initial_state, stream, {"stream": 0}),
             "step": self.step_signature(),
         }
 
