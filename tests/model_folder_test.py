@@ -204,6 +204,8 @@ def refused(folder, pattern: str) -> None:
         (["input_rate"], True, r"the file\.input_rate: wants a whole number, not 'True'"),
         (["format"], 3, "is of format 3; a newer tfsr than this one reads it"),
         (["card", "steps"], "many", r"card\.steps: wants a whole number"),
+        (["card", "suited_to"], "music", r"card\.suited_to: wants one of '', 'telephone', not 'mu"),
+        (["card", "suited_to"], 7, r"card\.suited_to: wants a text"),
         (["card", "training_data"], [{"corpus": "x"}], r"training_data\[0\]: has no 'licence'"),
         (["card", "scores"], {"tfsr": [1]}, r"card\.scores\.tfsr: wants names and values"),
         (["card", "scores"], {"t": {"e": {"LSD": []}}}, r"card\.scores\.t\.e\.LSD: wants a"),

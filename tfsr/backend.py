@@ -18,7 +18,8 @@ class Stage(NamedTuple):
 
     Attributes:
         function: what the back end that made the stage runs for it. In an `Upsampler` it is
-            (signal, condition, noise, *settings) -> signal, of tensors.
+            (signal, condition, noise, *settings) -> signal, of tensors; the first has one that
+            begins, for there is no signal yet.
         noise_steps: how many of the draws of noise it takes, in the order of the stages.
         settings: numbers, so that stages that do the same with other numbers are traced once.
     """
@@ -62,8 +63,9 @@ class Backend(Protocol):
         fade: see `context`.
         frame_rate: frames a second that its output is made of, however they overlap; None where
             it is not made of frames.
-        latency_ms: milliseconds from when a sample comes in to when it is heard, of one that runs
-            on streams; None: it wants whole recordings.
+        latency_ms: milliseconds from when a sample comes in to when it is heard, of a model that
+            runs on streams; None of others.
+        streams: what runs on streams, of such a model; None: it wants whole recordings.
         peaks: a recording whose largest absolute sample lies outside of this range is brought to
             the nearer end, and back after it; None leaves every level.
         restores: whether it also changes the band that a recording has, and is meant to.
@@ -80,6 +82,7 @@ class Backend(Protocol):
     fade: int = 0
     frame_rate: float | None = None
     latency_ms: float | None = None
+    streams: "Streams | None" = None
     peaks: tuple[float, float] | None = None
     restores: bool = False
 

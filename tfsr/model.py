@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from tfsr import presets
 from tfsr.arguments import path
 from tfsr.backend import Backend, Streams
 from tfsr.errors import UserError
@@ -189,10 +190,9 @@ class Model:
         3200
         """
         if self.latency_ms is None:
-            raise UserError(
-                f"{self.name}: wants whole recordings; one that streams is telephony-8k-16k"
-            )
-        source = self.upsampler if self._on_keras(self._open_streams) else self._streams
+            others = " or ".join(presets.streaming())
+            raise UserError(f"{self.name}: wants whole recordings; one that streams is {others}")
+        source = self.upsampler.streams if self._on_keras(self._open_streams) else self._streams
         return streams.stream(source, blocks)
 
     def save(self, folder: str | os.PathLike, half_precision: bool = False) -> None:

@@ -13,6 +13,9 @@ from tfsr.errors import UserError
 TELEPHONE = "telephone"
 """What `ModelCard.suited_to` says of a model for telephone recordings."""
 
+SUITED_TO = "", TELEPHONE
+"""All that it may say."""
+
 Scores = Mapping[str, Mapping[str, Mapping[str, float | str]]]
 """protocol -> system ("estimate" is this model) -> metric -> mean over recordings."""
 
@@ -36,7 +39,7 @@ class ModelCard:
 
     Attributes:
         description: what it is for, in a line.
-        suited_to: the only kind of recordings that it is for, such as `TELEPHONE`; "" for all.
+        suited_to: the only kind of recordings that it is for, one of `SUITED_TO`; "" for all.
         training_data: from what it has learnt.
         configuration: the recipe.
         steps: of training.
@@ -46,6 +49,9 @@ class ModelCard:
         machine: where and when that was measured.
         scores: see `Scores`; words ("-inf") where there is no number.
         test_set: what the scores are means of.
+
+    Raises:
+        UserError: it is suited to what tfsr does not know.
     """
 
     description: str = ""
@@ -59,6 +65,13 @@ class ModelCard:
     machine: str = ""
     scores: Scores = dataclasses.field(default_factory=dict)
     test_set: str = ""
+
+    def __post_init__(self):
+        if self.suited_to not in SUITED_TO:
+            raise UserError(
+                f"card.suited_to: wants one of {', '.join(map(repr, SUITED_TO))}, not "
+                f"{self.suited_to!r:.80}"
+            )
 
     def to_data(self) -> dict[str, Any]:
         """Of which JSON can be made; only what is known."""

@@ -68,6 +68,8 @@ class ModelConfig:
         weights: of `weights.h5`.
         card: what is known of it.
         made_by: the version of tfsr that wrote it.
+        entire: whether the model is all that the weights were written for; a description of
+            format 1 is read without discriminators.
     """
 
     model: Mapping[str, Any]
@@ -77,6 +79,7 @@ class ModelConfig:
     weights: Seal
     card: ModelCard = ModelCard()
     made_by: str = ""
+    entire: bool = True
 
     @property
     def bandwidth_hz(self) -> float:
@@ -116,7 +119,7 @@ class ModelConfig:
         others["weights"] = Seal(**data["weights"])
         others["card"] = ModelCard.from_data(data["card"])
         if written == 1:
-            others["model"] = from_format_1(data["model"])
+            others |= {"model": from_format_1(data["model"]), "entire": False}
         return cls(**others)
 
 

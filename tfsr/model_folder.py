@@ -74,7 +74,7 @@ def load(folder: str | os.PathLike, for_training: bool = True) -> keras.Model:
 
     Args:
         folder: with `config.json` and `weights.h5`.
-        for_training: False leaves out what only training needs, such as critics and losses.
+        for_training: False leaves out what only training needs, such as discriminators and losses.
 
     Raises:
         UserError: a file is missing, damaged or not as it was made; the message names it.
@@ -87,7 +87,7 @@ def load(folder: str | os.PathLike, for_training: bool = True) -> keras.Model:
         raise UserError(f"{path}: is not as it was made (SHA-256); get the folder again")
     with random_state_kept():
         model = _model(config, for_training, str(Path(folder, CONFIG)))
-    _read_weights(model, path, entirely=for_training)
+    _read_weights(model, path, entirely=for_training and config.entire)
     model.card = config.card
     return model
 

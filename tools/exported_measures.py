@@ -58,7 +58,8 @@ def phone(arguments: argparse.Namespace) -> dict:
     one = {"signal": any_length, "audio": any_length, "noise": any_length} | numbers
 
     def step(signal, audio, noise, **settings):
-        return stages[0].function(signal, upsampler.condition(audio), [noise], *settings.values())
+        # The first begins by itself; the others take any signal, zeros too.
+        return stages[-1].function(signal, upsampler.condition(audio), [noise], *settings.values())
 
     graphs = {
         "loop": Signature(lambda audio, noise: upsampler.upsample(audio, noise), whole),
@@ -237,7 +238,7 @@ def steps(upsampler, threads: int) -> dict[str, Callable]:
     from tfsr.export.saved_model import SIGNATURE, save
     from tfsr.export.tflite import convert
 
-    signature = upsampler.step_signature(batch=1, hops=1)
+    signature = upsampler.streams.step_signature(batch=1, hops=1)
     graph = tf.function(signature.function, autograph=False)
     model = convert({SIGNATURE: signature})
     interpreter = tf.lite.Interpreter(model_content=model, num_threads=threads)
@@ -257,7 +258,7 @@ def streamed(step: Callable, upsampler, low) -> tuple:
     """
     import numpy as np
 
-    state = {name: value.numpy() for name, value in upsampler.initial_state().items()}
+    state = {name: value.numpy() for name, value in upsampler.streams.initial_state().items()}
     made, seconds = [], []
     for frame in np.split(low[np.newaxis], len(low) // upsampler.hop, axis=1):
         start = time.perf_counter()

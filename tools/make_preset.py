@@ -28,7 +28,7 @@ from timing import timed, use_threads
 from tfsr import command, presets
 from tfsr.atomic_files import write_text
 from tfsr.errors import UserError
-from tfsr.model_card import TELEPHONE, ModelCard
+from tfsr.model_card import SUITED_TO, ModelCard
 
 SECONDS = 10
 LEAST_DB = 60
@@ -49,7 +49,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--refresh", action="store_true", help="of a preset that is there already")
     parser.add_argument("--run_dir")
     parser.add_argument("--description")
-    parser.add_argument("--suited_to", choices=["", TELEPHONE], default="")
+    parser.add_argument("--suited_to", choices=SUITED_TO, default="")
     parser.add_argument("--configuration")
     parser.add_argument("--scores", action="append")
     parser.add_argument("--test_set", help="what they are scores of")

@@ -7,7 +7,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from tfsr.export import warm_up
 from tfsr.export.saved_model import export_saved_model, signatures
-from tfsr.upsamplers.diffusion import FEWEST_STEPS, MOST_STEPS
+from tfsr.upsamplers.base import Signature
 from tfsr.upsamplers.interpolation import Interpolation
 
 # Samples at 8 kHz, by recordings.
@@ -45,8 +45,24 @@ def test_numbers_have_the_shape_that_is_wanted(upsamplers, made):
     assert inputs["rate"].shape == (4,) and (inputs["rate"] == 8000).all()
 
 
-def test_diffusion_takes_as_few_steps_as_it_can():
-    assert FEWEST_STEPS <= warm_up._NUMBERS["steps"] <= MOST_STEPS
+class Louder(Interpolation):
+    """Takes a number of its own for each recording."""
+
+    @property
+    def signatures(self):
+        audio = {"audio": tf.TensorSpec([None, None]), "gain": tf.TensorSpec([None])}
+
+        def louder(audio, gain):
+            return gain[:, tf.newaxis] * self.upsample(audio)
+
+        return {"serving_default": Signature(louder, audio, {"gain": 0.5})}
+
+
+def test_numbers_are_what_the_signature_gives_as_examples(made):
+    requests = made(Louder(8000, 16000))
+    for name in "serving_default", "at_rate":
+        assert [inputs["gain"].tolist() for inputs in requests[name]] == 3 * [[0.5]] + [4 * [0.5]]
+        assert all(inputs["gain"].dtype == np.float32 for inputs in requests[name])
 
 
 def test_a_stream_goes_on_from_its_own_state(streaming, made):

@@ -61,15 +61,17 @@ class Staged(Upsampler):
 
     @property
     def stages(self):
-        settings = [(1.0,), (0.5,), (2.0,), (0.7,)]
-        return [*(Stage(self.step, 1, numbers) for numbers in settings), Stage(self.last, 1)]
+        others = [Stage(self.step, 1, numbers) for numbers in [(0.5,), (2.0,), (0.7,)]]
+        return [Stage(self.first, 1, (1.0,)), *others, Stage(self.last, 1)]
 
     def condition(self, low):
         padded = tf.expand_dims(tf.pad(low, [[0, 0], [0, tf.shape(low)[1] % 2]]), -1)
         return {"low": tf.repeat(low, 2, axis=1), "mean": tf.nn.avg_pool1d(padded, 2, 2, "VALID")}
 
+    def first(self, _, condition, noise, scale):
+        return self.step((condition["low"], condition["mean"]), condition, noise, scale)
+
     def step(self, signal, condition, noise, scale):
-        signal = signal or (condition["low"], condition["mean"])
         fine = tf.squeeze(self.fine(tf.expand_dims(signal[0], -1)), -1)
         coarse = self.coarse(scale * signal[1] + condition["mean"])
         spread = tf.repeat(tf.squeeze(coarse, -1), 4, axis=1)[:, : tf.shape(fine)[1]]

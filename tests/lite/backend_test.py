@@ -69,6 +69,10 @@ def test_the_file_tells_what_the_upsampler_is(backend, streaming):
     }
 
 
+def test_a_file_for_whole_recordings_is_not_for_streams(backend, streaming):
+    assert streaming.streams is streaming and backend.streams is None
+
+
 @settings(max_examples=10)
 @given(samples=st.integers(1, 4000), channels=st.integers(1, 3))
 def test_the_whole_is_what_keras_makes(backend, streaming, samples, channels):

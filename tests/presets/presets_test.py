@@ -14,7 +14,7 @@ from tfsr.evaluation.metrics import LowBandSnr, Lsd
 from tfsr.lite.interpreter import WholeRecordings
 from tfsr.loading import load_upsampler
 from tfsr.model_card import TELEPHONE
-from tfsr.model_config import MODEL_TFLITE, WEIGHTS
+from tfsr.model_config import MODEL_TFLITE, STREAM_TFLITE, WEIGHTS
 from tfsr.presets.card import card, table
 from tfsr.signal.interpolation import Spline
 
@@ -42,6 +42,13 @@ def test_its_weights_are_those_that_were_made(preset):
 def test_a_preset_says_what_it_is_for():
     assert [name for name in NAMES if presets.get(name).suited_to] == ["telephony-8k-16k"]
     assert presets.get("telephony-8k-16k").suited_to == TELEPHONE
+
+
+def test_what_streams_has_a_file_for_it():
+    assert "telephony-8k-16k" in presets.streaming()
+    for name in NAMES:
+        streams = (presets.get(name).folder / STREAM_TFLITE).exists()
+        assert streams == (name in presets.streaming())
 
 
 def test_what_is_known_is_read_without_tensorflow():

@@ -82,9 +82,7 @@ def test_a_run_of_another_model_is_not_begun_anew(tmp_path):
     other.initialize()
     other.compile()
     checkpoints = Checkpoints(tmp_path / "checkpoints", other)
-    with pytest.raises(
-        UserError, match="cannot go on from any checkpoint .*give another --run_dir"
-    ):
+    with pytest.raises(UserError, match="cannot go on from any checkpoint .*another --run_dir"):
         checkpoints.restore(tmp_path / "checkpoints", for_training=True)
 
 

@@ -14,7 +14,7 @@ from tfsr.inference.noise import standard_normal
 from tfsr.layers import random
 from tfsr.networks.nuwave import NuWave
 from tfsr.signal.noise_schedule import NoiseSchedule, geometric_schedule, linear_schedule
-from tfsr.upsamplers.diffusion import Diffusion, nuwave_adam
+from tfsr.upsamplers.diffusion import FEWEST_STEPS, MOST_STEPS, Diffusion, nuwave_adam
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 SMALL = {"channels": 16, "blocks": 6, "dilation_cycle": 3, "waves": 8, "embedding": 32}
@@ -152,6 +152,17 @@ def test_chunks_equal_the_whole_and_the_loop():
         np.testing.assert_allclose(upsample_array(upsampler, low, chunk, 3), whole, atol=1e-5)
 
 
+@pytest.mark.parametrize("start_from_low", [False, True])
+def test_one_graph_begins_and_one_does_all_other_steps(start_from_low):
+    schedule = NoiseSchedule((1e-6, 1e-4, 1e-3))
+    upsampler, traced = narrow(schedule=schedule, start_from_low=start_from_low), []
+    call = upsampler.network.call
+    upsampler.network.call = lambda *inputs, **how: traced.append(0) or call(*inputs, **how)
+    for samples in (50, 70):
+        upsample_array(upsampler, np.zeros(samples, np.float32))
+    assert len(traced) == 2
+
+
 def test_validation_takes_levels_of_whole_steps_and_training_between_them():
     upsampler = narrow(training_schedule=geometric_schedule(3))
     levels = geometric_schedule(3).levels.astype(np.float32)
@@ -269,6 +280,11 @@ def test_a_server_takes_seed_and_number_of_steps(served):
     assert np.abs(serve(3, 8) - serve(4, 8)).max() > 1e-3
     with pytest.raises(tf.errors.InvalidArgumentError, match="steps must be from 2 to 64"):
         serve(3, 65)
+
+
+def test_an_example_has_as_few_steps_as_there_may_be():
+    examples = narrow().signatures["serving_default"].examples
+    assert examples == {"seed": 0, "steps": FEWEST_STEPS} and FEWEST_STEPS <= MOST_STEPS
 
 
 def test_the_network_is_told_whether_it_trains(monkeypatch):

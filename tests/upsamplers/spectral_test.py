@@ -229,6 +229,7 @@ def test_the_loss_is_the_weighted_sum_for_each_example():
 
 def test_what_sees_later_frames_does_not_stream():
     upsampler = small("symmetric", causal=False)
+    assert upsampler.streams is None and upsampler.latency_ms is None
     assert list(upsampler.signatures) == ["serving_default"]
     with pytest.raises(UserError, match=r"sees later frames.*causal=True"):
         upsampler.initial_state()
@@ -241,9 +242,10 @@ def test_an_interpolation_that_waits_longer_than_frames_is_refused():
 
 def test_step_as_signatures():
     upsampler, functions = small("asymmetric"), {}
+    assert upsampler.streams is upsampler
     assert set(upsampler.signatures) == {"serving_default", "initial_state", "step"}
     for name in ("initial_state", "step"):
-        function, inputs = upsampler.signatures[name]
+        function, inputs, _ = upsampler.signatures[name]
         specs = {key: tf.TensorSpec(x.shape, x.dtype, key) for key, x in inputs.items()}
         functions[name] = tf.function(function, autograph=False).get_concrete_function(**specs)
     state = functions["initial_state"](stream=tf.constant([7, 8]))

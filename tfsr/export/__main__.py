@@ -115,8 +115,9 @@ def _summary(upsampler, signatures, output: str) -> str:
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     megabytes = sum(file.stat().st_size for file in files) / 1e6
     lines = [f"{output}: {megabytes:.1f} MB, {upsampler.input_rate} to {upsampler.output_rate} Hz"]
-    for name, (_, inputs) in signatures.items():
-        described = (f"{key}: {spec.dtype.name} {_shape(spec)}" for key, spec in inputs.items())
+    for name, signature in signatures.items():
+        inputs = signature.inputs.items()
+        described = (f"{key}: {spec.dtype.name} {_shape(spec)}" for key, spec in inputs)
         lines.append(f"{name} takes {{{', '.join(described)}}}")
     return "\n".join(lines)
 

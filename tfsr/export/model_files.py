@@ -42,7 +42,7 @@ def write_tflite(folder: str | os.PathLike) -> list[Path]:
     """
     upsampler = model_folder.load(folder, for_training=False)
     kind = EXACT_FLOAT16 if _is_half(Path(folder, WEIGHTS)) else None
-    streams = upsampler.latency_ms is not None
+    streams = upsampler.streams is not None
     files = {MODEL_TFLITE: False} | ({STREAM_TFLITE: True} if streams else {})
     for name, streaming in files.items():
         export_tflite(upsampler, Path(folder, name), kind, streaming=streaming)

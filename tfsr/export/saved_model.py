@@ -47,23 +47,23 @@ def export_saved_model(
 
 def signatures(upsampler: Upsampler) -> dict[str, Signature]:
     """Those that the SavedModel answers to."""
-    function, inputs = upsampler.signatures[SIGNATURE]
-    function = tf.function(function, autograph=False)  # traced once for both
-    return upsampler.signatures | {
-        SIGNATURE: Signature(function, inputs),
-        AT_RATE: _at_rate(function, inputs, upsampler.input_rate),
-    }
+    whole = upsampler.signatures[SIGNATURE]
+    # Traced once for both.
+    whole = whole._replace(function=tf.function(whole.function, autograph=False))
+    at_rate = _at_rate(whole, upsampler.input_rate)
+    return upsampler.signatures | {SIGNATURE: whole, AT_RATE: at_rate}
 
 
-def _at_rate(function: Callable, inputs: dict[str, tf.TensorSpec], known: int) -> Signature:
+def _at_rate(whole: Signature, known: int) -> Signature:
     message = f"this model takes audio at {known} Hz, not at"
 
     def checked(rate: tf.Tensor, **values: tf.Tensor) -> tf.Tensor:
         right = tf.debugging.Assert(tf.reduce_all(rate == known), [message, rate])
         with tf.control_dependencies([right]):
-            return function(**tf.nest.map_structure(tf.identity, values))
+            return whole.function(**tf.nest.map_structure(tf.identity, values))
 
-    return Signature(checked, inputs | {"rate": tf.TensorSpec([None], tf.int32)})
+    inputs = whole.inputs | {"rate": tf.TensorSpec([None], tf.int32)}
+    return Signature(checked, inputs, whole.examples | {"rate": known})
 
 
 def save(signatures: Mapping[str, Signature], folder: str | os.PathLike) -> None:
@@ -77,14 +77,14 @@ class _Serving(tf.Module):
 
     def __init__(self, signatures: Mapping[str, Signature]):
         super().__init__()
-        self.functions = {name: _concrete(*signature) for name, signature in signatures.items()}
+        self.functions = {name: _concrete(signature) for name, signature in signatures.items()}
         read = [variable for f in self.functions.values() for variable in f.graph.variables]
         self.weights = list({variable.ref(): variable for variable in read}.values())
 
 
-def _concrete(function: Callable, inputs: Mapping[str, tf.TensorSpec]) -> Callable:
+def _concrete(signature: Signature) -> Callable:
     def named(**values: tf.Tensor) -> dict[str, tf.Tensor]:
-        made = function(**values)
+        made = signature.function(**values)
         outputs = made if isinstance(made, dict) else {"audio": made}
         # Says so where the graph has lost that neither batch nor time is fixed.
         return {
@@ -92,5 +92,6 @@ def _concrete(function: Callable, inputs: Mapping[str, tf.TensorSpec]) -> Callab
             for name, value in outputs.items()
         }
 
-    specs = {name: tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in inputs.items()}
+    inputs = signature.inputs.items()
+    specs = {name: tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in inputs}
     return tf.function(named, autograph=False).get_concrete_function(**specs)

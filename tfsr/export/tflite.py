@@ -16,7 +16,7 @@ from tfsr.errors import UserError
 from tfsr.export import metadata, properties
 from tfsr.export.quantization import Quantization
 from tfsr.export.saved_model import SIGNATURE, save
-from tfsr.upsamplers.base import Signature, Upsampler
+from tfsr.upsamplers.base import GraphStreams, Signature, Upsampler
 
 
 def export_tflite(
@@ -83,14 +83,15 @@ def signatures(
     if not streaming:
         name = "with_noise" if upsampler.noise_steps else SIGNATURE
         return {SIGNATURE: _of_length(upsampler.signatures[name], upsampler.ratio, samples)}
-    if upsampler.latency_ms is None:
+    streams = upsampler.streams
+    if streams is None:
         raise UserError(
             f"{upsampler.name}: wants whole recordings; for streams train a causal network, such "
             "as configs/spectral/streaming.gin"
         )
     return {
-        "step": upsampler.step_signature(batch=1, hops=1),
-        "initial_state": _initial_state(upsampler),
+        "step": streams.step_signature(batch=1, hops=1),
+        "initial_state": _initial_state(streams),
     }
 
 
@@ -103,12 +104,12 @@ def _of_length(signature: Signature, ratio: int, samples: int | None) -> Signatu
         name: tf.TensorSpec([*spec.shape[:-2], *shapes[name]], spec.dtype)
         for name, spec in signature.inputs.items()
     }
-    return Signature(signature.function, inputs)
+    return signature._replace(inputs=inputs)
 
 
-def _initial_state(upsampler: Upsampler) -> Signature:
+def _initial_state(streams: GraphStreams) -> Signature:
     """Of one stream, an output for each state."""
-    state = upsampler.initial_state(1)
+    state = streams.initial_state(1)
 
     def begin(stream: tf.Tensor) -> dict[str, tf.Tensor]:
         # Zeros that differ for the converter, which lets equal outputs share one tensor.

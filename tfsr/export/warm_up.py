@@ -17,7 +17,6 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from tfsr.data.bundled import Bundled
 from tfsr.upsamplers.base import Signature, Upsampler
-from tfsr.upsamplers.diffusion import FEWEST_STEPS
 
 REQUESTS = Path("assets.extra", "tf_serving_warmup_requests")
 """Where the server looks for them in a SavedModel: a TFRecord of at most 1000 `PredictionLog`."""
@@ -27,9 +26,6 @@ Request = tuple[str, dict[str, np.ndarray]]
 
 _SHAPES = (0.25, 1), (1.0, 1), (4.0, 1), (0.25, 4)  # seconds, recordings
 _STREAMS = 1, 4
-
-# All steps of diffusion run the same operations.
-_NUMBERS = {"seed": 0, "steps": FEWEST_STEPS, "sigma": 1.0}
 
 
 def write(
@@ -54,18 +50,17 @@ def requests(upsampler: Upsampler, signatures: Mapping[str, Signature]) -> Itera
             for seconds, batch in _SHAPES:
                 samples = max(1, round(seconds * upsampler.input_rate))
                 audio = _excerpts(speech, samples, batch)
-                numbers = _NUMBERS | {"rate": upsampler.input_rate}
-                yield name, {"audio": audio} | _filled(signatures[name], batch, numbers)
-    if "step" in signatures:
+                yield name, {"audio": audio} | _examples(signatures[name], batch)
+    if upsampler.streams is not None:
         for batch in _STREAMS:
-            frames = np.split(_excerpts(speech, 2 * upsampler.hop, batch), 2, axis=1)
+            frames = np.split(_excerpts(speech, 2 * upsampler.streams.hop, batch), 2, axis=1)
             yield from _stream(signatures, frames)
 
 
 def _stream(signatures: Mapping[str, Signature], frames: list[np.ndarray]) -> Iterator[Request]:
     begin, step = signatures["initial_state"], signatures["step"]
     batch = len(frames[0])
-    asked = _filled(begin, batch, {"stream": 0})
+    asked = _examples(begin, batch)
     yield "initial_state", asked
     state = _run(begin, asked)
     for frame in frames:
@@ -80,13 +75,14 @@ def _run(signature: Signature, inputs: dict[str, np.ndarray]) -> dict[str, np.nd
     return {name: x.numpy() for name, x in outputs.items()}
 
 
-def _filled(signature: Signature, batch: int, numbers: dict) -> dict[str, np.ndarray]:
+def _examples(signature: Signature, batch: int) -> dict[str, np.ndarray]:
     """The inputs that are numbers: one for all, or the same for each recording."""
-    return {
-        name: np.full([batch] * spec.shape.rank, numbers[name], spec.dtype.as_numpy_dtype)
-        for name, spec in signature.inputs.items()
-        if name != "audio"
-    }
+    given = signature.examples.items()
+    return {name: _full(signature.inputs[name], number, batch) for name, number in given}
+
+
+def _full(spec: tf.TensorSpec, number: float, batch: int) -> np.ndarray:
+    return np.full([batch] * spec.shape.rank, number, spec.dtype.as_numpy_dtype)
 
 
 def _excerpts(speech: np.ndarray, samples: int, batch: int) -> np.ndarray:

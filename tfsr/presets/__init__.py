@@ -66,6 +66,11 @@ def get(name: str) -> Preset:
     return Preset(name, _config(folder() / name))
 
 
+def streaming() -> list[str]:
+    """The names of those that run on streams too."""
+    return [name for name in names() if get(name).config.latency_ms is not None]
+
+
 def suited(bandwidth_hz: float) -> str:
     """The name of the one that suits a recording with such a bandwidth.
 

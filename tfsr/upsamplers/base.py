@@ -2,15 +2,16 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Hashable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
 from tfsr import model_folder
-from tfsr.backend import Backend, Noise, Part, Stage
+from tfsr.backend import Backend, Noise, Part, Stage, Streams
 from tfsr.errors import UserError
 from tfsr.model_card import ModelCard
 from tfsr.nest import Nest
@@ -26,10 +27,28 @@ class Signature(NamedTuple):
     Attributes:
         function: takes the inputs by name; gives float32 [batch, ratio * time], or a dict of such.
         inputs: name -> what it must be.
+        examples: name -> a number that an input may be, of those that are numbers: one for all, or
+            one for each recording. Warming up takes these.
     """
 
     function: Callable
     inputs: dict[str, tf.TensorSpec]
+    examples: Mapping[str, float] = MappingProxyType({})
+
+
+class GraphStreams(Streams, Protocol):
+    """`Streams` of tensors, any number of them at once, which can be exported."""
+
+    def initial_state(self, batch: int | tf.Tensor = 1) -> Mapping[str, tf.Tensor]:
+        """The state before the first hop of a stream, of so many streams."""
+
+    def step_signature(self, batch: int | None = None, hops: int | None = None) -> Signature:
+        """`step` from {"audio"} and the state, by name, to the same.
+
+        Args:
+            batch: how many streams; None: any number.
+            hops: how many at once; None: any number.
+        """
 
 
 class _Graphs:
@@ -51,10 +70,15 @@ class Upsampler(Trainable, Backend):
     Everything around an upsampler speaks only to what stands in these three.
 
     `Stage.function` is (signal, condition, noise, *settings) -> signal. `signal` is what the stage
-    before gave, the empty tuple () in the first; `condition` is that of `condition`; `noise` is
-    `noise_steps` tensors, float32 [batch, ratio * time]. Signals and conditions are nests of
-    tensors [batch, time, ...], whose time is a fixed multiple or part of the input's.
+    before gave. The first stage gets the empty tuple () and begins without it, by a function of its
+    own where the others want a signal. `condition` is that of `condition`; `noise` is `noise_steps`
+    tensors, float32 [batch, ratio * time]. Signals and conditions are nests of tensors
+    [batch, time, ...], whose time is a fixed multiple or part of the input's.
+
+    `streams` are `GraphStreams`, of those that run on streams.
     """
+
+    streams: GraphStreams | None = None
 
     def __init__(
         self,
@@ -116,14 +140,15 @@ class Upsampler(Trainable, Backend):
     def signatures(self) -> dict[str, Signature]:
         """What a SavedModel of this upsampler answers to; "serving_default" must be among them.
 
-        Those that draw noise take a seed for it there, and the noise itself in "with_noise".
+        Those that draw noise take a seed for it there, and the noise itself in "with_noise". Those
+        with `streams` have a "step" of them too, and the "initial_state" for it.
         """
         audio = {"audio": tf.TensorSpec([None, None])}
         if not self.noise_steps:
             return {"serving_default": Signature(self.serve, audio)}
         noise = {"noise": tf.TensorSpec([self.noise_steps, None, None])}
         return {
-            "serving_default": Signature(self._serve_seed, audio | {"seed": _SEED}),
+            "serving_default": Signature(self._serve_seed, audio | {"seed": _SEED}, {"seed": 0}),
             "with_noise": Signature(self.serve, audio | noise),
         }
 

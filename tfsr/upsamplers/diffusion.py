@@ -131,7 +131,8 @@ class Diffusion(Upsampler):
 
     @property
     def stages(self) -> Sequence[Stage]:
-        return [Stage(self._step, 1, tuple(row)) for row in self._steps(self.schedule).tolist()]
+        first, *others = map(tuple, self._steps(self.schedule).tolist())
+        return [Stage(self._first_step, 1, first), *(Stage(self._step, 1, row) for row in others)]
 
     def condition(self, low: tf.Tensor) -> Nest:
         interpolated = self.interpolation(low, self.ratio)
@@ -149,10 +150,12 @@ class Diffusion(Upsampler):
         Lite 2.3 times as long.
         """
         given = super().signatures
-        function, inputs = given["serving_default"]
-        steps = {"steps": tf.TensorSpec([], tf.int32)}
+        _, inputs, examples = given["serving_default"]
+        inputs = inputs | {"steps": tf.TensorSpec([], tf.int32)}
+        # All steps run the same operations.
+        examples = examples | {"steps": FEWEST_STEPS}
         return {
-            "serving_default": Signature(self._serve_steps, inputs | steps),
+            "serving_default": Signature(self._serve_steps, inputs, examples),
             "with_noise": Signature(self._serve_unrolled, given["with_noise"].inputs),
         }
 
@@ -205,9 +208,20 @@ class Diffusion(Upsampler):
         interpolated, _ = condition
         return level * interpolated if self._start_from_low else tf.zeros_like(interpolated)
 
+    def _first_step(
+        self,
+        _: tuple[()],
+        condition: Nest,
+        noise: tuple[tf.Tensor],
+        level: tf.Tensor,
+        *others: tf.Tensor,
+    ) -> tf.Tensor:
+        """`_step`, from where sampling begins."""
+        return self._step(self._begin(condition, level), condition, noise, level, *others)
+
     def _step(
         self,
-        signal: tf.Tensor | tuple[()],
+        signal: tf.Tensor,
         condition: Nest,
         noise: tuple[tf.Tensor],
         level: tf.Tensor,
@@ -218,7 +232,6 @@ class Diffusion(Upsampler):
         added: tf.Tensor,
     ) -> tf.Tensor:
         """From a noise level to the mean of the next lower one, as `Sampling` has it."""
-        signal = self._begin(condition, level) if isinstance(signal, tuple) else signal
         noisy = signal + added * noise[0]
         levels = tf.fill([tf.shape(noisy)[0], 1], level)
         estimate = self.network(noisy, condition[1], levels)

@@ -56,10 +56,8 @@ class Flow(Upsampler):
         self.condition_field = network.condition_field
         self._look_up = look_up
         self._flows = tuple(reversed(range(len(network.steps))))
-        self._stages = tuple(
-            Stage(functools.partial(self._back, flow), int(flow == self._flows[0]))
-            for flow in self._flows
-        )
+        others = (Stage(functools.partial(self._back, flow)) for flow in self._flows[1:])
+        self._stages = (Stage(self._first_back, 1), *others)
 
     def losses_for(self, batch: Batch, training: bool) -> Losses:
         z, log_dets = self._to_noise(batch["high"], batch["low"])
@@ -101,11 +99,11 @@ class Flow(Upsampler):
     def signatures(self) -> dict[str, Signature]:
         """Sampling takes sigma too; "log_prob" takes high and low."""
         given = super().signatures
-        function, inputs = given["serving_default"]
-        sigma = {"sigma": tf.TensorSpec([])}
+        _, inputs, examples = given["serving_default"]
+        inputs, examples = inputs | {"sigma": tf.TensorSpec([])}, examples | {"sigma": 1.0}
         pair = {name: tf.TensorSpec([None, None]) for name in ("high", "low")}
         return {
-            "serving_default": Signature(self._serve_sigma, inputs | sigma),
+            "serving_default": Signature(self._serve_sigma, inputs, examples),
             # Tables in a file would be larger than the weights that they are made of.
             "with_noise": Signature(self._serve_directly, given["with_noise"].inputs),
             "log_prob": Signature(self._serve_log_prob, pair),
@@ -120,16 +118,14 @@ class Flow(Upsampler):
             x = self._inverse(flow, x, condition, look_up)
         return x
 
-    def _back(
-        self,
-        flow: int,
-        signal: tf.Tensor | tuple[()],
-        condition: Nest,
-        noise: tuple[tf.Tensor, ...],
-    ) -> tf.Tensor:
-        """A stage: one step of the flow; the first begins with the noise."""
-        x = self.network.groups(self.sigma * noise[0]) if noise else signal
-        return self._inverse(flow, x, condition, self._look_up)
+    def _first_back(self, _: tuple[()], condition: Nest, noise: tuple[tf.Tensor]) -> tf.Tensor:
+        """The first stage: one step of the flow, from the noise."""
+        x = self.network.groups(self.sigma * noise[0])
+        return self._inverse(self._flows[0], x, condition, self._look_up)
+
+    def _back(self, flow: int, signal: tf.Tensor, condition: Nest, _: tuple[()]) -> tf.Tensor:
+        """A stage: one step of the flow."""
+        return self._inverse(flow, signal, condition, self._look_up)
 
     def _inverse(self, flow: int, x: tf.Tensor, condition: Nest, look_up: bool) -> tf.Tensor:
         """One step back, [batch, groups, group]; the last gives the sound [batch, time]."""

@@ -20,7 +20,7 @@ from tfsr.signal.frame_codec import FrameCodec
 from tfsr.signal.stft import Spectrum
 from tfsr.signal.windowed_sinc import WindowedSinc
 from tfsr.upsamplers.adversarial import Adversarial
-from tfsr.upsamplers.base import Signature
+from tfsr.upsamplers.base import GraphStreams, Signature
 from tfsr.upsamplers.reconstruction import Loss, Reconstruction
 from tfsr.upsamplers.update import Batch
 
@@ -40,7 +40,7 @@ State = dict[str, tf.Tensor]
 class Spectral(Reconstruction):
     """Tell the upper bins of each frame from the lower ones, and add them to the interpolation.
 
-    With a causal network it runs on streams too, hop by hop: `initial_state`, `step`.
+    With a causal network it runs on streams too, hop by hop: it is its own `streams`.
 
     Args:
         network: makes the network when it is called with `outputs`, their number: Spectrum of the
@@ -102,6 +102,11 @@ class Spectral(Reconstruction):
         )
 
     @property
+    def streams(self) -> GraphStreams | None:
+        """Itself, where the network is causal."""
+        return self if self.network.causal else None
+
+    @property
     def latency(self) -> int:
         return self.codec.latency + self.network.latency * self.codec.hop_length
 
@@ -148,20 +153,20 @@ class Spectral(Reconstruction):
 
     @property
     def signatures(self) -> dict[str, Signature]:
-        """Of a causal one also "step", see `step_signature`, and the "initial_state" for it.
+        """Of one that has `streams` also "step", see `step_signature`, and "initial_state".
 
-        This takes {"stream": int32 [batch]}, any number for each stream that begins.
+        The latter takes {"stream": int32 [batch]}, any number for each stream that begins.
         """
-        if not self.network.causal:
+        if self.streams is None:
             return super().signatures
-        streams = {"stream": tf.TensorSpec([None], tf.int32)}
+        stream = {"stream": tf.TensorSpec([None], tf.int32)}
         return super().signatures | {
-            "initial_state": Signature(self._serve_initial_state, streams),
+            "initial_state": Signature(self._serve_initial_state, stream, {"stream": 0}),
             "step": self.step_signature(),
         }
 
     def step_signature(self, batch: int | None = None, hops: int | None = None) -> Signature:
-        """`step` from {"audio"} and the state, by name, to the same; None for any number."""
+        """`step` by names, see `GraphStreams`."""
         samples = hops and hops * self.hop
         state = self.initial_state()
         specs = {name: tf.TensorSpec([batch, *x.shape[1:]]) for name, x in state.items()}
