@@ -170,7 +170,7 @@ def _text(path: Path) -> str:
     if _OF_EARLIER_DISCRIMINATORS.search(text):
         raise UserError(
             f"{path}: sets discriminators as an earlier tfsr did. Its folder {RUN_MODEL} is used "
-            "as before; to train, take today's configuration (configs/) and another --run_dir, which "
+            "as before. To train, take today's configuration (configs/) and another --run_dir; "
             f"Experiment.pretrained = {{'network': '{path.parent}'}} begins with this network"
         )
     for old, new in _RENAMED.items():
