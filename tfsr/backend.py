@@ -65,7 +65,6 @@ class Backend(Protocol):
             it is not made of frames.
         latency_ms: milliseconds from when a sample comes in to when it is heard, of a model that
             runs on streams; None of others.
-        streams: what runs on streams, of such a model; None: it wants whole recordings.
         peaks: a recording whose largest absolute sample lies outside of this range is brought to
             the nearer end, and back after it; None leaves every level.
         restores: whether it also changes the band that a recording has, and is meant to.
@@ -82,9 +81,13 @@ class Backend(Protocol):
     fade: int = 0
     frame_rate: float | None = None
     latency_ms: float | None = None
-    streams: "Streams | None" = None
     peaks: tuple[float, float] | None = None
     restores: bool = False
+
+    @property
+    def streams(self) -> "Streams | None":
+        """What runs on streams; None: it wants whole recordings."""
+        return None
 
     @property
     def stages(self) -> Sequence[Stage]:

@@ -92,6 +92,18 @@ def test_a_caller_and_a_called(request_of_all, tmp_path):
         np.testing.assert_allclose(made[:, [place]], expected, rtol=0, atol=1e-5)
 
 
+def test_a_bandwidth_is_at_most_half_of_the_rate(tmp_path):
+    asked = []
+    request = Request(
+        lambda name: Interpolation(*SYSTEMS[name]),
+        choose=lambda bandwidth_hz: asked.append(bandwidth_hz) or "narrow",
+        bandwidth_hz=20_000.0,
+    )
+    audio_file.write(tmp_path / "a.wav", noise(3000, 8000).reshape(-1, 1), 8000, "FLOAT")
+    record = request.upsample(Job(tmp_path / "a.wav", tmp_path / "b.wav"), lambda _: None)
+    assert record.error is None and asked == [4000.0]
+
+
 def test_a_channel_with_nothing_to_add_stays_as_it_is(request_of_all, tmp_path):
     full, narrow = noise(24_000, 48_000), noise(4000, 48_000)
     both = np.stack([full, narrow], axis=1).astype(np.float32)

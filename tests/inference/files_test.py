@@ -40,6 +40,15 @@ def left_in(folder) -> list[str]:
 
 
 @pytest.mark.parametrize("channels", [1, 2, 6])
+def test_many_channels_take_no_more_memory_than_one(upsampler, tmp_path, channels):
+    audio_file.write(tmp_path / "low.wav", sound(9, channels), 8000, "FLOAT")
+    with audio_file.AudioFile(tmp_path / "low.wav") as recording:
+        plan = Plan(recording, [Band(tuple(range(channels)), None)], tmp_path / "high.wav")
+        assert plan.chunk(upsampler, channels) == upsampler.chunk // channels
+        assert plan.chunk(upsampler, 10 * upsampler.chunk) == 1
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
 @pytest.mark.parametrize("samples", [1, 2, 999, 40_000])
 def test_the_file_is_what_the_array_is(upsampler, tmp_path, samples, channels):
     low = sound(samples, channels)

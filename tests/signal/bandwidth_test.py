@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.signal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,6 +49,18 @@ def test_speech_ends_where_it_was_cut_off(rate, cut_off, number, level_db, seed)
     audio[generator.integers(0, len(audio), 3)] += 0.5
     found = bandwidth(dithered(audio, generator), rate)
     assert found == pytest.approx(cut_off, rel=0.1)
+
+
+@pytest.mark.parametrize("below_db, found", [(60, 8000), (90, 4000)])
+def test_what_is_far_beneath_the_loudest_is_no_band(below_db, found):
+    """Such as the stopband of a filter, in speech so loud that this is louder than dither."""
+    whole, low = speech(0, 16_000, 8000), speech(0, 16_000, 4000)
+    faint = scipy.signal.sosfilt(
+        scipy.signal.butter(10, 4200, "highpass", fs=16_000, output="sos"), whole
+    )
+    loudest = [np.max(np.abs(np.fft.rfft(x))) for x in (low, faint)]
+    audio = low + faint * loudest[0] / loudest[1] * 10 ** (-below_db / 20)
+    assert bandwidth(30 * audio, 16_000) == pytest.approx(found, rel=0.1)
 
 
 def test_a_word_in_a_long_pause():

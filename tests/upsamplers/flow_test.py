@@ -94,6 +94,12 @@ def test_tables_change_nothing(upsampler):
     np.testing.assert_allclose(upsampler.upsample(low, noise), direct, atol=1e-4)
 
 
+def test_noise_that_is_missing_is_told(upsampler):
+    for make in (upsampler.upsample, upsampler.chain):
+        with pytest.raises(UserError, match="`noise` is missing; give float32 .1, batch, 2 . time"):
+            make(sound(1, 50))
+
+
 def test_sigma_scales_the_noise(upsampler):
     low, noise = sound(1, 50), 10 * sound(1, 1, 100, seed=1)
     half = narrow(sigma=0.5).upsample(low, noise)

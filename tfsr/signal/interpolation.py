@@ -8,6 +8,7 @@ operations are used, so that every one converts to TensorFlow Lite's built-in op
 
 import functools
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -19,6 +20,17 @@ from tfsr.signal.float16_split import FINE_SCALE, split_float16
 # A sample's weight in the spline falls by 2 - sqrt(3) = 0.268 with each sample of distance; at 20
 # it is 4e-12, so that even the cubically growing continuation of "not_a_knot" may end there.
 _SPLINE_REACH = 20
+
+
+class Interpolates(Protocol):
+    """What brings a signal to a higher rate, as described above."""
+
+    @property
+    def reach(self) -> int:
+        """Input samples on each side that an output sample depends on."""
+
+    def __call__(self, low: tf.Tensor, ratio: int) -> tf.Tensor:
+        """float32 [batch, time] -> [batch, ratio * time]."""
 
 
 @dataclass(frozen=True)

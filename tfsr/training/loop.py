@@ -1,6 +1,7 @@
 """The one training loop: `fit` from wherever the run directory stands to the last step."""
 
 import contextlib
+import functools
 import math
 import operator
 import tempfile
@@ -106,7 +107,7 @@ def _fit(
                 strategy,
                 data.batch,
                 per_step,
-                lambda shard, shards, b=begin, e=end: data.batches(b, e, shard, shards, per_step),
+                functools.partial(data.batches, begin, end, per_step=per_step),
             )
             callback = _AfterEachStep(begin, actions)
             upsampler.fit(dataset, steps_per_epoch=end - begin, verbose=0, callbacks=[callback])

@@ -153,11 +153,6 @@ class Adversarial:
         )
         return [*[discriminators] * self.updates, taught]
 
-    @property
-    def _network_names(self) -> tuple[str, ...]:
-        matching = ("feature_matching",) if any(self.feature_weights.values()) else ()
-        return ("adversarial", *matching)
-
     def network_losses(
         self, real: tf.Tensor, fake: tf.Tensor, given: tf.Tensor | None, training: bool
     ) -> Losses:

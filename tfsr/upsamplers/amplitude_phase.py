@@ -1,7 +1,7 @@
 """Amplitudes and phases of the whole band at once: AP-BWE (Lu, Ai, Du & Ling 2024)."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -11,6 +11,7 @@ from tfsr.errors import UserError
 from tfsr.layers.convolution import time_of
 from tfsr.losses.phase import amplitude_distance, complex_distance, phase_distance
 from tfsr.networks.apbwe import APBWE
+from tfsr.signal.interpolation import Interpolates
 from tfsr.signal.polar import Polar, PolarStft
 from tfsr.signal.sinc_hann import SincHann
 from tfsr.upsamplers.adversarial import Adversarial
@@ -90,7 +91,7 @@ class AmplitudePhase(Reconstruction):
         input_rate: int,
         output_rate: int,
         transform: PolarStft = PolarStft(),
-        interpolation: Callable = SincHann(),
+        interpolation: Interpolates = SincHann(),
         weights: Mapping[str, float] | None = None,
         adversarial: Adversarial | None = None,
         optimizer: keras.optimizers.Optimizer | None = None,

@@ -174,7 +174,7 @@ class BandRegression(Upsampler):
 
     def adapt(self, batches: Iterable[Batch]) -> None:
         """Fit the whitenings to all frames of the batches."""
-        frames = {name: [] for name in self.whitenings}
+        frames: dict[str, list[np.ndarray]] = {name: [] for name in self.whitenings}
         for batch in batches:
             for band, spectrum in self._bands(batch).items():
                 for part, values in self._features(spectrum).items():
@@ -197,7 +197,7 @@ class BandRegression(Upsampler):
         A bin at the Nyquist frequency holds what at a higher rate two bins hold, at plus and minus
         that frequency. Without a high band the output then passes through the input's samples.
         """
-        scales = np.float32([self.ratio] * (self._low_bins - 1) + [self.ratio / 2])
+        scales = np.array([self.ratio] * (self._low_bins - 1) + [self.ratio / 2], np.float32)
         return Spectrum(*(part * scales for part in self._low_stft(low)))
 
     def _high_band(self, high: tf.Tensor) -> Spectrum:
@@ -269,7 +269,7 @@ def _images(low_bins: int, high_bins: int) -> tuple[np.ndarray, np.ndarray]:
     period = 2 * (low_bins - 1)
     places = np.arange(low_bins, low_bins + high_bins) % period
     mirrored = places >= low_bins
-    return np.where(mirrored, period - places, places), np.float32(np.where(mirrored, -1, 1))
+    return np.where(mirrored, period - places, places), np.where(mirrored, -1, 1).astype(np.float32)
 
 
 def _mean_square(x: tf.Tensor) -> tf.Tensor:

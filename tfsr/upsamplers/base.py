@@ -78,8 +78,6 @@ class Upsampler(Trainable, Backend):
     `streams` are `GraphStreams`, of those that run on streams.
     """
 
-    streams: GraphStreams | None = None
-
     def __init__(
         self,
         input_rate: int,
@@ -119,12 +117,31 @@ class Upsampler(Trainable, Backend):
 
     def chain(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
         """`upsample`, one stage after the other."""
+        steps = self.given_noise(noise) if self.noise_steps else ()
         condition, signal, drawn = self.condition(low), (), 0
         for stage in self.stages:
-            part = tuple(noise[drawn + number] for number in range(stage.noise_steps))
+            part = tuple(steps[drawn + number] for number in range(stage.noise_steps))
             signal = stage.function(signal, condition, part, *stage.settings)
             drawn += stage.noise_steps
         return signal
+
+    def given_noise(self, noise: tf.Tensor | None) -> tf.Tensor:
+        """The noise that `upsample` was given.
+
+        Raises:
+            UserError: there is none.
+        """
+        if noise is None:
+            raise UserError(
+                f"upsample: `noise` is missing; give float32 [{self.noise_steps}, batch, "
+                f"{self.ratio} * time], standard normal"
+            )
+        return noise
+
+    @property
+    def streams(self) -> GraphStreams | None:
+        """What runs on streams, where it can: see `Backend`."""
+        return None
 
     def run_condition(self, low: np.ndarray) -> Nest:
         return self._run(self.condition, low)
@@ -132,8 +149,8 @@ class Upsampler(Trainable, Backend):
     def run_stage(
         self, stage: Stage, signal: Nest, condition: Nest, part: Part, noise: Noise = ()
     ) -> Nest:
-        part = Part(*map(np.int64, part))
-        inputs = signal, condition, part, noise, *stage.settings
+        cut = tf.nest.map_structure(np.int64, part)
+        inputs = signal, condition, cut, noise, *stage.settings
         return self._run(_OnPart(stage.function), *inputs)
 
     @property
@@ -160,13 +177,8 @@ class Upsampler(Trainable, Backend):
         """`upsample(low)`, if need be louder or softer in between, see `peaks`."""
         if self.peaks is None:
             return upsample(low)
-        gain = self._gains(tf.reduce_max(tf.abs(low), axis=1, keepdims=True))
+        gain = _gains(tf.reduce_max(tf.abs(low), axis=1, keepdims=True), *self.peaks)
         return upsample(gain * low) / gain
-
-    def _gains(self, peak: tf.Tensor) -> tf.Tensor:
-        """`gain` in a graph, of each recording of a batch."""
-        known = tf.clip_by_value(peak, *self.peaks)
-        return tf.where(peak > 0, tf.math.divide_no_nan(known, peak), 1.0)
 
     def _run(self, function: Callable, *inputs: Nest) -> Nest:
         """A function of a stage, or `condition`, as a graph, traced once for every batch and time.
@@ -222,6 +234,12 @@ def check_ratio(network: keras.Model, wanted: int, more: str = "") -> None:
             f"{type(network).__name__} raises the rate {network.ratio} times where {wanted} times "
             f"are wanted: set its ratio or the rates{more}"
         )
+
+
+def _gains(peak: tf.Tensor, least: float, most: float) -> tf.Tensor:
+    """`gain` in a graph, of each recording of a batch."""
+    known = tf.clip_by_value(peak, least, most)
+    return tf.where(peak > 0, tf.math.divide_no_nan(known, peak), 1.0)
 
 
 def _graph(function: Callable, specs: Sequence[Nest]) -> Callable:

@@ -12,7 +12,7 @@ from tfsr.backend import Stage
 from tfsr.layers import random
 from tfsr.losses.noise_estimation import log_l1
 from tfsr.nest import Nest
-from tfsr.signal.interpolation import Linear
+from tfsr.signal.interpolation import Interpolates, Linear
 from tfsr.signal.noise_schedule import NoiseSchedule, geometric_schedule, linear_schedule
 from tfsr.upsamplers.base import Signature, Upsampler
 from tfsr.upsamplers.update import Batch, Losses
@@ -68,7 +68,7 @@ class Diffusion(Upsampler):
         eta: float = 1.0,
         training_schedule: NoiseSchedule = linear_schedule(),
         loss: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] = log_l1,
-        interpolation: Callable = Linear(half_pixel=True),
+        interpolation: Interpolates = Linear(half_pixel=True),
         clip: bool = False,
         start_from_low: bool = False,
         peaks: tuple[float, float] | None = (0.5, 1.0),
@@ -139,8 +139,8 @@ class Diffusion(Upsampler):
         return interpolated, self.network.condition(interpolated)
 
     def upsample(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
-        rows = tf.constant(self._steps(self.schedule))
-        return self._loop(low, rows, self.schedule.steps, lambda step: noise[step])
+        rows, drawn = tf.constant(self._steps(self.schedule)), self.given_noise(noise)
+        return self._loop(low, rows, self.schedule.steps, lambda step: drawn[step])
 
     @property
     def signatures(self) -> dict[str, Signature]:
@@ -153,7 +153,7 @@ class Diffusion(Upsampler):
         _, inputs, examples = given["serving_default"]
         inputs = inputs | {"steps": tf.TensorSpec([], tf.int32)}
         # All steps run the same operations.
-        examples = examples | {"steps": FEWEST_STEPS}
+        examples = {**examples, "steps": FEWEST_STEPS}
         return {
             "serving_default": Signature(self._serve_steps, inputs, examples),
             "with_noise": Signature(self._serve_unrolled, given["with_noise"].inputs),

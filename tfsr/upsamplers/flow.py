@@ -82,7 +82,7 @@ class Flow(Upsampler):
         return tf.add_n(list(log_dets.values())) - 0.5 * (_energy(z) + _samples(z) * _LOG_TWO_PI)
 
     def upsample(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
-        return self._sample(low, self.sigma * noise[0], self._look_up)
+        return self._sample(low, self.sigma * self.given_noise(noise)[0], self._look_up)
 
     def initialize(self) -> None:
         self._to_noise(tf.zeros([1, self.network.group]), tf.zeros([1, self.hop]))
@@ -100,7 +100,7 @@ class Flow(Upsampler):
         """Sampling takes sigma too; "log_prob" takes high and low."""
         given = super().signatures
         _, inputs, examples = given["serving_default"]
-        inputs, examples = inputs | {"sigma": tf.TensorSpec([])}, examples | {"sigma": 1.0}
+        inputs, examples = inputs | {"sigma": tf.TensorSpec([])}, {**examples, "sigma": 1.0}
         pair = {name: tf.TensorSpec([None, None]) for name in ("high", "low")}
         return {
             "serving_default": Signature(self._serve_sigma, inputs, examples),

@@ -1,10 +1,10 @@
 """Interpolation as an upsampler: the baselines every learned system is compared with."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import tensorflow as tf
 
-from tfsr.signal.interpolation import Spline
+from tfsr.signal.interpolation import Interpolates, Spline
 from tfsr.upsamplers.base import Upsampler
 from tfsr.upsamplers.update import Update
 
@@ -17,7 +17,7 @@ class Interpolation(Upsampler):
         interpolation: one of `tfsr.signal.interpolation`'s.
     """
 
-    def __init__(self, input_rate: int, output_rate: int, interpolation: Callable = Spline()):
+    def __init__(self, input_rate: int, output_rate: int, interpolation: Interpolates = Spline()):
         super().__init__(input_rate, output_rate)
         self.interpolation = interpolation
         self.receptive_field = interpolation.reach

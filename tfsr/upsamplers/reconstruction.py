@@ -48,7 +48,8 @@ class Reconstruction(Upsampler):
         optimizer: keras.optimizers.Optimizer | None = None,
     ):
         super().__init__(input_rate, output_rate, optimizer)
-        self._loss_functions, self._adversarial = losses, adversarial
+        self._adversarial = adversarial
+        self._losses_by_name = losses if isinstance(losses, Mapping) else {}
         self.loss_weights = dict(weights or {})
         self.loss_names = self._names_of_network = ("loss", *losses)
         if adversarial:
@@ -88,7 +89,7 @@ class Reconstruction(Upsampler):
 
     def distances(self, batch: Batch, estimate: Nest) -> Losses:
         """How far an estimate is from the original, by name, [batch] each."""
-        return {name: loss(batch["high"], estimate) for name, loss in self._loss_functions.items()}
+        return {name: loss(batch["high"], estimate) for name, loss in self._losses_by_name.items()}
 
     def given(self, batch: Batch) -> tf.Tensor:
         """What the network was given, at the output rate, float32 [batch, time] as "high"."""

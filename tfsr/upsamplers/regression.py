@@ -1,13 +1,14 @@
 """A network that is trained to come near the high-rate signal: AudioUNet, AudioEDSR, MU-GAN."""
 
+import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import tensorflow as tf
 import tf_keras as keras
 
 from tfsr.losses.waveform_distances import l2, rmse
-from tfsr.signal.interpolation import Spline
+from tfsr.signal.interpolation import Interpolates, Spline
 from tfsr.upsamplers.adversarial import Adversarial
 from tfsr.upsamplers.base import check_ratio
 from tfsr.upsamplers.reconstruction import Loss, Reconstruction
@@ -47,14 +48,14 @@ class Regression(Reconstruction):
         losses: Mapping[str, Loss] | None = None,
         weights: Mapping[str, float] | None = None,
         features: keras.Model | None = None,
-        interpolation: Callable | None = Spline(),
+        interpolation: Interpolates | None = Spline(),
         optimizer: keras.optimizers.Optimizer | None = None,
         adversarial: Adversarial | None = None,
     ):
         losses = {"rmse": rmse} if losses is None else dict(losses)
         if features is not None:
             features.trainable = False
-            losses["features"] = self._feature_distance
+            losses["features"] = functools.partial(_feature_distance, features)
         super().__init__(input_rate, output_rate, losses, weights, adversarial, optimizer)
         self.network = network
         self.interpolation = interpolation
@@ -79,6 +80,7 @@ class Regression(Reconstruction):
     def given(self, batch: Batch) -> tf.Tensor:
         return (self.interpolation or Spline())(batch["low"], self.ratio)
 
-    def _feature_distance(self, high: tf.Tensor, estimate: tf.Tensor) -> tf.Tensor:
-        codes = [self.features.encode(tf.expand_dims(x, -1)) for x in (high, estimate)]
-        return l2(*(tf.reshape(code, [tf.shape(high)[0], -1]) for code in codes))
+
+def _feature_distance(features: keras.Model, high: tf.Tensor, estimate: tf.Tensor) -> tf.Tensor:
+    codes = [features.encode(tf.expand_dims(x, -1)) for x in (high, estimate)]
+    return l2(*(tf.reshape(code, [tf.shape(high)[0], -1]) for code in codes))

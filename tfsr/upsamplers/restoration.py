@@ -54,6 +54,7 @@ class Restoration(Upsampler):
         self, rate: int, context_seconds: float, optimizer: keras.optimizers.Optimizer | None
     ):
         super().__init__(rate, rate, optimizer or voicefixer_adam())
+        self._context_seconds = context_seconds
         self.context, self.fade = int(context_seconds * rate), int(_FADE_SECONDS * rate)
 
     @property
@@ -100,12 +101,13 @@ class VoiceFixer(Restoration):
         frame = vocoder.spectrogram.hop_length
         self.frame_rate = vocoder.frame_rate
         self.hop = math.lcm(network.hop * frame, vocoder.hop)
-        if None not in (network.receptive_field, vocoder.receptive_field):
-            self.receptive_field = network.receptive_field * frame + vocoder.receptive_field
+        frames, samples = network.receptive_field, vocoder.receptive_field
+        if frames is not None and samples is not None:
+            self.receptive_field = frames * frame + samples
 
     def in_mode(self, mode: int) -> "VoiceFixer":
         """The same networks in another mode."""
-        return VoiceFixer(self.network, self.vocoder, mode, self.context / self.input_rate)
+        return VoiceFixer(self.network, self.vocoder, mode, self._context_seconds)
 
     def losses_for(self, batch: Batch, training: bool) -> Losses:
         """Mean absolute differences over frames and bands, in the domain of the estimates."""

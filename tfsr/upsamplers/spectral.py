@@ -94,6 +94,7 @@ class Spectral(Reconstruction):
         self._past_of_frame = samples - self.hop
         outputs = codec.bins - _first_bin(codec, passed, self.ratio)
         self.network = self.make("network", network, outputs=outputs)
+        self.latency_ms = 1000 * self.latency / output_rate if self.network.causal else None
         before, after = self.network.receptive_field
         self.receptive_field = max(
             interpolation.reach,
@@ -109,11 +110,6 @@ class Spectral(Reconstruction):
     @property
     def latency(self) -> int:
         return self.codec.latency + self.network.latency * self.codec.hop_length
-
-    @property
-    def latency_ms(self) -> float | None:
-        """`latency` in milliseconds, where the network is causal."""
-        return 1000 * self.latency / self.output_rate if self.network.causal else None
 
     def initial_state(self, batch: int | tf.Tensor = 1) -> State:
         """The state before the first hop of a stream.

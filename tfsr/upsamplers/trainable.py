@@ -32,14 +32,14 @@ class Trainable(Describable, keras.Model):
     loss_names: tuple[str, ...] = ("loss",)
     patch: int | None = None
     adapt_batches: int = 0
-    training_only: Mapping[str, Any] = {"optimizer": None}
+    training_only: dict[str, Any] = {"optimizer": None}
 
     def __init__(
         self, optimizer: keras.optimizers.Optimizer | None = None, name: str | None = None
     ):
         # Signals stay float32 in mixed precision too; networks cast them.
         super().__init__(name=name, autocast=False)
-        self._trackers = {}  # none before `compile`
+        self._trackers: dict[str, keras.metrics.Metric] = {}  # none before `compile`
         self._training_optimizer = optimizer or keras.optimizers.Adam(1e-4)
 
     def losses_for(self, batch: Batch, training: bool) -> Losses:
@@ -138,7 +138,7 @@ class Trainable(Describable, keras.Model):
 
     def all_losses(self, batch: Batch, training: bool) -> Losses:
         """The losses of all updates, all of the same batch: name -> [batch]."""
-        losses = {}
+        losses: Losses = {}
         with seeded(batch):
             # The network's first, as if it were alone.
             for update in reversed(list(dict.fromkeys(self.updates))):

@@ -5,7 +5,8 @@ adversarial ones begin, is the default here; the losses are described in `tfsr.l
 discriminators in `tfsr.networks.tfgan_critics`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -21,7 +22,15 @@ from tfsr.upsamplers.base import Upsampler
 from tfsr.upsamplers.reconstruction import Reconstruction
 from tfsr.upsamplers.update import Batch, Losses
 
-Distances = Callable[[tf.Tensor, tf.Tensor], Losses]
+
+class Distances(Protocol):
+    """(high, estimate), float32 [batch, time] both -> the losses of `names`, [batch] each."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    def __call__(self, high: tf.Tensor, estimate: tf.Tensor) -> Losses: ...
+
 
 _WEIGHTS = {
     **{"time": 200.0, "energy": 100.0, "phase": 100.0},
@@ -95,7 +104,7 @@ class Vocoder(Reconstruction):
         return self._resynthesized(batch["high"], training)
 
     def distances(self, batch: Batch, estimate: tf.Tensor) -> Losses:
-        losses = {}
+        losses: Losses = {}
         for distances in self._distances:
             losses |= distances(batch["high"], estimate)
         return losses
