@@ -30,6 +30,13 @@ def test_help_comes_without_tensorflow(verb):
     assert "--" in done.stdout
 
 
+def test_help_without_docstrings_has_the_flags():
+    command = [sys.executable, "-OO", "-m", "tfsr.listen", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--html" in done.stdout
+
+
 def test_tfsr_verb_is_python_m_tfsr_verb(run):
     assert run("-m", "tfsr", "train", "--help").stdout == run("-m", "tfsr.train", "--help").stdout
 

@@ -116,7 +116,7 @@ def _request(
     """For a model, or for the presets."""
     how = {"bandwidth_hz": bandwidth, "keep_low_band": keep_low_band, "seed": seed, **more}
     if model is None:
-        return Request(load=lambda name: _preset(name).backend, choose=presets.suited, **how)
+        return Request(load=lambda name: _preset(name).backend, system=presets.suited, **how)
     return request_for(load(model), **how)
 
 

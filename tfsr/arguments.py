@@ -38,9 +38,9 @@ def number(
     >>> number("rate", 8000.0, "Hz", 1000, 1_000_000, whole=True)
     8000
     """
-    kind = numbers.Real
     # To Python, True is a number; NaN is within no bounds.
-    fits = isinstance(value, kind) and not isinstance(value, bool) and lowest <= value <= highest
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    fits = is_number and lowest <= value <= highest
     if not fits or math.isinf(value) or (whole and value != int(value)):
         bounds = f"from {lowest:g} on" if math.isinf(highest) else f"{lowest:g} to {highest:g}"
         what = f"a whole number of {unit}" if whole else unit

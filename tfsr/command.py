@@ -73,7 +73,7 @@ def _hint(error: Exception) -> str:
 
 
 def _help(main: Callable) -> None:
-    print(sys.modules[main.__module__].__doc__.strip())
+    print((sys.modules[main.__module__].__doc__ or "").strip())
     print(flags.FLAGS.main_module_help())
 
 
@@ -118,9 +118,8 @@ def share_one_heap() -> None:
     Each of TensorFlow's would else keep for itself what it has freed: some 300 MB in the upsampling
     of a long recording, which is no faster for that. To be called before TensorFlow starts them.
     """
-    library = _c_library()
-    if hasattr(library, "mallopt"):
-        library.mallopt(_M_ARENA_MAX, 1)
+    if mallopt := _of_c_library("mallopt"):
+        mallopt(_M_ARENA_MAX, 1)
 
 
 def return_free_memory() -> None:
@@ -128,10 +127,9 @@ def return_free_memory() -> None:
 
     The weights' first values leave holes, 600 MB of them among those of VoiceFixer.
     """
-    library = _c_library()
-    if hasattr(library, "malloc_trim"):
-        library.malloc_trim(0)
+    if malloc_trim := _of_c_library("malloc_trim"):
+        malloc_trim(0)
 
 
-def _c_library() -> ctypes.CDLL | None:
-    return ctypes.CDLL(None) if os.name == "posix" else None
+def _of_c_library(name: str) -> Callable | None:
+    return getattr(ctypes.CDLL(None), name, None) if os.name == "posix" else None

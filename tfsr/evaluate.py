@@ -62,7 +62,8 @@ _ARTIFACTS = flags.DEFINE_bool(
 def main(positional: list[str]) -> None:
     if positional:
         raise UserError(f"evaluate: {positional[0]!r} is no flag; a run is --run_dir DIR")
-    if not _RUN_DIR.value:
+    run_dir = _RUN_DIR.value
+    if not run_dir:
         raise UserError("evaluate: give --run_dir DIR, a folder that tfsr.train wrote")
     if _ARTIFACTS.value:
         _refuse("--artifacts listens to no recordings", _PROTOCOL, _SPLIT, _FILES, _LOW, _HIGH)
@@ -76,8 +77,8 @@ def main(positional: list[str]) -> None:
     protocols.named(_PROTOCOL.value)
     if _JSON.value:
         report.make_folder(Path(_JSON.value).parent)
-    page = _PAGE.value and Path(_PAGE.value)
-    measured = _artifacts(page) if _ARTIFACTS.value else _scores(page)
+    page = Path(_PAGE.value) if _PAGE.value else None
+    measured = _artifacts(run_dir, page) if _ARTIFACTS.value else _scores(run_dir, page)
     if _JSON.value:
         write_text(_JSON.value, measured.to_json())
 
@@ -88,14 +89,15 @@ def _refuse(why: str, *unwanted: flags.FlagHolder) -> None:
             raise UserError(f"evaluate: {why}: leave out --{flag.name}")
 
 
-def _scores(page: Path | None) -> "Results":
+def _scores(run_dir: str, page: Path | None) -> "Results":
     from tfsr.evaluation.evaluate import evaluate_run
     from tfsr.evaluation.test_set import Pairs
 
-    pairs = Pairs(Path(_LOW.value), Path(_HIGH.value)) if _LOW.value else None
+    low, high = _LOW.value, _HIGH.value
+    pairs = Pairs(Path(low), Path(high)) if low and high else None
     return evaluate_run(
-        _run(),
-        Path(_RUN_DIR.value),
+        _run(run_dir),
+        Path(run_dir),
         protocol=_PROTOCOL.value,
         split=_SPLIT.value,
         files=_FILES.value,
@@ -104,16 +106,16 @@ def _scores(page: Path | None) -> "Results":
     )
 
 
-def _artifacts(folder: Path | None) -> "Artifacts":
+def _artifacts(run_dir: str, folder: Path | None) -> "Artifacts":
     from tfsr.evaluation.artifacts import measure_run
 
-    return measure_run(_run(), Path(_RUN_DIR.value), folder)
+    return measure_run(_run(run_dir), Path(run_dir), folder)
 
 
-def _run() -> "Experiment":
+def _run(run_dir: str) -> "Experiment":
     from tfsr import gin_config
 
-    return gin_config.load_run(_RUN_DIR.value, _PARAM.value, _GIN.value)
+    return gin_config.load_run(run_dir, _PARAM.value, _GIN.value)
 
 
 if __name__ == "__main__":

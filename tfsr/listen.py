@@ -12,17 +12,22 @@ percentages with their intervals of 95 %.
 """
 
 from pathlib import Path
+from typing import Literal
 
 from absl import flags
 
 from tfsr import command
 from tfsr.errors import UserError
 
+# The values of flags, as `ListeningTest` takes them.
+_KINDS: dict[str, Literal["mushra", "abx", "ab"]] = {"mushra": "mushra", "abx": "abx", "ab": "ab"}
+_LEVELS: dict[str, Literal["none", "rms"]] = {"none": "none", "rms": "rms"}
+
 _HTML = flags.DEFINE_string("html", None, "The page to write.")
 _KIND = flags.DEFINE_enum(
     "kind",
     "mushra",
-    ["mushra", "abx", "ab"],
+    list(_KINDS),
     "mushra: all systems, a hidden reference and anchors are rated from 0 to 100 (ITU-R BS.1534). "
     "abx: is X the system or the original? ab: which one of two systems is preferred?",
 )
@@ -30,7 +35,7 @@ _ANCHOR = flags.DEFINE_multi_float(
     "anchor", [3500.0], "Hz that mushra's anchor is limited to; may repeat.", lower_bound=20.0
 )
 _LEVEL = flags.DEFINE_enum(
-    "level", "none", ["none", "rms"], "none: as it is. rms: all at the RMS of their original."
+    "level", "none", list(_LEVELS), "none: as it is. rms: all at the RMS of their original."
 )
 _NO_PREFERENCE = flags.DEFINE_bool("no_preference", False, "Whether ab may be answered so.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of the orders.", lower_bound=0)
@@ -63,9 +68,9 @@ def _write(positional: list[str]) -> None:
     test = ListeningTest(
         reference=Path(reference),
         systems=folders,
-        kind=_KIND.value,
+        kind=_KINDS[_KIND.value],
         anchors=tuple(_ANCHOR.value),
-        level=_LEVEL.value,
+        level=_LEVELS[_LEVEL.value],
         no_preference=_NO_PREFERENCE.value,
         seed=_SEED.value,
     )

@@ -54,7 +54,8 @@ def load(what: Which, bindings: Sequence[str] = (), threads: int | None = None) 
     """
     if isinstance(what, Model):
         return what
-    if hasattr(what, "upsample") and hasattr(what, "card"):
+    is_upsampler = hasattr(what, "upsample") and hasattr(what, "card")
+    if is_upsampler and not isinstance(what, str | os.PathLike):
         return Model(what.name, upsampler=lambda: what)
     name = path("model", what)
     folder = None if bindings else _model_folder(name)

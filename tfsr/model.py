@@ -33,10 +33,14 @@ class About(Protocol):
         card: what is known of it.
     """
 
-    input_rate: int
-    output_rate: int
-    latency_ms: float | None
-    card: ModelCard
+    @property
+    def input_rate(self) -> int: ...
+    @property
+    def output_rate(self) -> int: ...
+    @property
+    def latency_ms(self) -> float | None: ...
+    @property
+    def card(self) -> ModelCard: ...
 
 
 class Model:
@@ -96,7 +100,7 @@ class Model:
     @property
     def backend(self) -> Backend:
         """What upsamples whole signals."""
-        return self.upsampler if self._on_keras(self._open_backend) else self._backend
+        return self.upsampler if self._on_keras else self._backend
 
     @property
     def card(self) -> ModelCard:
@@ -124,15 +128,16 @@ class Model:
 
     @functools.cached_property
     def _backend(self) -> Backend:
-        return self._open_backend()
+        return self._open_backend() if self._open_backend else self.upsampler
 
     @functools.cached_property
-    def _streams(self) -> Streams:
-        return self._open_streams()
+    def _streams(self) -> Streams | None:
+        return self._open_streams() if self._open_streams else self.upsampler.streams
 
-    def _on_keras(self, other: Callable | None) -> bool:
-        """Whether the Keras model computes: it is open already, or there is nothing else."""
-        return "upsampler" in vars(self) or other is None
+    @property
+    def _on_keras(self) -> bool:
+        """Whether the Keras model is open already: then that is what computes."""
+        return "upsampler" in vars(self)
 
     def upsample(
         self,
@@ -189,10 +194,12 @@ class Model:
         >>> sum(len(wide) for wide in tfsr.load("telephony-8k-16k").stream(blocks))
         3200
         """
-        if self.latency_ms is None:
+        source = None
+        if self.latency_ms is not None:
+            source = self.upsampler.streams if self._on_keras else self._streams
+        if source is None:
             others = " or ".join(presets.streaming())
             raise UserError(f"{self.name}: wants whole recordings; one that streams is {others}")
-        source = self.upsampler.streams if self._on_keras(self._open_streams) else self._streams
         return streams.stream(source, blocks)
 
     def save(self, folder: str | os.PathLike, half_precision: bool = False) -> None:

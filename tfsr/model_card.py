@@ -129,7 +129,7 @@ def check(data: Any, kinds: Mapping[str, Kind], place: str, needed: Any = ()) ->
             raise UserError(f"{place}.{name}: wants {words}, not {str(value)[:40]!r}")
 
 
-_WORDS = {
+_WORDS: Mapping[type, str] = {
     **{str: "a text", int: "a whole number", float: "a number", list: "a list"},
     **{dict: "names and values", type(None): "null"},
 }

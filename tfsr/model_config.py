@@ -23,7 +23,7 @@ from typing import Any
 
 from tfsr.description.earlier import from_format_1
 from tfsr.errors import UserError
-from tfsr.model_card import ModelCard, check
+from tfsr.model_card import Kind, ModelCard, check
 
 CONFIG, WEIGHTS = "config.json", "weights.h5"
 MODEL_TFLITE, STREAM_TFLITE = "model.tflite", "stream.tflite"
@@ -36,11 +36,11 @@ FORMAT = 2
 
 _LARGEST = 4_000_000
 _NUMBER = (int, float, type(None))
-_KINDS = {
+_KINDS: Mapping[str, Kind] = {
     **{"format": int, "made_by": str, "input_rate": int, "output_rate": int, "latency_ms": _NUMBER},
     **{"weights": dict, "card": dict, "model": dict},
 }
-_SEAL = {"size": int, "sha256": str}
+_SEAL: Mapping[str, Kind] = {"size": int, "sha256": str}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -191,7 +191,8 @@ def _weights(model: keras.Model) -> dict[str, tf.Variable]:
 def _parts(model: keras.Model) -> Iterator[tuple[str, Any]]:
     """All that belongs to a model, once each, by the shortest way to it."""
     view, seen = tf.train.TrackableView(model), {}
-    waiting, by_number = collections.deque([("", model)]), collections.deque()
+    waiting: collections.deque[tuple[str, Any]] = collections.deque([("", model)])
+    by_number: collections.deque[tuple[str, Any]] = collections.deque()
     while waiting or by_number:
         path, part = (waiting or by_number).popleft()
         if id(part) in seen or isinstance(part, _NO_PARTS):

@@ -22,7 +22,8 @@ def main(positional: list[str]) -> None:
     from tfsr import gin_config
     from tfsr.upsamplers.complexity import complexity
 
-    files = _GIN.value or [gin_config.operative_config(_RUN_DIR.value)]
+    run_dir = _RUN_DIR.value
+    files = [gin_config.operative_config(run_dir)] if run_dir else _GIN.value
     upsampler = gin_config.experiment(files, _PARAM.value).upsampler
     print(table(upsampler, complexity(upsampler)))
 

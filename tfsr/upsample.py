@@ -111,8 +111,7 @@ def _request():
 
     return Request(
         load=_backend,
-        system=_RUN_DIR.value or _MODEL.value or _PRESET.value,
-        choose=presets.suited,
+        system=_RUN_DIR.value or _MODEL.value or _PRESET.value or presets.suited,
         bandwidth_hz=_BANDWIDTH.value,
         keep_low_band=_KEEP_LOW_BAND.value,
         raw=parse_raw(_RAW.value) if _RAW.value else None,
@@ -165,7 +164,7 @@ def _planned(request, job) -> list[str]:
     from tfsr.inference.manifest import notes
 
     with request.open(job) as source:
-        plan = request.plan(source, job.source, job.target)
+        plan = request.plan(source, job.source)
         line = f"{job.source} {plan} -> {job.target}"
         return [*(f"{job.source}: {note}" for note in notes(plan)), line]
 
@@ -185,7 +184,7 @@ def _upsample(request, jobs: list, left: list, names, told) -> int:
     from tfsr.inference import manifest
     from tfsr.inference.file_jobs import in_order
 
-    if request.system:
+    if isinstance(request.system, str):
         request.upsampler(request.system)
     records = []
     try:

@@ -59,7 +59,7 @@ def choose(bandwidth_hz: float) -> str:
 
 @pytest.fixture
 def request_of_all() -> Request:
-    return Request(lambda name: Interpolation(*SYSTEMS[name]), choose=choose)
+    return Request(lambda name: Interpolation(*SYSTEMS[name]), choose)
 
 
 def noise(reach_hz: int, rate: int) -> np.ndarray:
@@ -108,7 +108,7 @@ def test_a_channel_with_nothing_to_add_stays_as_it_is(request_of_all, tmp_path):
     full, narrow = noise(24_000, 48_000), noise(4000, 48_000)
     both = np.stack([full, narrow], axis=1).astype(np.float32)
     audio_file.write(tmp_path / "a.wav", both, 48_000, "FLOAT")
-    request = Request(request_of_all.load, choose=choose, rate="keep")
+    request = Request(request_of_all.load, choose, rate="keep")
     record = request.upsample(Job(tmp_path / "a.wav", tmp_path / "b.wav"), lambda _: None)
     assert record.error is None and record.system == "narrow" and "as it is" in record.bands
     made, _ = audio_file.read(tmp_path / "b.wav")

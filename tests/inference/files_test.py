@@ -13,6 +13,8 @@ from tfsr.inference.bands import Band
 from tfsr.inference.chunks import upsample_array
 from tfsr.inference.files import Level, Plan
 from tfsr.inference.files import upsample_file as upsample_planned
+from tfsr.inference.manifest import Record
+from tfsr.inference.samples import Samples
 from tfsr.signal.resample import StreamResampler
 from tfsr.upsamplers.interpolation import Interpolation
 
@@ -29,10 +31,10 @@ def sound(samples: int, channels: int) -> np.ndarray:
 
 def upsample_file(upsampler, source, target, progress=None, bandwidth_hz=None, **how) -> Level:
     with audio_file.AudioFile(source) as recording:
-        band = Band(tuple(range(recording.channels)), bandwidth_hz)
-        return upsample_planned(
-            lambda _: upsampler, Plan(recording, [band], target, **how), progress
-        )
+        channels = tuple(range(recording.channels))
+        bands = [Band(channels, bandwidth_hz or recording.rate / 2, "interpolation")]
+        plan = Plan(recording, bands, **how)
+        return upsample_planned(lambda _: upsampler, plan, target, progress)
 
 
 def left_in(folder) -> list[str]:
@@ -57,6 +59,15 @@ def test_the_file_is_what_the_array_is(upsampler, tmp_path, samples, channels):
     high, rate = audio_file.read(tmp_path / "high.wav")
     assert rate == 16000 and len(high) == 2 * samples
     np.testing.assert_allclose(high, upsample_array(upsampler, low), rtol=0, atol=1e-5)
+
+
+def test_a_recording_in_memory_is_told_and_written_too(upsampler, tmp_path):
+    plan = Plan(Samples(sound(4000, 1), 8000), [Band((0,), 4000.0, "interpolation")])
+    assert str(plan) == "8000 Hz, 1 channels, 0.5 s, with interpolation"
+    record = Record("audio", "high.wav").planned(plan)
+    assert (record.seconds, record.assumed, record.faults) == (0.5, None, ())
+    upsample_planned(lambda _: upsampler, plan, tmp_path / "high.wav")
+    assert audio_file.info(tmp_path / "high.wav").subtype == "FLOAT"
 
 
 @pytest.mark.parametrize("rate", [6000, 11_025, 44_100, 48_000])

@@ -59,7 +59,6 @@ class AudioFile:
         if file_size(self._file) == 0:
             raise UserError(f"{self.path}: is empty (0 bytes)")
         self._found = opening.find(FileView(self._file), os.fspath(self.path), raw)
-        self._faults: list[Fault] | None = None
         first = self._found.decoders[0]
         self.rate, self.channels = first.rate, first.channels
         self.subtype, self.format = first.subtype, first.format
@@ -70,23 +69,27 @@ class AudioFile:
                 f"{self.path}: is damaged (its header tells a rate of {self.rate} Hz, not one of "
                 f"{_RATES[0]} to {_RATES[1]})"
             )
-        self._samples = self.declared_samples
-        if self._samples == 0:
+        self._decoded, self._silent = False, True
+        self._faults: list[Fault] = []
+        # 0 until all is decoded, where they are not declared.
+        self._samples = self.declared_samples or 0
+        if self.declared_samples == 0:
             raise UserError(f"{self.path}: holds no samples")
 
     @property
     def declared_samples(self) -> int | None:
         """Of each channel, where headers are sure to declare it."""
-        declared = [decoder.samples for decoder in self._found.decoders]
-        same = all(decoder.rate == self.rate for decoder in self._found.decoders)
-        if None in declared or not same:
-            return None
-        return min(sum(declared), self._found.limit or sum(declared))
+        declared = 0
+        for decoder in self._found.decoders:
+            if decoder.samples is None or decoder.rate != self.rate:
+                return None
+            declared += decoder.samples
+        return min(declared, self._found.limit or declared)
 
     @property
     def samples(self) -> int:
         """Of each channel; all is decoded for it, where the header is not sure to tell it."""
-        if self._samples is None:
+        if not self._samples:
             self.know()
         return self._samples
 
@@ -112,7 +115,7 @@ class AudioFile:
         Raises:
             UserError: as `blocks`.
         """
-        if self._faults is None:
+        if not self._decoded:
             for _ in self.blocks():
                 pass
 
@@ -141,6 +144,7 @@ class AudioFile:
         decoding = [fault for decoder in self._found.decoders for fault in decoder.faults]
         self._samples, self._silent = done, silent
         self._faults = [*self._found.lacks(done / self.rate), *decoding]
+        self._decoded = True
 
     def _sounds(self, size: int) -> Iterator[np.ndarray]:
         """Of all decoders, with the rate and the channels of the first one, up to the limit."""

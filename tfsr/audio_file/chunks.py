@@ -69,15 +69,14 @@ def layout(head: bytes) -> _Layout | None:
 
 def walk(view: FileView, form: _Layout, first: int | None = None) -> Iterator[Chunk]:
     """The chunks, as their sizes tell, and where these are wrong, as far as that can be seen."""
-    place, length = first or form.first, form.name + struct.calcsize(form.size)
-    while len(head := view.at(place, length)) == length:
+    place: int | None = first or form.first
+    length = form.name + struct.calcsize(form.size)
+    while place is not None and len(head := view.at(place, length)) == length:
         size = struct.unpack(form.size, head[form.name :])[0]
         size -= length if form.sizes_header else 0
         chunk = Chunk(head[: form.name], place + length, size)
         yield chunk
         place = _after(view, chunk, form)
-        if place is None:
-            return
 
 
 def _after(view: FileView, chunk: Chunk, form: _Layout) -> int | None:

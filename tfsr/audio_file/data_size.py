@@ -35,7 +35,9 @@ def data_size(view: FileView) -> DataSize:
     if old := _sphere(view) or _voice(view) or _wavpack(view):
         return old
     form = layout(view.at(0, 40))
-    for chunk in walk(view, form) if form else ():
+    if form is None:
+        return DataSize()
+    for chunk in walk(view, form):
         if chunk.name[:4] in (b"data", b"SSND"):
             trailing = bytes_after(view, form, chunk) if chunk.size > 0 else 0
             return _known(chunk.size, len(view) - chunk.start, trailing)
@@ -47,11 +49,12 @@ def _sphere(view: FileView) -> DataSize | None:
     if view.at(0, 7) != b"NIST_1A" or b"embedded" in view.at(0, 1024):
         return None
     names = b"sample_count", b"channel_count", b"sample_n_bytes"
-    declared = [re.search(name + rb" -\w+ (\d+)", view.at(0, 1024)) for name in names]
+    found = [re.search(name + rb" -\w+ (\d+)", view.at(0, 1024)) for name in names]
+    declared = [int(one[1]) for one in found if one]
     start = view.at(8, 8).strip()
-    if None in declared or not start.isdigit():
+    if len(declared) < len(names) or not start.isdigit():
         return None
-    return DataSize(math.prod(int(one[1]) for one in declared), len(view) - int(start))
+    return DataSize(math.prod(declared), len(view) - int(start))
 
 
 def _voice(view: FileView) -> DataSize | None:
@@ -59,8 +62,8 @@ def _voice(view: FileView) -> DataSize | None:
     if view.at(0, 19) != b"Creative Voice File":
         return None
     first = int.from_bytes(view.at(20, 2), "little") + 4
-    kind, *size = view.at(first - 4, 4).ljust(4, b"\0")
-    size = int.from_bytes(size, "little")
+    head = view.at(first - 4, 4).ljust(4, b"\0")
+    kind, size = head[0], int.from_bytes(head[1:], "little")
     return DataSize(size, len(view) - first) if kind in (1, 9) and 0 < size < 0xFF0000 else None
 
 

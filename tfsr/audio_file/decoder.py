@@ -1,6 +1,6 @@
 """What is known of a recording, and what decodes one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -60,7 +60,7 @@ class Decoder(Protocol):
     subtype: str
     format: str
     samples: int | None
-    tags: Mapping[str, str]
+    tags: dict[str, str]
     faults: list[Fault]
 
     def blocks(self, block_samples: int) -> Iterator[np.ndarray]:

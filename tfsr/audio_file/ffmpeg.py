@@ -276,7 +276,7 @@ def _xing(first: bytes) -> tuple[bool, int]:
 
 
 def _tags(container, stream) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for name, text in {**stream.metadata, **container.metadata}.items():
         if name.lower() in _TAGS and text:
             whole = text.encode(errors="surrogateescape").decode(errors="replace")

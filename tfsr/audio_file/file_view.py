@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Sequence
 from typing import BinaryIO
 
+_Piece = bytes | tuple[int, int]
+
 
 class FileView(io.RawIOBase):
     """Bytes and stretches of an open file, one after the other, as one file to read.
@@ -19,9 +21,9 @@ class FileView(io.RawIOBase):
         pieces: bytes as they are, or (start, size) of a stretch; None is the whole file.
     """
 
-    def __init__(self, file: BinaryIO, pieces: Sequence[bytes | tuple[int, int]] | None = None):
+    def __init__(self, file: BinaryIO, pieces: Sequence[_Piece] | None = None):
         self._file = file
-        self._pieces = [(0, file_size(file))] if pieces is None else list(pieces)
+        self._pieces: Sequence[_Piece] = [(0, file_size(file))] if pieces is None else pieces
         self._size = sum(map(_size, self._pieces))
         self._position = 0
 
@@ -32,13 +34,13 @@ class FileView(io.RawIOBase):
     def cut(self, start: int, size: int | None = None, before: bytes = b"") -> "FileView":
         """A stretch of it (None: to its end), with some bytes before it."""
         stop = self._size if size is None else min(start + size, self._size)
-        pieces, first = [before], 0
+        pieces: list[_Piece] = [before]
+        first = 0
         for piece in self._pieces:
             length = _size(piece)
             begin, end = max(start - first, 0), min(stop - first, length)
             if begin < end:
-                whole = isinstance(piece, bytes)
-                pieces.append(piece[begin:end] if whole else (piece[0] + begin, end - begin))
+                pieces.append(_cut(piece, begin, end))
             first += length
         return FileView(self._file, pieces)
 
@@ -66,7 +68,7 @@ class FileView(io.RawIOBase):
         """Up to `size` bytes from `offset` on; the position stays."""
         return b"".join(map(self._bytes, self.cut(offset, size)._pieces))
 
-    def _bytes(self, piece: bytes | tuple[int, int]) -> bytes:
+    def _bytes(self, piece: _Piece) -> bytes:
         if isinstance(piece, bytes):
             return piece
         return os.pread(self._file.fileno(), piece[1], piece[0])
@@ -90,5 +92,9 @@ def file_size(file: BinaryIO) -> int:
     return os.fstat(file.fileno()).st_size
 
 
-def _size(piece: bytes | tuple[int, int]) -> int:
+def _size(piece: _Piece) -> int:
     return len(piece) if isinstance(piece, bytes) else piece[1]
+
+
+def _cut(piece: _Piece, begin: int, end: int) -> _Piece:
+    return piece[begin:end] if isinstance(piece, bytes) else (piece[0] + begin, end - begin)

@@ -48,7 +48,7 @@ def find(view: FileView, name: str, raw: Raw | None) -> Found:
         return _ogg(view)
     with contextlib.suppress(Unreadable):
         size = data_size(view)
-        decoder = _by_sndfile(readable(view))
+        decoder: Decoder = _by_sndfile(readable(view))
         return Found([decoder], lambda seconds: _lacking(size, seconds))
     assumed = headerless.by_name(name) or (Raw(8000, "gsm") if headerless.is_gsm(view) else None)
     if assumed:

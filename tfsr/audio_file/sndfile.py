@@ -38,14 +38,10 @@ class SndfileDecoder:
         with self._open() as file:
             self.rate, self.channels = file.samplerate, file.channels
             self.subtype, self.format = file.subtype, file.format
-            self._told = file.frames if file.frames < _UNKNOWN else None
+            self.samples = file.frames if file.frames < _UNKNOWN else None
             self.tags = file.copy_metadata()
         surround = self.format == "OGG" and ogg.is_surround(view)
         self._order = ogg.channel_order(self.channels) if surround else None
-
-    @property
-    def samples(self) -> int | None:
-        return self._told
 
     def blocks(self, block_samples: int) -> Iterator[np.ndarray]:
         self.faults, done = [], 0
@@ -58,8 +54,8 @@ class SndfileDecoder:
                 self.faults.append(Fault(f"is damaged after {done / self.rate:.3f} s"))
                 if not done:
                     raise Unreadable(reason(error)) from error
-        if self._told and done < self._told:
-            self.faults.append(ends_early((self._told - done) / self.rate))
+        if self.samples and done < self.samples:
+            self.faults.append(ends_early((self.samples - done) / self.rate))
 
     def _open(self) -> _Stream:
         try:

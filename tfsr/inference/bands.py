@@ -9,6 +9,9 @@ import numpy as np
 
 T = TypeVar("T")
 
+# None after the last.
+_Blocks = queue.Queue[np.ndarray | None]
+
 # Blocks that wait for the slowest of those who measure.
 _WAITING = 2
 
@@ -21,13 +24,13 @@ class Band(NamedTuple):
 
     Attributes:
         channels: their numbers, from 0.
-        bandwidth_hz: up to where they reach; None: half the rate of the recording.
+        bandwidth_hz: up to where they reach.
         system: the name of the upsampler; None: they are kept as they are.
     """
 
     channels: tuple[int, ...]
-    bandwidth_hz: float | None = None
-    system: str | None = ""
+    bandwidth_hz: float
+    system: str | None
 
 
 def of_each_channel(
@@ -57,7 +60,7 @@ def _side_by_side(
     """A thread for each channel, since `measure` wants to go through a channel by itself."""
     if channels == 1:
         return [measure(blocks)]
-    waiting = [queue.Queue(_WAITING) for _ in range(channels)]
+    waiting: list[_Blocks] = [queue.Queue(_WAITING) for _ in range(channels)]
     with ThreadPoolExecutor(channels) as pool:
         found = [pool.submit(_drained, measure, one) for one in waiting]
         try:
@@ -70,7 +73,7 @@ def _side_by_side(
     return [one.result() for one in found]
 
 
-def _drained(measure: Callable[[Iterable[np.ndarray]], T], waiting: queue.Queue) -> T:
+def _drained(measure: Callable[[Iterable[np.ndarray]], T], waiting: _Blocks) -> T:
     """Measured, and taken to the end even if it fails, lest the others wait."""
 
     def until_the_end() -> Iterator[np.ndarray]:

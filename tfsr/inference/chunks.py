@@ -19,7 +19,7 @@ disagree on is cross-faded (`tfsr.inference.cross_fade`).
 """
 
 import itertools
-import math
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -31,6 +31,9 @@ from tfsr.inference import noise
 from tfsr.inference.cross_fade import cross_faded
 from tfsr.nest import Nest
 from tfsr.signal.resample import StreamResampler
+
+# No signal has so many samples.
+_ENDLESS = sys.maxsize
 
 STAGES_TOGETHER = 8
 """A chunk's condition is kept for so many stages, and spans a receptive field more for each."""
@@ -56,14 +59,14 @@ def upsample_blocks(
     Yields:
         float32 [ratio * time, channels], together as long as `ratio` times the input.
     """
-    gain = np.float32(gain)
-    pieces = (gain * block.T for block in blocks)
+    factor = np.float32(gain)
+    pieces = (factor * block.T for block in blocks)
     if upsampler.context is None:
         made = _exact(upsampler, pieces, chunk, seed)
     else:
-        made = cross_faded(upsampler, pieces, chunk)
+        made = cross_faded(upsampler, pieces, chunk, upsampler.context)
     for high in made:
-        yield high.T / gain
+        yield high.T / factor
 
 
 def upsample_array(
@@ -100,7 +103,7 @@ def _exact(
 ) -> Iterator[np.ndarray]:
     """All stages, on float32 [channels, time]."""
     stages = _numbered(upsampler.stages)
-    pieces = ((block, ()) for block in blocks)
+    pieces: Iterator[tuple[np.ndarray, Nest]] = ((block, ()) for block in blocks)
     for first in range(0, len(stages), STAGES_TOGETHER):
         together = stages[first : first + STAGES_TOGETHER]
         pieces = _Pass(upsampler, together, chunk, seed).of(pieces)
@@ -139,7 +142,7 @@ class _Pass:
         self._stages = stages
         self._seed = seed
         if upsampler.receptive_field is None:
-            self._chunk, self._reach, self._condition_reach = math.inf, 0, 0
+            self._chunk, self._reach, self._condition_reach = _ENDLESS, 0, 0
         else:
             self._chunk = upsampler.whole_hops(max(chunk, 1))
             self._reach = upsampler.whole_hops(upsampler.receptive_field)
@@ -256,7 +259,7 @@ def _joined(*parts: np.ndarray) -> np.ndarray:
 
 
 def _read(
-    pieces: Iterator[tuple[np.ndarray, Nest]], low: _Window, signal: _Window, end: float
+    pieces: Iterator[tuple[np.ndarray, Nest]], low: _Window, signal: _Window, end: int
 ) -> bool:
     """Read until the sample before `end` is here; whether the stream went so far."""
     read, missing = [], end - low.end

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tfsr.backend import Backend, Part
+from tfsr.nest import Nest
 
 
 class _Segment(NamedTuple):
@@ -18,9 +19,9 @@ class _Segment(NamedTuple):
 
 
 def cross_faded(
-    upsampler: Backend, pieces: Iterable[np.ndarray], chunk: int
+    upsampler: Backend, pieces: Iterable[np.ndarray], chunk: int, context: int
 ) -> Iterator[np.ndarray]:
-    """Upsample a stream in chunks that see `upsampler.context` samples on each side.
+    """Upsample a stream in chunks that see `context` samples on each side.
 
     In the first `upsampler.fade` samples of a chunk the one before goes over into it, in a
     straight line.
@@ -28,12 +29,12 @@ def cross_faded(
     Args:
         upsampler: one that draws no noise.
         pieces: float32 [channels, time], of any lengths.
-        chunk: input samples, rounded up to a multiple of the upsampler's `hop`.
+        chunk, context: input samples, rounded up to multiples of the upsampler's `hop`.
 
     Yields:
         float32 [channels, ratio * time].
     """
-    chunk, context = map(upsampler.whole_hops, (max(chunk, 1), upsampler.context))
+    chunk, context = map(upsampler.whole_hops, (max(chunk, 1), context))
     ratio, fade = upsampler.ratio, upsampler.ratio * upsampler.fade
     share = np.linspace(0, 1, fade + 2, dtype=np.float32)[1:-1]
     before = None
@@ -50,7 +51,7 @@ def cross_faded(
 def _whole(upsampler: Backend, low: np.ndarray) -> np.ndarray:
     """All stages of a signal at once."""
     condition, part = upsampler.run_condition(low), Part(0, low.shape[1], low.shape[1])
-    high = ()
+    high: Nest = ()
     for stage in upsampler.stages:
         high = upsampler.run_stage(stage, high, condition, part)
     return high

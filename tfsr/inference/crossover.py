@@ -41,7 +41,7 @@ def with_low_band(
     waiting = sums = None
     missing = delay
     for low_block, high_block in _side_by_side(iter(low), high, delay):
-        if waiting is None:
+        if waiting is None or sums is None:
             waiting = np.zeros([delay, low_block.shape[1]], np.float32)
             sums = np.zeros([len(kernel) - 1, low_block.shape[1]], np.float32)
         size = len(low_block)

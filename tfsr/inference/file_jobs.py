@@ -32,8 +32,8 @@ class Request:
 
     Attributes:
         load: a system's upsampler, by name; called once for each name.
-        system: the one for all files; None: of each file `choose` names it.
-        choose: the system for a recording with such a bandwidth, in Hz.
+        system: the one for all files, or what names that for a recording with such a bandwidth,
+            in Hz.
         bandwidth_hz: where all recordings end; None: it is measured.
         keep_low_band: whether what a recording has below its cut-off stays as it is, whatever the
             upsampler makes of it, unless that is to restore it. The cut-off is the bandwidth, and
@@ -45,8 +45,7 @@ class Request:
     """
 
     load: Callable[[str], Backend]
-    system: str | None = None
-    choose: Callable[[float], str] | None = None
+    system: str | Callable[[float], str]
     bandwidth_hz: float | None = None
     keep_low_band: bool = True
     raw: Raw | None = None
@@ -77,14 +76,11 @@ class Request:
         """
         return AudioFile(job.source, self.raw)
 
-    def plan(
-        self, source: AudioFile | Samples, name: str | Path, target: Path | None = None
-    ) -> Plan:
+    def plan(self, source: AudioFile | Samples, name: str | Path) -> Plan:
         """Measure a recording, and choose what to upsample it with.
 
         Args:
             name: of the recording, for messages.
-            target: the file to write; None of what stays in memory.
 
         Raises:
             UserError: it cannot be decoded, no system suits it, or it has faults and none is taken.
@@ -100,10 +96,9 @@ class Request:
         return Plan(
             source,
             bands,
-            target,
             speech=_any_speech(heard),
             keep_low_band=self.keep_low_band,
-            within_input=self.system is not None and self.bandwidth_hz is None,
+            within_input=isinstance(self.system, str) and self.bandwidth_hz is None,
             chunk_seconds=self.chunk_seconds,
             seed=self.seed,
             rate=self.rate,
@@ -111,20 +106,20 @@ class Request:
             rescale=self.rescale,
         )
 
-    def _heard(self, source: AudioFile | Samples) -> list[Heard | None] | None:
-        """Of each channel, None of a silent one; None where the bandwidth is told."""
+    def _heard(self, source: AudioFile | Samples) -> list[Heard | None]:
+        """Of each channel, None of a silent one; nothing where the bandwidth is told."""
         if self.bandwidth_hz is not None:
-            return None
+            return []
         measure = functools.partial(hear, rate=source.rate)
         return of_each_channel(source.blocks(), source.channels, measure)
 
     def _bandwidths(
-        self, heard: list[Heard | None] | None, source: AudioFile | Samples
+        self, heard: list[Heard | None], source: AudioFile | Samples
     ) -> list[float | None]:
         """Of each channel; None of a silent one."""
-        if heard is None:
+        if self.bandwidth_hz is not None:
             return [min(self.bandwidth_hz, source.rate / 2)] * source.channels
-        return [one and one.bandwidth_hz for one in heard]
+        return [None if one is None else one.bandwidth_hz for one in heard]
 
     def _bands(self, bandwidths: list[float | None], rate: int) -> list[Band]:
         """Channels with nothing to add are kept as they are beside others.
@@ -132,15 +127,16 @@ class Request:
         Raises:
             UserError: there is nothing to add to any.
         """
-        if self.system is not None:
-            return together(bandwidths, rate, lambda _: self.system)
+        system = self.system
+        if isinstance(system, str):
+            return together(bandwidths, rate, lambda _: system)
         if not any(bandwidths):
             bandwidths = [min(rate / 2, _SILENT_HZ)] * len(bandwidths)
         refused: list[UserError] = []
 
         def choose(bandwidth_hz: float) -> str | None:
             try:
-                return self.choose(bandwidth_hz)
+                return system(bandwidth_hz)
             except UserError as error:
                 refused.append(error)
                 return None
@@ -167,10 +163,10 @@ class Request:
             return dataclasses.replace(record, skipped=True)
         try:
             with self.open(job) as source:
-                plan = self.plan(source, job.source, job.target)
+                plan = self.plan(source, job.source)
                 record = record.planned(plan)
                 upsamplers = [self.upsampler(system) for system in plan.systems]
-                level = upsample_file(self.upsampler, plan, progress)
+                level = upsample_file(self.upsampler, plan, job.target, progress)
                 lowest = min(upsampler.input_rate for upsampler in upsamplers)
                 record = record.done(lowest, plan.output_rate(upsamplers), level)
         except UserError as error:
@@ -193,9 +189,9 @@ def in_order(
         yield from pool.map(upsample, jobs)
 
 
-def _any_speech(heard: list[Heard | None] | None) -> bool | None:
+def _any_speech(heard: list[Heard | None]) -> bool | None:
     """Whether a channel looks like speech, or all are silent; None where nobody has listened."""
-    if heard is None:
+    if not heard:
         return None
     sounds = [one for one in heard if one is not None]
     return not sounds or any(one.speech for one in sounds)

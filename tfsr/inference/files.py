@@ -6,7 +6,7 @@ import math
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from tfsr.inference.preset_selection import remark
 from tfsr.inference.samples import Samples
 from tfsr.signal.resample import StreamResampler, resampled_length
 
-KEEP = "keep"
+KEEP: Final = "keep"
 """The rate of each input, unless the upsampler's output rate is higher."""
 
 # What recordings keep. Of 8 bits or of a lossy coding, they would lose what was just added.
@@ -35,7 +35,6 @@ class Plan:
     Attributes:
         source: the recording.
         bands: what is made of its channels, which are all in one of them; mostly one for all.
-        target: the file to write; None of what stays in memory.
         speech: whether it looks like speech; None where nobody has listened.
         keep_low_band: whether what they have below their bandwidth stays as it is, unless the
             upsampler is to restore it; see `tfsr.inference.crossover`.
@@ -51,7 +50,6 @@ class Plan:
 
     source: AudioFile | Samples
     bands: Sequence[Band]
-    target: Path | None = None
     speech: bool | None = None
     keep_low_band: bool = False
     within_input: bool = False
@@ -63,7 +61,7 @@ class Plan:
 
     def __str__(self) -> str:
         source = self.source
-        size = f"{source.rate} Hz, {source.channels} channels, {source.info.seconds:.1f} s"
+        size = f"{source.rate} Hz, {source.channels} channels, {source.samples / source.rate:.1f} s"
         return f"{size}, {described(self.bands, source.rate)}"
 
     @property
@@ -86,12 +84,12 @@ class Plan:
         """Below which channels stay as they are; None: nowhere."""
         if not self.keep_low_band or upsampler.restores:
             return None
-        reached = band.bandwidth_hz or self.source.rate / 2
-        return min(reached, upsampler.input_rate / 2) if self.within_input else reached
+        reached, known = band.bandwidth_hz, upsampler.input_rate / 2
+        return min(reached, known) if self.within_input else reached
 
-    def written_subtype(self) -> str:
+    def written_subtype(self, target: Path) -> str:
         kept = self.source.subtype if self.source.subtype in _KEPT_SUBTYPES else "PCM_16"
-        return self.subtype or audio_file.allowed_subtype(self.target, kept)
+        return self.subtype or audio_file.allowed_subtype(target, kept)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +110,7 @@ class Level:
 def described(bands: Sequence[Band], rate: int) -> str:
     """What channels are, and with what they are upsampled."""
     if len(bands) == 1:
-        return f"{remark(bands[0].bandwidth_hz or rate / 2, rate)}with {bands[0].system}"
+        return f"{remark(bands[0].bandwidth_hz, rate)}with {bands[0].system}"
     return "; ".join(map(_described, bands))
 
 
@@ -124,7 +122,10 @@ def _described(band: Band) -> str:
 
 
 def upsample_file(
-    load: Callable[[str], Backend], plan: Plan, progress: Callable[[float], None] | None = None
+    load: Callable[[str], Backend],
+    plan: Plan,
+    target: Path,
+    progress: Callable[[float], None] | None = None,
 ) -> Level:
     """Upsample a recording of any rate, length and number of channels, with its tags.
 
@@ -135,6 +136,7 @@ def upsample_file(
 
     Args:
         load: the upsampler with the name of a band's system.
+        target: the file to write.
         progress: called now and then with the share that is done, up to 1.
 
     Raises:
@@ -142,11 +144,11 @@ def upsample_file(
             be written.
     """
     high, rate = upsampled(load, plan, progress)
-    source, subtype = plan.source, plan.written_subtype()
-    with Writer(plan.target, rate, source.channels, subtype, source.tags) as writer:
+    source, subtype = plan.source, plan.written_subtype(target)
+    with Writer(target, rate, source.channels, subtype, source.tags) as writer:
         gain = 1.0
         if plan.rescale and writer.largest < math.inf:
-            high, gain = _within(high, writer.largest, plan.target)
+            high, gain = _within(high, writer.largest, target)
         for block in high:
             writer.write(block)
     over = writer.clipped
@@ -189,8 +191,8 @@ def _of_all_bands(load: Callable[[str], Backend], plan: Plan, rate: int) -> Iter
         high = _upsampled(upsampler, plan, band, own, gain)
         made.append(_resampled(high, upsampler.output_rate, rate))
     order = np.argsort([place for band in plan.bands for place in band.channels])
-    for blocks in _in_step(made):
-        yield np.concatenate(blocks, axis=1)[:, order]
+    for together in _in_step(made):
+        yield np.concatenate(together, axis=1)[:, order]
 
 
 def _gains(load: Callable[[str], Backend], plan: Plan) -> list[float]:
@@ -246,7 +248,7 @@ def _resampled(blocks: Iterable[np.ndarray], from_rate: int, to_rate: int) -> It
         resampler = resampler or StreamResampler(from_rate, to_rate, block.shape[1])
         if len(ready := resampler.push(block, last=False)):
             yield ready
-    if len(ready := resampler.push(block[:0], last=True)):
+    if resampler is not None and len(ready := resampler.push(block[:0], last=True)):
         yield ready
 
 

@@ -71,7 +71,7 @@ class Record:
             bandwidth_hz=round(max(band.bandwidth_hz for band in plan.bands), 1),
             bands=described(plan.bands, source.rate) if len(plan.bands) > 1 else None,
             channels=source.channels,
-            seconds=source.info.seconds,
+            seconds=source.samples / source.rate,
             assumed=str(source.assumed) if source.assumed else None,
             faults=tuple(fault.text for fault in source.faults),
             missing_seconds=round(sum(fault.missing_seconds for fault in source.faults), 3),
@@ -91,9 +91,9 @@ class Record:
 
     def told(self, names: Callable[[str], str]) -> "Record":
         """The same with other names of files, in what is told of them too."""
-        texts = {"source": self.source, "target": self.target, "error": self.error}
-        changed = {field: names(text) for field, text in texts.items() if text is not None}
-        return dataclasses.replace(self, **changed)
+        error = None if self.error is None else names(self.error)
+        source, target = names(self.source), names(self.target)
+        return dataclasses.replace(self, source=source, target=target, error=error)
 
     def __str__(self) -> str:
         """The lines that a person is told."""
@@ -105,13 +105,14 @@ class Record:
         lines = [f"{source}: {note}" for note in [*_assumption(self.assumed), *self.faults]]
         if self.speech is False:
             lines.append(f"{source}: {NO_SPEECH}")
+        rate, bandwidth_hz = self.source_rate, self.bandwidth_hz
         if self.bands:
             lines.append(f"{source}: {self.bands}")
-        elif self.source_rate != self.input_rate:
-            resampled = f"resampled from {self.source_rate} to {self.input_rate} Hz first"
-            lines += [f"{source}: {remark(self.bandwidth_hz, self.source_rate)}{resampled}"]
+        elif rate and bandwidth_hz is not None and rate != self.input_rate:
+            resampled = f"resampled from {rate} to {self.input_rate} Hz first"
+            lines += [f"{source}: {remark(bandwidth_hz, rate)}{resampled}"]
         lines += [f"{target}: {note}" for note in self._level()]
-        done = f"{source} {self.source_rate} Hz -> {target} {self.output_rate} Hz ({self.system})"
+        done = f"{source} {rate} Hz -> {target} {self.output_rate} Hz ({self.system})"
         return "\n".join([*lines, done])
 
     def _level(self) -> list[str]:

@@ -16,10 +16,14 @@ _FILLED = 0.8
 class Candidate(Protocol):
     """A trained upsampler with a name; it takes recordings up to `bandwidth_hz`."""
 
-    name: str
-    output_rate: int
-    bandwidth_hz: float
-    suited_to: str
+    @property
+    def name(self) -> str: ...
+    @property
+    def output_rate(self) -> int: ...
+    @property
+    def bandwidth_hz(self) -> float: ...
+    @property
+    def suited_to(self) -> str: ...
 
 
 def choice(bandwidth_hz: float, presets: Sequence[Candidate]) -> str:

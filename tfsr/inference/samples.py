@@ -1,11 +1,12 @@
 """A recording in memory, with what `AudioFile` tells of one on disk."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 import numpy as np
 
 from tfsr.arguments import number
-from tfsr.audio_file import Fault
+from tfsr.audio_file import Fault, Raw
 from tfsr.audio_file.audio_file import check_finite
 from tfsr.errors import UserError
 
@@ -38,7 +39,7 @@ class Samples:
         samples: of each channel.
         channels: how many.
         silent: whether all samples are zero.
-        faults: none.
+        subtype, tags, assumed, faults: as of a file of float samples that tells no more.
 
     Raises:
         UserError: another shape or type, no samples, one that is NaN or infinite, or no rate.
@@ -48,6 +49,9 @@ class Samples:
     array([ 0. ,  0.5, -1. ], dtype=float32)
     """
 
+    subtype = "FLOAT"
+    tags: Mapping[str, str] = MappingProxyType({})
+    assumed: Raw | None = None
     faults: tuple[Fault, ...] = ()
 
     def __init__(self, audio: np.ndarray, rate: int):
@@ -74,7 +78,7 @@ def checked_rate(rate: float) -> int:
     Raises:
         UserError: it is none.
     """
-    return number("rate", rate, "Hz", *RATES, whole=True)
+    return int(number("rate", rate, "Hz", *RATES, whole=True))
 
 
 def _as_array(audio: np.ndarray) -> np.ndarray:

@@ -50,8 +50,8 @@ def _check_channels(found: int, wanted: int) -> None:
         raise UserError(f"{NAME}: has {found} channels after blocks of {wanted}; give the same")
 
 
-def _some(columns: list[np.ndarray], flat: bool) -> Iterator[np.ndarray]:
-    """What the channels have given, unless that is nothing."""
+def _some(columns: list[np.ndarray], flat: bool | None) -> Iterator[np.ndarray]:
+    """What the channels have given, unless that is nothing; `flat` is None where none came."""
     if columns and columns[0].size:
         yield columns[0] if flat else np.stack(columns, axis=1)
 

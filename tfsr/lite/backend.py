@@ -33,6 +33,10 @@ class ExportedBackend(Backend):
         properties: as given.
     """
 
+    input_rate: int
+    output_rate: int
+    ratio: int
+
     def __init__(self, properties: Properties, run: Callable[..., np.ndarray]):
         self.properties, self._run = properties, run
         for name in set(TOLD) - {"chunk"}:

@@ -32,9 +32,9 @@ class LiteStreams(Streams):
     """
 
     def __init__(self, path: str | os.PathLike, threads: int = 1):
-        self.properties = checked(path, read_properties(path), _NEEDED)
-        for name in _NEEDED:
-            setattr(self, name, self.properties[name])
+        self.properties = told = checked(path, read_properties(path), _NEEDED)
+        self.input_rate, self.output_rate = told["input_rate"], told["output_rate"]
+        self.ratio, self.hop, self.latency_ms = told["ratio"], told["hop"], told["latency_ms"]
         way_out = "is for whole recordings; export it with --streaming"
         interpreter = opened(path, threads, "step", way_out)
         self._begin = interpreter.get_signature_runner("initial_state")

@@ -1,6 +1,6 @@
 """What is known of presets, to be read: lines for a terminal, and model cards in Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tfsr.model_card import ModelCard
 from tfsr.model_config import MODEL_TFLITE, STREAM_TFLITE, WEIGHTS
@@ -64,7 +64,7 @@ def _speed(known: ModelCard) -> str:
     return _UNKNOWN if factor is None else f"{factor:.4f} ({known.machine})"
 
 
-def _scores(protocol: str, systems: dict[str, dict[str, float]]) -> str:
+def _scores(protocol: str, systems: Mapping[str, Mapping[str, float | str]]) -> str:
     """A protocol's systems under each other."""
     columns = list(next(iter(systems.values())))
     lines = [
