@@ -10,13 +10,21 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import scipy.signal
 
 from tfsr.signal.sinc_hann import sinc_hann
 
-LowPass = Callable[[np.ndarray, int, int], np.ndarray]
+
+class LowPass(Protocol):
+    """Such a filter."""
+
+    @property
+    def context(self) -> int: ...
+
+    def __call__(self, high: np.ndarray, output_rate: int, input_rate: int) -> np.ndarray: ...
 
 
 class _Recursive(abc.ABC):
