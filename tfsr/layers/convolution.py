@@ -15,7 +15,9 @@ class _Symmetric(keras.layers.Layer):
     an input sample in the other.
     """
 
-    def __init__(self, filters: int, kernel_size: int, padding: str = "same", **kwargs):
+    def __init__(
+        self, filters: int, kernel_size: int | tuple[int, int], padding: str = "same", **kwargs
+    ):
         self.symmetric = padding == "symmetric"
         super().__init__(
             filters, kernel_size, padding="valid" if self.symmetric else padding, **kwargs

@@ -32,7 +32,7 @@ class OnFrames(Describable, keras.Model):
 
     ratio = 1
     hop = 1
-    receptive_field = None
+    receptive_field: int | None = None
 
     def __init__(self, layers: Sequence[keras.layers.Layer], name: str | None = None):
         super().__init__(name=name)
