@@ -90,3 +90,13 @@ def fan_in_uniform(fan_in: int, middle: float = 0.0) -> keras.initializers.Initi
     """PyTorch's default for biases, and for dense layers whole: middle +- 1 / sqrt(fan_in)."""
     limit = 1 / math.sqrt(fan_in)
     return keras.initializers.RandomUniform(middle - limit, middle + limit)
+
+
+def fan_in_dense(inputs: int, units: int, **options) -> keras.layers.Dense:
+    """A dense layer with PyTorch's default initialisers."""
+    return keras.layers.Dense(
+        units,
+        kernel_initializer=fan_in_uniform(inputs),
+        bias_initializer=fan_in_uniform(inputs),
+        **options,
+    )
