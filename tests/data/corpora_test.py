@@ -2,6 +2,7 @@ import csv
 import hashlib
 import json
 import logging
+from collections import deque
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import tfsr.data.bundled
 from tfsr import audio_file
 from tfsr.data.bundled import Bundled
-from tfsr.data.corpora import Folder, corpus
+from tfsr.data.corpora import Folder, Several, corpus
 from tfsr.data.prepared import Prepared
 from tfsr.data.vctk import Vctk
 from tfsr.errors import UserError
@@ -153,6 +154,7 @@ def test_what_a_path_holds(tmp_path):
     assert isinstance(corpus(tmp_path / "vctk"), Vctk)
     assert isinstance(corpus(tmp_path / "vctk" / "wav48"), Vctk)
     assert isinstance(corpus(tmp_path / "other"), Folder)
+    assert isinstance(corpus(deque([tmp_path / "other"])), Several)  # any sequence
     (tmp_path / "other" / "manifest.jsonl").write_text(json.dumps({"name": "a"}))
     assert isinstance(corpus(tmp_path / "other"), Prepared)
     with pytest.raises(UserError, match="line 1 is damaged"):

@@ -253,6 +253,7 @@ def _container(path: Path) -> str:
 
 
 def _usual_subtype(path: Path) -> str:
-    if path.suffix.lower() in (".opus", ".m4a", ".mp4"):
-        return "OPUS" if path.suffix.lower() == ".opus" else "AAC"
-    return soundfile.default_subtype(_container(path))
+    container = _container(path)
+    if container == "MP4":
+        return "AAC"
+    return "OPUS" if path.suffix.lower() == ".opus" else soundfile.default_subtype(container)

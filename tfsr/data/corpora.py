@@ -46,7 +46,7 @@ def corpus(
     """
     if path is None:
         return Bundled()
-    if isinstance(path, list | tuple):
+    if not isinstance(path, str | os.PathLike):
         return Several([corpus(one, by) for one in path])
     if (Path(path) / MANIFEST).is_file():
         return Prepared(path)
@@ -97,6 +97,8 @@ class Folder(Corpus):
         by: "utterance" or "speaker".
     """
 
+    _root: Path
+
     def __init__(self, path: str | os.PathLike, held_out: float = 0.1, by: str = "utterance"):
         if by not in ("utterance", "speaker"):
             raise UserError(f"Folder.by is {by!r}; choose 'utterance' or 'speaker'")
@@ -111,13 +113,13 @@ class Folder(Corpus):
 
     def _scan(self) -> tuple[list[Recording], list[tuple[str, str]]]:
         headers, skipped = usable(self._root, audio_file.find(self._root))
-        named = {path: self._named_split(path) for path in headers}
-        if all(named.values()) and "train" in named.values():
+        named = {path: split for path in headers if (split := self._named_split(path))}
+        below_split = len(named) == len(headers) and "train" in named.values()
+        if below_split:
             splits = self._fill_missing(named)
         else:
             splits = self._hold_out(list(headers), ("test", "validation"))
-            named = {}
-        placed = [(path, self._speaker(path, bool(named)), splits[path]) for path in headers]
+        placed = [(path, self._speaker(path, below_split), splits[path]) for path in headers]
         return list(file_recordings(self._root, headers, placed)), skipped
 
     def _fill_missing(self, named: dict[Path, str]) -> dict[Path, str]:
@@ -125,7 +127,7 @@ class Folder(Corpus):
         train = [path for path, split in named.items() if split == "train"]
         return named | (self._hold_out(train, missing) if missing else {})
 
-    def _hold_out(self, paths: list[Path], splits: list[str]) -> dict[Path, str]:
+    def _hold_out(self, paths: list[Path], splits: Sequence[str]) -> dict[Path, str]:
         groups = {path: self._group(path) for path in paths}
         split_of = split_groups(groups.values(), self._held_out, splits)
         return {path: split_of[group] for path, group in groups.items()}

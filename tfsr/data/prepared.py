@@ -57,6 +57,8 @@ class Prepared(Corpus):
         root: the folder with `manifest.jsonl`.
     """
 
+    _root: Path
+
     def __init__(self, root: str | os.PathLike):
         self._root = Path(root)
         self.name = self._root.resolve().name

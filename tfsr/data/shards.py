@@ -99,14 +99,15 @@ class _Making:
     def __call__(self, item: _Item) -> "_Made | UserError":
         """What to store, or why there is nothing: it travels as a value between threads."""
         recording = item.recording
+        rate = self.rate or recording.rate
         try:
-            audio = recording.read(self.rate or recording.rate)
+            audio = recording.read(rate)
         except UserError as error:
             return error
         if self.trim_db is not None:
             audio = trim(audio, self.trim_db)
-        band = band_hz(audio, self.rate or recording.rate)
-        narrow = self.full_band and too_narrow(recording, self.rate, band)
+        band = band_hz(audio, rate)
+        narrow = self.full_band and too_narrow(recording, rate, band)
         if narrow:
             return UserError(narrow)
         pcm = np.clip(np.round(audio * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(PCM)
@@ -132,7 +133,8 @@ def _items(corpus: Corpus) -> list[_Item]:
 
 
 def _plan(items: list[_Item], rate: int | None, shard_bytes: int) -> list[list[_Item]]:
-    shards, size = [[]], 0
+    shards: list[list[_Item]] = [[]]
+    size = 0
     for item in items:
         if size >= shard_bytes:
             shards.append([])
@@ -148,7 +150,11 @@ def _settings(items: list[_Item], shard_bytes: int, making: _Making) -> str:
         for item in items
     ]
     digest = hashlib.sha256(json.dumps(listing).encode()).hexdigest()
-    values = {"rate": making.rate, "shard_bytes": shard_bytes, "recordings_sha256": digest}
+    values: dict[str, str | float | None] = {
+        "rate": making.rate,
+        "shard_bytes": shard_bytes,
+        "recordings_sha256": digest,
+    }
     if making.trim_db is not None:
         values["trim_db"] = making.trim_db
     if making.full_band:

@@ -51,6 +51,8 @@ class Vctk(Corpus):
         microphone: "mic1" or "mic2"; release 0.80 has one only.
     """
 
+    _root: Path
+
     def __init__(self, root: str | os.PathLike, setup: str = "single", microphone: str = "mic1"):
         if setup not in ("single", "multi"):
             raise UserError(f"Vctk.setup is {setup!r}; choose 'single' or 'multi'")

@@ -1,7 +1,6 @@
 """What makes a low-rate (or damaged) signal out of a good one."""
 
 import abc
-import dataclasses
 
 import numpy as np
 
@@ -19,8 +18,13 @@ class Degradation(abc.ABC):
             a patch, so that filters have settled within it; 0 runs on the patch itself.
     """
 
-    changes_rate: bool = True
-    context: int = 0
+    @property
+    def changes_rate(self) -> bool:
+        return True
+
+    @property
+    def context(self) -> int:
+        return 0
 
     @abc.abstractmethod
     def __call__(
@@ -44,8 +48,7 @@ class Degradation(abc.ABC):
 
     def check(self) -> None:
         """Ask all parts whether they have what they need; a missing folder is a UserError then."""
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
+        for value in vars(self).values():
             for part in value if isinstance(value, (tuple, list)) else [value]:
                 if hasattr(part, "check"):
                     part.check()

@@ -1,13 +1,12 @@
 """From the high rate to the low one."""
 
-import functools
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.signal
 
 from tfsr.degradation.base import Degradation
-from tfsr.degradation.lowpass import Chebyshev, LowPass
+from tfsr.degradation.lowpass import Chebyshev, LowPass, polyphase_taps
 from tfsr.signal.resample import kaiser_best, whole_ratio
 from tfsr.signal.sinc_hann import sinc_hann
 
@@ -75,10 +74,4 @@ class Polyphase(Degradation):
         high = np.asarray(high, np.float64)
         if ratio == 1:
             return high
-        return scipy.signal.resample_poly(high, 1, ratio, window=_polyphase_taps(ratio))
-
-
-@functools.lru_cache
-def _polyphase_taps(ratio: int) -> np.ndarray:
-    """What `resample_poly` would design anew at each call."""
-    return scipy.signal.firwin(20 * ratio + 1, 1 / ratio, window=("kaiser", 5.0))
+        return scipy.signal.resample_poly(high, 1, ratio, window=polyphase_taps(ratio))

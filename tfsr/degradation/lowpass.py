@@ -10,13 +10,21 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import scipy.signal
 
 from tfsr.signal.sinc_hann import sinc_hann
 
-LowPass = Callable[[np.ndarray, int, int], np.ndarray]
+
+class LowPass(Protocol):
+    """Such a filter."""
+
+    @property
+    def context(self) -> int: ...
+
+    def __call__(self, high: np.ndarray, output_rate: int, input_rate: int) -> np.ndarray: ...
 
 
 class _Recursive(abc.ABC):
@@ -140,7 +148,7 @@ class Resampling:
         high = np.asarray(high, np.float64)
         if down == 1:
             return high
-        window = _resampling_taps(down)
+        window = polyphase_taps(down)
         low = scipy.signal.resample_poly(high, up, down, window=window)
         return scipy.signal.resample_poly(low, down, up, window=window)[: len(high)]
 
@@ -157,7 +165,7 @@ class SincHannResampling:
 
 
 @functools.lru_cache(64)
-def _resampling_taps(down: int) -> np.ndarray:
+def polyphase_taps(down: int) -> np.ndarray:
     """What `resample_poly` designs anew in each call otherwise, which takes three times as long."""
     return scipy.signal.firwin(20 * down + 1, 1 / down, window=("kaiser", 5.0))
 

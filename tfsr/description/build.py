@@ -58,7 +58,7 @@ def _node(data: dict[str, Any], kinds: list[str], place: str, depth: int) -> Any
     return made(lambda: cls(**arguments), place, cls.__name__)
 
 
-def _arguments(cls: type, data: Any, place: str, depth: int) -> Mapping[str, Any]:
+def _arguments(cls: type[Any], data: Any, place: str, depth: int) -> Mapping[str, Any]:
     if not isinstance(data, dict):
         raise UserError(f'{place}: "arguments" wants names and values')
     known = inspect.signature(cls.__init__).parameters

@@ -7,7 +7,7 @@ that a later change of a default changes no model that was written down before.
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 
 class Factory(NamedTuple):
@@ -30,7 +30,9 @@ class Describable:
     `__new__` sees those of the class that is made, whatever this hands on to the classes before it.
     """
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> "Describable":
+    _remembered: _Remembered
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         made = super().__new__(cls, *args, **kwargs)
         bound = inspect.signature(cls.__init__).bind(made, *args, **kwargs)
         bound.apply_defaults()

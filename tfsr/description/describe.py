@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -72,7 +72,9 @@ def _arguments(thing: Any) -> Mapping[str, Any]:
     return _of_keras(thing) if hasattr(thing, "get_config") else {}
 
 
-def _of_class(kind: str, cls: type, given: Mapping[str, Any], place: str) -> dict[str, Any]:
+def _of_class(
+    kind: str, cls: Callable[..., Any], given: Mapping[str, Any], place: str
+) -> dict[str, Any]:
     name = name_of(cls, CLASSES)
     if name is None:
         raise UserError(

@@ -56,7 +56,7 @@ class Rated(NamedTuple):
 class Share(NamedTuple):
     """Of all answers those for something, its interval, and the p-value of chance alone."""
 
-    count: int
+    times: int
     answers: int
     low: float
     high: float
@@ -69,7 +69,8 @@ def read(paths: Sequence[Path]) -> list[Answer]:
     Raises:
         UserError: a file cannot be read or is something else, or an answer is there twice.
     """
-    answers, places = [], {}
+    answers: list[Answer] = []
+    places: dict[tuple[str, ...], Path] = {}
     for path in paths:
         for answer in _of_file(path):
             key = answer[:4]
@@ -109,7 +110,9 @@ def ratings(answers: Sequence[Answer]) -> dict[str, Rated]:
 
     Ratings by one person are no independent samples, so that people are what is counted.
     """
-    by_system = collections.defaultdict(lambda: collections.defaultdict(list))
+    by_system: dict[str, dict[str, list[float]]] = collections.defaultdict(
+        lambda: collections.defaultdict(list)
+    )
     for answer in answers:
         by_system[answer.system][answer.listener].append(float(answer.answer))
     return {system: _rated(list(each.values())) for system, each in by_system.items()}
@@ -155,7 +158,8 @@ def _of_file(path: Path) -> list[Answer]:
 
 def _answer(path: Path, number: int, line: Mapping[str, str]) -> Answer:
     try:
-        answer = Answer(**line | {"seconds": float(line["seconds"])})
+        texts = {column: cell for column, cell in line.items() if column != "seconds"}
+        answer = Answer(**texts, seconds=float(line["seconds"]))
         valid = _KINDS[answer.kind].valid(answer)
     except (KeyError, TypeError, ValueError):  # no such kind, cells missing, no number
         valid = False
@@ -176,13 +180,13 @@ def _rated(by_listener: Sequence[Sequence[float]]) -> Rated:
     return Rated(mean, float(low), float(high), len(means), sum(map(len, by_listener)))
 
 
-def _share(count: int, answers: int, alternative: str) -> Share:
+def _share(times: int, answers: int, alternative: str) -> Share:
     if not answers:
         return Share(0, 0, math.nan, math.nan, math.nan)
-    test = stats.binomtest(count, answers, alternative=alternative)
+    test = stats.binomtest(times, answers, alternative=alternative)
     # One-sided tests have one-sided intervals, which is not what is shown.
-    low, high = stats.binomtest(count, answers).proportion_ci(_CONFIDENCE, "wilson")
-    return Share(count, answers, float(low), float(high), float(test.pvalue))
+    low, high = stats.binomtest(times, answers).proportion_ci(_CONFIDENCE, "wilson")
+    return Share(times, answers, float(low), float(high), float(test.pvalue))
 
 
 def _mushra_text(answers: Sequence[Answer]) -> str:
@@ -231,9 +235,9 @@ def _ab_text(answers: Sequence[Answer]) -> str:
 
 
 def _cells(name: str, share: Share) -> list[str]:
-    percent = 100 * share.count / share.answers if share.answers else math.nan
+    percent = 100 * share.times / share.answers if share.answers else math.nan
     numbers = (_decimal(x) for x in (percent, 100 * share.low, 100 * share.high))
-    return [name, *numbers, str(share.count), str(share.answers), f"{share.p_value:.3g}"]
+    return [name, *numbers, str(share.times), str(share.answers), f"{share.p_value:.3g}"]
 
 
 def _decimal(value: float) -> str:

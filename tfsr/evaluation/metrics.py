@@ -87,8 +87,10 @@ class LowBandSnr:
         self, reference: np.ndarray, estimate: np.ndarray, rate: int, cutoff_hz: float
     ) -> float:
         bins = 1 + int(self.share * cutoff_hz * reference.size / rate)
-        low = [np.fft.rfft(_float64(x))[:bins].view(np.float64) for x in (reference, estimate)]
-        return Snr()(*low, rate, cutoff_hz)
+        reference, estimate = (
+            np.fft.rfft(_float64(x))[:bins].view(np.float64) for x in (reference, estimate)
+        )
+        return Snr()(reference, estimate, rate, cutoff_hz)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,6 +7,7 @@ that is not finite gives NaN. What each is blind to stands in docs/measures.md.
 import contextlib
 import dataclasses
 import functools
+import inspect
 import io
 import math
 import types
@@ -114,7 +115,8 @@ class DistillMos(Judge):
     ) -> float:
         torch = load("torch")
         with torch.inference_mode():
-            return _distillmos(package)(torch.from_numpy(np.float32(estimate)[np.newaxis])).item()
+            heard = torch.from_numpy(estimate.astype(np.float32)[np.newaxis])
+            return _distillmos(package)(heard).item()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,7 +176,7 @@ def _visqol(package: types.ModuleType) -> Any:
 
 @functools.cache
 def _dnsmos(package: types.ModuleType) -> Any:
-    models = Path(package.__file__).parent / "dnsmos_models"
+    models = Path(inspect.getfile(package)).parent / "dnsmos_models"
     return package.DNSMOS(models / "sig_bak_ovr.onnx", models / "model_v8.onnx")
 
 

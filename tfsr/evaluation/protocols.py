@@ -194,7 +194,7 @@ _TELEPHONY = tuple(
         name=f"telephony{suffix}",
         source="As tfsr, on speech that was filtered and decimated as Kuleshov et al. 2017 do"
         + "".join(f" and has been through {type(codec).__name__}" for codec in codecs),
-        metrics=_TFSR.metrics | {"STOI": Stoi()},
+        metrics={**_TFSR.metrics, "STOI": Stoi()},
         degradation=Chain((Decimate(), *codecs)),
     )
     for suffix, codecs in _CALLS.items()
@@ -253,7 +253,7 @@ _APBWE_AT_ONE_RATE = tuple(
     for khz in (2, 4, 8, 12, 16, 24)
 )
 
-_RESTORATION = {
+_RESTORATION: dict[str, Metric] = {
     "PESQ": PesqWideband(),
     "STOI": Stoi(),
     "SI-SNR": SiSdr(),

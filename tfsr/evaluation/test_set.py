@@ -97,7 +97,8 @@ class Degraded:
             high = self.preparation(recording.read(output_rate), ratio)
             rng = np.random.default_rng([self.seed, index])
             pair = self.degradation.pair(high, output_rate, input_rate, rng)
-            yield Item(recording.name, recording.speaker, *(np.float32(x) for x in pair))
+            low, high = (signal.astype(np.float32) for signal in pair)
+            yield Item(recording.name, recording.speaker, low, high)
 
 
 class Pairs:
@@ -141,7 +142,7 @@ class Pairs:
 def by_stem(folder: Path) -> dict[str, FileRecording]:
     """The recordings by their paths below the folder, without the ends of the names, in order."""
     headers, _ = usable(folder, audio_file.find(folder))
-    found = {}
+    found: dict[str, FileRecording] = {}
     for recording in file_recordings(
         folder, headers, ((path, folder.name, "test") for path in headers)
     ):

@@ -51,31 +51,35 @@ def main(positional: list[str]) -> None:
         raise UserError(f"export: {positional[0]!r} is no flag; a run is --run_dir DIR")
     if bool(_RUN_DIR.value) == bool(_PRESET.value):
         raise UserError("export: give --run_dir DIR or --preset NAME; --help tells what they are")
-    for flag in _FORMAT, _OUTPUT:
-        if not flag.value:
-            raise UserError(f"export: give --{flag.name}; --help tells what it is")
-    for flag in _PARAM, _LICENCE:
-        if flag.value and _PRESET.value:
-            raise UserError(f"export: --{flag.name} is for --run_dir")
-    for flag in _QUANTIZE, _STREAMING, _SAMPLES:
-        if flag.value and _FORMAT.value != "tflite":
-            raise UserError(f"export: --{flag.name} is for --format tflite")
+    kind, output = _given(_FORMAT), _given(_OUTPUT)
+    for of_run in _PARAM, _LICENCE:
+        if of_run.value and _PRESET.value:
+            raise UserError(f"export: --{of_run.name} is for --run_dir")
+    for of_tflite in _QUANTIZE, _STREAMING, _SAMPLES:
+        if of_tflite.value and kind != "tflite":
+            raise UserError(f"export: --{of_tflite.name} is for --format tflite")
     if _STREAMING.value and _SAMPLES.value:
         raise UserError("export: --samples is not for --streaming, which takes one hop in any case")
     upsampler = _upsampler()
-    if _FORMAT.value == "tflite":
-        from tfsr.export.tflite import export_tflite, signatures
+    if kind == "tflite":
+        from tfsr.export import tflite
 
         quantization, inputs = _quantization()
-        kinds = _STREAMING.value, _SAMPLES.value
-        export_tflite(upsampler, _OUTPUT.value, quantization, inputs, *kinds)
-        written = signatures(upsampler, *kinds)
+        shapes = _STREAMING.value, _SAMPLES.value
+        tflite.export_tflite(upsampler, output, quantization, inputs, *shapes)
+        written = tflite.signatures(upsampler, *shapes)
     else:
-        from tfsr.export.saved_model import export_saved_model, signatures
+        from tfsr.export import saved_model
 
-        export_saved_model(upsampler, _OUTPUT.value)
-        written = signatures(upsampler)
-    print(_summary(upsampler, written, _OUTPUT.value))
+        saved_model.export_saved_model(upsampler, output)
+        written = saved_model.signatures(upsampler)
+    print(_summary(upsampler, written, output))
+
+
+def _given(flag: flags.FlagHolder[str | None]) -> str:
+    if not flag.value:
+        raise UserError(f"export: give --{flag.name}; --help tells what it is")
+    return flag.value
 
 
 def _upsampler():
@@ -98,7 +102,7 @@ def _quantization() -> tuple:
     """The kind that was asked for, None for float32, and inputs if it wants some."""
     from tfsr.export.quantization import QUANTIZATIONS, representative
 
-    kind = QUANTIZATIONS.get(_QUANTIZE.value)
+    kind = QUANTIZATIONS[_QUANTIZE.value] if _QUANTIZE.value else None
     if kind is None or not kind.calibrated:
         return kind, ()
     if not _RUN_DIR.value:

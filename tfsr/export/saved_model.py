@@ -1,7 +1,7 @@
 """An upsampler as a SavedModel: a graph from waveform to waveform, and its weights."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import tensorflow as tf
 
@@ -63,7 +63,7 @@ def _at_rate(whole: Signature, known: int) -> Signature:
             return whole.function(**tf.nest.map_structure(tf.identity, values))
 
     inputs = whole.inputs | {"rate": tf.TensorSpec([None], tf.int32)}
-    return Signature(checked, inputs, whole.examples | {"rate": known})
+    return Signature(checked, inputs, {**whole.examples, "rate": known})
 
 
 def save(signatures: Mapping[str, Signature], folder: str | os.PathLike) -> None:
@@ -82,7 +82,7 @@ class _Serving(tf.Module):
         self.weights = list({variable.ref(): variable for variable in read}.values())
 
 
-def _concrete(signature: Signature) -> Callable:
+def _concrete(signature: Signature) -> tf.types.experimental.ConcreteFunction:
     def named(**values: tf.Tensor) -> dict[str, tf.Tensor]:
         made = signature.function(**values)
         outputs = made if isinstance(made, dict) else {"audio": made}

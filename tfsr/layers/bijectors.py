@@ -10,7 +10,7 @@ very tensor it was made from.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import scipy.linalg
@@ -18,7 +18,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras as keras
 
-Chain = tfp.bijectors.Chain
+Chain: TypeAlias = tfp.bijectors.Chain
 """The last bijector of its list comes first."""
 
 

@@ -118,8 +118,13 @@ class ConvNeXt(keras.layers.Layer):
     @property
     def receptive_field(self) -> tuple[int, int]:
         """Frames before and after that a frame depends on."""
-        fields = [layer.receptive_field for layer in (self.start, *self.blocks)]
-        return tuple(map(sum, zip(*fields, strict=True)))
+        before, after = zip(*(layer.receptive_field for layer in self._sliding), strict=True)
+        return sum(before), sum(after)
+
+    @property
+    def _sliding(self) -> tuple[StreamingConv1D | ConvNeXtBlock, ...]:
+        """What sees more than one frame, in its order."""
+        return self.start, *self.blocks
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         x = self.first_norm(self.start(x))
@@ -130,7 +135,7 @@ class ConvNeXt(keras.layers.Layer):
     def initial_state(self, batch: int | tf.Tensor = 1) -> tuple[tf.Tensor, ...]:
         """The frames before the first, of the input and of each block, once they are built."""
         check_causal(self)
-        return tuple(layer.initial_state(batch) for layer in (self.start, *self.blocks))
+        return tuple(layer.initial_state(batch) for layer in self._sliding)
 
     def step(
         self, x: tf.Tensor, state: Sequence[tf.Tensor]

@@ -15,7 +15,9 @@ class _Symmetric(keras.layers.Layer):
     an input sample in the other.
     """
 
-    def __init__(self, filters: int, kernel_size: int, padding: str = "same", **kwargs):
+    def __init__(
+        self, filters: int, kernel_size: int | tuple[int, int], padding: str = "same", **kwargs
+    ):
         self.symmetric = padding == "symmetric"
         super().__init__(
             filters, kernel_size, padding="valid" if self.symmetric else padding, **kwargs
@@ -88,3 +90,13 @@ def fan_in_uniform(fan_in: int, middle: float = 0.0) -> keras.initializers.Initi
     """PyTorch's default for biases, and for dense layers whole: middle +- 1 / sqrt(fan_in)."""
     limit = 1 / math.sqrt(fan_in)
     return keras.initializers.RandomUniform(middle - limit, middle + limit)
+
+
+def fan_in_dense(inputs: int, units: int, **options) -> keras.layers.Dense:
+    """A dense layer with PyTorch's default initialisers."""
+    return keras.layers.Dense(
+        units,
+        kernel_initializer=fan_in_uniform(inputs),
+        bias_initializer=fan_in_uniform(inputs),
+        **options,
+    )

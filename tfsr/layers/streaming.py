@@ -11,7 +11,7 @@ import tf_keras as keras
 from tfsr.errors import UserError
 
 
-class Sliding:
+class Sliding(keras.layers.Layer):
     """Of a layer that sees `taps` frames for each that it makes.
 
     Causal, the frame itself is the last of them; centred, in their middle. `channels` is that of
@@ -101,7 +101,7 @@ class StreamingConv1D(Sliding, keras.layers.Conv1D):
         return super().call(self.surrounded(x, past))
 
 
-class DepthwiseConv1D(Sliding, keras.layers.Layer):
+class DepthwiseConv1D(Sliding):
     """Convolution of every channel by itself: [batch, frames, channels] -> the same shape.
 
     Args:

@@ -11,7 +11,7 @@ import tf_keras as keras
 
 from tfsr.description.describable import Describable
 from tfsr.layers.convnext import ConvNeXt
-from tfsr.layers.convolution import fan_in_uniform
+from tfsr.layers.convolution import fan_in_dense
 from tfsr.signal.polar import Polar
 
 _KERNEL = 7
@@ -74,9 +74,4 @@ def _begun(stream: ConvNeXt, features: tf.Tensor) -> tf.Tensor:
 
 def _head(channels: int, bins: int) -> keras.layers.Dense:
     """float32 in mixed precision too, as a network's last layer should be."""
-    return keras.layers.Dense(
-        bins,
-        kernel_initializer=fan_in_uniform(channels),
-        bias_initializer=fan_in_uniform(channels),
-        dtype="float32",
-    )
+    return fan_in_dense(channels, bins, dtype="float32")

@@ -13,7 +13,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsr.description.describable import Describable
-from tfsr.layers.convolution import fan_in_uniform
+from tfsr.layers.convolution import fan_in_dense
 from tfsr.layers.random import Dropout
 
 _EPSILON = 1e-5
@@ -32,7 +32,7 @@ class OnFrames(Describable, keras.Model):
 
     ratio = 1
     hop = 1
-    receptive_field = None
+    receptive_field: int | None = None
 
     def __init__(self, layers: Sequence[keras.layers.Layer], name: str | None = None):
         super().__init__(name=name)
@@ -64,8 +64,8 @@ class MelDNN(OnFrames):
     ):
         layers = []
         for inputs, width in zip((bands, *widths[:-1]), widths, strict=True):
-            layers += [_dense(inputs, width), _relu(), WholeNorm(momentum, synchronized)]
-        super().__init__([*layers[:-1], _dense(widths[-1], bands, dtype="float32")], name)
+            layers += [fan_in_dense(inputs, width), _relu(), WholeNorm(momentum, synchronized)]
+        super().__init__([*layers[:-1], fan_in_dense(widths[-1], bands, dtype="float32")], name)
 
 
 class MelGRU(OnFrames):
@@ -90,13 +90,13 @@ class MelGRU(OnFrames):
         super().__init__(
             [
                 norm(),
-                _dense(bands, width),
+                fan_in_dense(bands, width),
                 norm(),
                 *bidirectional_gru(width),
                 _relu(),
-                _dense(2 * width, width),
+                fan_in_dense(2 * width, width),
                 _relu(),
-                _dense(width, bands, dtype="float32"),
+                fan_in_dense(width, bands, dtype="float32"),
             ],
             name,
         )
@@ -123,12 +123,12 @@ class MelDenoiser(OnFrames):
         norm = functools.partial(WholeNorm, momentum, synchronized)
         super().__init__(
             [
-                *(norm(), _dense(bands, 2 * bands), _relu()),
-                *(norm(), _dense(2 * bands, 4 * bands), Dropout(dropout), _relu()),
+                *(norm(), fan_in_dense(bands, 2 * bands), _relu()),
+                *(norm(), fan_in_dense(2 * bands, 4 * bands), Dropout(dropout), _relu()),
                 *(norm(), *bidirectional_gru(2 * bands)),
                 *(norm(), *bidirectional_gru(2 * bands)),
-                *(norm(), _relu(), _dense(4 * bands, 4 * bands), Dropout(dropout)),
-                *(norm(), _relu(), _dense(4 * bands, bands, dtype="float32")),
+                *(norm(), _relu(), fan_in_dense(4 * bands, 4 * bands), Dropout(dropout)),
+                *(norm(), _relu(), fan_in_dense(4 * bands, bands, dtype="float32")),
             ],
             name,
         )
@@ -164,13 +164,3 @@ def bidirectional_gru(units: int) -> list[keras.layers.Layer]:
 
 def _relu() -> keras.layers.Layer:
     return keras.layers.ReLU()
-
-
-def _dense(inputs: int, units: int, **options) -> keras.layers.Dense:
-    """With PyTorch's default initialisers."""
-    return keras.layers.Dense(
-        units,
-        kernel_initializer=fan_in_uniform(inputs),
-        bias_initializer=fan_in_uniform(inputs),
-        **options,
-    )

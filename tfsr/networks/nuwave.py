@@ -12,7 +12,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsr.description.describable import Describable
-from tfsr.layers.convolution import Conv1D, fan_in_uniform
+from tfsr.layers.convolution import Conv1D, fan_in_dense, fan_in_uniform
 
 Condition = list[tf.Tensor]
 """[batch, time, 2 * channels] for each block."""
@@ -115,8 +115,8 @@ class NoiseLevelEmbedding(keras.layers.Layer):
     def __init__(self, waves: int, size: int):
         super().__init__(dtype="float32")
         self.waves = waves
-        self.projection1 = _dense(2 * waves, size, activation=tf.nn.silu, dtype="float32")
-        self.projection2 = _dense(size, size, activation=tf.nn.silu, dtype="float32")
+        self.projection1 = fan_in_dense(2 * waves, size, activation=tf.nn.silu, dtype="float32")
+        self.projection2 = fan_in_dense(size, size, activation=tf.nn.silu, dtype="float32")
 
     def build(self, input_shape: tf.TensorShape) -> None:
         values = 10.0 ** (-_DECADES / self.waves * np.arange(self.waves))
@@ -141,7 +141,7 @@ class ResidualBlock(keras.layers.Layer):
     def __init__(self, channels: int, embedding: int, dilation: int):
         super().__init__()
         self.dilated_conv = _conv(channels, 2 * channels, _KERNEL, dilation_rate=dilation)
-        self.diffusion_projection = _dense(embedding, channels)
+        self.diffusion_projection = fan_in_dense(embedding, channels)
         self.output_projection = _conv(channels, 2 * channels)
         self.low_projection = _conv(channels, 2 * channels, _KERNEL, dilation_rate=dilation)
 
@@ -177,14 +177,5 @@ def _conv(inputs: int, filters: int, kernel: int = 1, **options) -> Conv1D:
         kernel,
         kernel_initializer=keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal"),
         bias_initializer=fan_in_uniform(inputs * kernel),
-        **options,
-    )
-
-
-def _dense(inputs: int, units: int, **options) -> keras.layers.Dense:
-    return keras.layers.Dense(
-        units,
-        kernel_initializer=fan_in_uniform(inputs),
-        bias_initializer=fan_in_uniform(inputs),
         **options,
     )

@@ -260,14 +260,14 @@ class FlowStep(keras.layers.Layer):
 
     def forward(self, x: tf.Tensor, features: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """One step towards the noise, and the log-determinants [batch] of its two parts."""
-        chain, conditions = self._chain(self.network.project(features))
-        y, log_dets = forward_with_log_dets(chain, x[..., self.early :], **conditions)
+        chain, arguments = self._chain(self.network.project(features))
+        y, log_dets = forward_with_log_dets(chain, x[..., self.early :], **arguments)
         return self._beside_noise(x, y), log_dets
 
     def inverse(self, y: tf.Tensor, conditions: list[tf.Tensor]) -> tf.Tensor:
         """One step towards the waveform, given what the network's `project` makes."""
-        chain, conditions = self._chain(conditions)
-        x = invert(chain, y[..., self.early :], **conditions)
+        chain, arguments = self._chain(conditions)
+        x = invert(chain, y[..., self.early :], **arguments)
         return self._beside_noise(y, x)
 
     def _beside_noise(self, before: tf.Tensor, made: tf.Tensor) -> tf.Tensor:

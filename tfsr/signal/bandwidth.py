@@ -111,7 +111,7 @@ class Bandwidth:
     @property
     def hertz(self) -> float:
         """Where speech ends; where none is found, where all sound does."""
-        active, total = self._active_frames(), np.sum(self._of_frames)
+        active, total = self._active_frames(), self._all_frames()
         if active < _ENOUGH:
             return self.hertz_of_sound
         seldom, often, half, quiet = (
@@ -130,7 +130,7 @@ class Bandwidth:
         active = self._active_frames()
         if not active:
             return self._rate / 2
-        seldom = self._share(_SELDOM * active / np.sum(self._of_frames))
+        seldom = self._share(_SELDOM * active / self._all_frames())
         return self._end(seldom, self._loud(seldom, _SELDOM_ABOVE_DITHER_DB, _FLOOR_DB))
 
     def _end(self, share: "_Share", sound: np.ndarray) -> float:
@@ -142,8 +142,11 @@ class Bandwidth:
         return min((end + 0.5) * self._width, self._rate / 2)
 
     def _share(self, share: float) -> "_Share":
-        level = _reached(self._of_bins, max(share * np.sum(self._of_frames), 1)) + LOWEST_DB
+        level = _reached(self._of_bins, max(share * self._all_frames(), 1)) + LOWEST_DB
         return _Share(share, level, self._smoothed)
+
+    def _all_frames(self) -> int:
+        return int(np.sum(self._of_frames))
 
     def _active_frames(self) -> int:
         """How many frames are none of pauses; 0 where all is silent."""

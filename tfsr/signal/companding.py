@@ -7,11 +7,12 @@ tensors, float32 or float64 of any shape, element by element.
 
 import types
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
-Samples = np.ndarray | tf.Tensor
+Samples: TypeAlias = np.ndarray | tf.Tensor
 
 
 @dataclass(frozen=True)

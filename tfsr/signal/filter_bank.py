@@ -36,4 +36,4 @@ def analysis_filters() -> np.ndarray:
     time = np.arange(_TAPS)[:, np.newaxis] - _TAPS // 2
     band = np.arange(BANDS)
     phase = (2 * band + 1) * np.pi / (2 * BANDS) * time + (-1.0) ** band * np.pi / 4
-    return np.float32(2 * prototype[:, np.newaxis] * np.cos(phase))
+    return np.asarray(2 * prototype[:, np.newaxis] * np.cos(phase), np.float32)

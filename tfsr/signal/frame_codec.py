@@ -136,7 +136,8 @@ def _analysis(codec: FrameCodec, ratio: int) -> np.ndarray:
     window = ratio * _windows(codec)[0][::ratio]
     phases = np.outer(np.arange(samples), np.arange(samples // 2 + 1)) / samples
     waves = np.exp(-2j * np.pi * phases)
-    return np.float32(window[:, np.newaxis] * np.concatenate([waves.real, waves.imag], axis=1))
+    parts = np.concatenate([waves.real, waves.imag], axis=1)
+    return np.asarray(window[:, np.newaxis] * parts, np.float32)
 
 
 @functools.lru_cache
@@ -148,4 +149,4 @@ def _synthesis(codec: FrameCodec, bins: int) -> np.ndarray:
     # Those between the two ends of the spectrum stand for their mirror images too.
     share = np.where(numbers % (n_fft // 2), 2, 1)[:, np.newaxis] / n_fft
     waves = share * np.exp(2j * np.pi * phases) * _windows(codec)[1]
-    return np.float32(np.concatenate([waves.real, -waves.imag]))
+    return np.concatenate([waves.real, -waves.imag]).astype(np.float32)

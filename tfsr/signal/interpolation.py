@@ -161,4 +161,5 @@ def _continuation(samples: int) -> np.ndarray:
     if samples == 1:
         return np.ones([1, _SPLINE_REACH], np.float32)
     beyond = np.arange(samples, samples + _SPLINE_REACH)
-    return np.float32(CubicSpline(np.arange(samples), np.eye(samples))(beyond)).T
+    spline = CubicSpline(np.arange(samples), np.eye(samples))
+    return np.asarray(spline(beyond), np.float32).T

@@ -99,7 +99,7 @@ def mel_filters(rate: int, n_fft: int, bands: int) -> np.ndarray:
     widths = np.diff(points)
     rising = (bins - points[:-2]) / widths[:-1]
     falling = (points[2:] - bins) / widths[1:]
-    return np.float32(np.maximum(0, np.minimum(rising, falling)))
+    return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
 
 
 @functools.lru_cache
@@ -110,7 +110,7 @@ def mel_areas(rate: int, bands: int) -> np.ndarray:
     44.1 kHz, which is the same to 1e-6.
     """
     points = _points_hz(rate, bands)
-    return np.float32((points[2:] - points[:-2]) / 2)
+    return np.asarray((points[2:] - points[:-2]) / 2, np.float32)
 
 
 def _points_hz(rate: int, bands: int) -> np.ndarray:

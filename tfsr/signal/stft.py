@@ -54,7 +54,7 @@ def _mirror_ends(x: tf.Tensor, samples: int) -> tf.Tensor:
 def _window(n_fft: int, window_length: int, name: str = "hann") -> np.ndarray:
     window = scipy.signal.get_window(name, window_length)
     before = (n_fft - window_length) // 2
-    return np.float32(np.pad(window, (before, n_fft - window_length - before)))
+    return np.pad(window, (before, n_fft - window_length - before)).astype(np.float32)
 
 
 class Spectrum(NamedTuple):
@@ -175,7 +175,8 @@ def irfft(spectrum: Spectrum) -> tf.Tensor:
     would suffer from float16 where an exported file has its weights in that.
     """
     real, imag = spectrum
-    inner = np.float32([0.0] + [1.0] * (real.shape[-1] - 2) + [0.0])  # the two ends are real
+    # The two ends are real.
+    inner = np.array([0.0] + [1.0] * (real.shape[-1] - 2) + [0.0], np.float32)
     transformed = tf.signal.rfft(_hartley(real, imag * inner))
     n_fft = 2 * (real.shape[-1] - 1)
     return _hartley(tf.math.real(transformed), tf.math.imag(transformed)) / n_fft
