@@ -4,7 +4,7 @@
 # make test-modern   networks, exports and upsampling on Python 3.13 with the newest TensorFlow, with
 #                    oneDNN on or off as in test-other-sums
 # make test-light   what there is without TensorFlow
-# make check   ruff
+# make check   ruff and mypy
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -53,6 +53,7 @@ test-light:
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy tfsr
 
 $(READY): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -15,7 +15,7 @@ from tfsr.layers.whitening import Pca
 from tfsr.losses.waveform_distances import l1
 from tfsr.networks.upper_bins import UpperBins
 from tfsr.signal.noise_schedule import linear_schedule
-from tfsr.upsamplers.learning_rate import WarmUpDecay
+from tfsr.upsamplers.optimizers import WarmUpDecay
 
 NAMES = st.text(max_size=8).filter(lambda name: name not in NODES | {"module", "class_name"})
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()

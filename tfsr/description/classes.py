@@ -51,7 +51,7 @@ _CLASSES_OF = {
     "tfsr.upsamplers.diffusion": ("Diffusion",),
     "tfsr.upsamplers.flow": ("Flow",),
     "tfsr.upsamplers.interpolation": ("Interpolation",),
-    "tfsr.upsamplers.learning_rate": ("WarmUpDecay",),
+    "tfsr.upsamplers.optimizers": ("WarmUpDecay",),
     "tfsr.upsamplers.regression": ("Regression",),
     "tfsr.upsamplers.restoration": ("BaselineUNet", "VoiceFixer"),
     "tfsr.upsamplers.spectral": ("Spectral",),

@@ -28,7 +28,7 @@ from tfsr.evaluation.test_set import Degraded, Preparation
 from tfsr.evaluation.texture import of_upper_band
 from tfsr.optional_imports import available
 from tfsr.signal import sinc_hann
-from tfsr.signal.interpolation import Flat, Linear, Spline
+from tfsr.signal.interpolation import Flat, Interpolates, Linear, Spline
 from tfsr.signal.windowed_sinc import WindowedSinc
 
 
@@ -54,7 +54,7 @@ class Protocol:
     name: str
     source: str
     metrics: Mapping[str, Metric]
-    baselines: Mapping[str, Callable]
+    baselines: Mapping[str, Interpolates]
     degradation: Degradation | None = None
     preparation: Preparation = Preparation()
     output_rate: int | None = None
@@ -132,7 +132,9 @@ def _columns(snr: Snr, lsd: Lsd) -> dict[str, Metric]:
     }
 
 
-def _interpolations(spline: Spline = Spline(), linear: Linear = Linear()) -> dict[str, Callable]:
+def _interpolations(
+    spline: Spline = Spline(), linear: Linear = Linear()
+) -> dict[str, Interpolates]:
     """What stands beside an estimate at a higher rate, the spline first, as the source had them."""
     return {"spline": spline, "linear": linear, "sinc": sinc_hann.SincHann()}
 

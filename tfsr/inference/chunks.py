@@ -215,7 +215,7 @@ class _Window:
     The time of an array may be another than the input's, but is always in proportion to it.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.end = 0
         self._begin = 0
         self._needed = 0

@@ -15,6 +15,7 @@ from tfsr.nest import Nest
 from tfsr.signal.interpolation import Interpolates, Linear
 from tfsr.signal.noise_schedule import NoiseSchedule, geometric_schedule, linear_schedule
 from tfsr.upsamplers.base import Signature, Upsampler
+from tfsr.upsamplers.optimizers import averaging_adam
 from tfsr.upsamplers.update import Batch, Losses
 
 FEWEST_STEPS, MOST_STEPS = 2, 64
@@ -276,7 +277,4 @@ def nuwave_adam(
         average: momentum of moving averages of the weights, with which validation, evaluation and
             export then work; 0.999 in their code, where it has no effect.
     """
-    averaging = {} if average is None else {"use_ema": True, "ema_momentum": average}
-    return keras.optimizers.Adam(
-        learning_rate, beta_1=0.5, beta_2=0.999, epsilon=1e-9, global_clipnorm=clip, **averaging
-    )
+    return averaging_adam(learning_rate, 0.5, 0.999, average, epsilon=1e-9, global_clipnorm=clip)

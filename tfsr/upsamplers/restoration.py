@@ -19,7 +19,7 @@ from tfsr.signal.band import without_empty_band
 from tfsr.signal.mel import MelSpectrogram, magnitude, with_magnitude
 from tfsr.signal.stft import istft
 from tfsr.upsamplers.base import Signature, Upsampler
-from tfsr.upsamplers.learning_rate import WarmUpDecay
+from tfsr.upsamplers.optimizers import WarmUpDecay
 from tfsr.upsamplers.trainable import kept, with_total
 from tfsr.upsamplers.update import Batch, Losses
 from tfsr.upsamplers.vocoder import Vocoder

@@ -19,6 +19,7 @@ from tfsr.networks.tfgan import TFGAN
 from tfsr.signal.mel import MelSpectrogram, vocoder_condition
 from tfsr.upsamplers.adversarial import Adversarial
 from tfsr.upsamplers.base import Upsampler
+from tfsr.upsamplers.optimizers import averaging_adam
 from tfsr.upsamplers.reconstruction import Reconstruction
 from tfsr.upsamplers.update import Batch, Losses
 
@@ -164,8 +165,7 @@ def tfgan_adam(
         average: momentum of moving averages of the weights, with which validation, evaluation and
             export then work; 0.99 is published, of the generator's.
     """
-    averaging = {} if average is None else {"use_ema": True, "ema_momentum": average}
-    return keras.optimizers.Adam(learning_rate, beta_1=beta_1, beta_2=beta_2, **averaging)
+    return averaging_adam(learning_rate, beta_1, beta_2, average)
 
 
 def _receptive_field(network: TFGAN, spectrogram: MelSpectrogram) -> int:

@@ -1,7 +1,17 @@
-"""Learning rates that change with the step."""
+"""What optimizers of several systems have in common."""
+
+from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
+
+
+def averaging_adam(
+    learning_rate: float, beta_1: float, beta_2: float, average: float | None, **others: Any
+) -> keras.optimizers.Optimizer:
+    """Adam, with moving averages of the weights where `average`, their momentum, is given."""
+    averaging = {} if average is None else {"use_ema": True, "ema_momentum": average}
+    return keras.optimizers.Adam(learning_rate, beta_1=beta_1, beta_2=beta_2, **others, **averaging)
 
 
 class WarmUpDecay(keras.optimizers.schedules.LearningRateSchedule):

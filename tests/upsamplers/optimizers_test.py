@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfsr.upsamplers.learning_rate import WarmUpDecay
+from tfsr.upsamplers.optimizers import WarmUpDecay
 
 
 def test_a_rise_and_steps_down():
