@@ -1,4 +1,4 @@
-"""What judges AP-BWE's waveforms: their periods, amplitudes and phases (Lu, Ai, Du & Ling 2024).
+"""Discriminators of AP-BWE: of periods, amplitudes and phases (Lu, Ai, Du & Ling 2024).
 
 The first of the three families is HiFi-GAN's (Kong, Kim & Bae 2020). Sizes, paddings and first
 weights are those of the authors' program.

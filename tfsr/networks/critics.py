@@ -74,7 +74,7 @@ class WaveGanCritic(Describable, keras.Model):
     parameters.
 
     Args:
-        samples: length of what it judges, a multiple of 4**layers.
+        samples: length of what it scores, a multiple of 4**layers.
         filters: channels of the first layer; they double with every layer.
         layers: number of convolutions.
         kernel: their length, in samples.

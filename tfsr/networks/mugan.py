@@ -111,7 +111,7 @@ class MUDiscriminator(Describable, keras.Model):
 
     Args:
         filters: of the first block, which keeps the time, and of each that halves it.
-        samples: length of what it judges; None with `pooling`.
+        samples: length of what it scores; None with `pooling`.
         width: of the head's hidden layer.
         dropout: rate in every block but the first, and in the head.
         pooling: the head looks at the largest value of each channel instead of at every frame,

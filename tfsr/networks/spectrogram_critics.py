@@ -21,14 +21,14 @@ Maps = list[list[tf.Tensor]]
 class SpectrogramCritics(Describable, keras.Model):
     """[batch, time, 2] -> scores, [batch, frames, bins, 1] of each resolution, in a list; any time.
 
-    The first channel is the waveform that is judged, the second what it was made from. The critics
+    The first channel is the waveform that is scored, the second what it was made from. The critics
     see log amplitudes alone: of the first in the band that was made, of the second from 0 Hz on,
     in as many bins. Their frames should not be those of the network, so that a buzz at its frame
     rate is seen. With the defaults: 51,603 parameters.
 
     Args:
         resolutions: n_fft and hop_length of each transform.
-        first: the share of the Nyquist frequency from which on the waveform is judged.
+        first: the share of the Nyquist frequency from which on the waveform is scored.
         channels: of all convolutions but the one that scores.
     """
 
@@ -55,9 +55,9 @@ class SpectrogramCritics(Describable, keras.Model):
 
     def _image(self, x: tf.Tensor, n_fft: int, hop_length: int) -> tf.Tensor:
         """[batch, frames, bins of the band, 2]."""
-        judged, given = (_log_amplitude(x[..., i], n_fft, hop_length) for i in range(2))
-        judged = judged[..., int(self._first * n_fft / 2) :]
-        return tf.stack([judged, given[..., : judged.shape[-1]]], axis=-1)
+        scored, given = (_log_amplitude(x[..., i], n_fft, hop_length) for i in range(2))
+        scored = scored[..., int(self._first * n_fft / 2) :]
+        return tf.stack([scored, given[..., : scored.shape[-1]]], axis=-1)
 
 
 class _Critic(keras.layers.Layer):

@@ -1,4 +1,4 @@
-"""What judges TFGAN's generator: the waveform, its four bands, and its spectrum.
+"""Discriminators of TFGAN: of the waveform, its four bands, and its spectrum.
 
 Liu et al. 2022 (VoiceFixer) name these families and have not published the networks; sizes are
 those of a reconstruction, https://github.com/kranti-parida/vocoder_voicefixer.
@@ -33,7 +33,7 @@ _MOMENTUM, _EPSILON = 0.9, 1e-5
 class TimeCritics(Describable, keras.Model):
     """[batch, time, 1] -> scores, [batch, frames, 1] for each scale, in a list.
 
-    The first judges the waveform, each of the others one at half the rate of that before it. With
+    The first scores the waveform, each of the others one at half the rate of that before it. With
     the defaults: 450,822 parameters, of which 1,539 are gains of the weight normalisation.
 
     Args:
