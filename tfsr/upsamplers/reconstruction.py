@@ -72,6 +72,10 @@ class Reconstruction(Upsampler):
             )
         super().compile(*given, **named)
 
+    def initialize_network(self) -> None:
+        """Create the weights of the network, and of what else its losses need."""
+        super().initialize()
+
     def widened(self, low: tf.Tensor, training: bool) -> tf.Tensor:
         """float32 [batch, time] -> [batch, ratio * time]."""
         raise NotImplementedError
@@ -117,6 +121,6 @@ class Reconstruction(Upsampler):
         return self._adversarial.added_to(network, self) if self._adversarial else [network]
 
     def initialize(self) -> None:
-        super().initialize()
+        self.initialize_network()
         if self._adversarial:
             self._adversarial.initialize(self.hop * self.ratio)

@@ -68,8 +68,8 @@ class Regression(Reconstruction):
             interpolation.reach if interpolation else 0
         )
 
-    def initialize(self) -> None:
-        super().initialize()
+    def initialize_network(self) -> None:
+        super().initialize_network()
         if self.features is not None:
             self.features(tf.zeros([1, self.features.hop, 1]))
 
