@@ -105,9 +105,13 @@ class FrameCodec:
             float32 [batch, (frames - 1) * hop_length + support]. The first hop of the signal
             begins after support - hop_length samples.
         """
-        parts = tf.concat(spectrum, axis=-1)
-        frames = tf.matmul(parts, _synthesis(self, spectrum.real.shape[-1]))
-        return overlap_add(frames, self.hop_length)
+        cosines, sines = _waves(self, spectrum.real.shape[-1])
+        even, odd = tf.matmul(spectrum.real, cosines), tf.matmul(spectrum.imag, sines)
+        # A cosine is the same backwards and a sine the negative: half of a frame tells the other.
+        mirrored = tf.reverse((even - odd)[..., 1 : self.n_fft // 2], [-1])
+        frames = tf.concat([even + odd, mirrored], axis=-1)
+        window = np.float32(_windows(self)[1])
+        return overlap_add(frames[..., self.n_fft - self.support :] * window, self.hop_length)
 
 
 @functools.lru_cache
@@ -141,12 +145,11 @@ def _analysis(codec: FrameCodec, ratio: int) -> np.ndarray:
 
 
 @functools.lru_cache
-def _synthesis(codec: FrameCodec, bins: int) -> np.ndarray:
-    """[real and imaginary parts of the highest bins, support]."""
-    n_fft, support = codec.n_fft, codec.support
+def _waves(codec: FrameCodec, bins: int) -> tuple[np.ndarray, np.ndarray]:
+    """The highest bins' cosines and sines over half a frame, both [bins, n_fft / 2 + 1]."""
+    n_fft = codec.n_fft
     numbers = np.arange(codec.bins - bins, codec.bins)
-    phases = np.outer(numbers, np.arange(n_fft - support, n_fft)) / n_fft
     # Those between the two ends of the spectrum stand for their mirror images too.
     share = np.where(numbers % (n_fft // 2), 2, 1)[:, np.newaxis] / n_fft
-    waves = share * np.exp(2j * np.pi * phases) * _windows(codec)[1]
-    return np.concatenate([waves.real, -waves.imag]).astype(np.float32)
+    waves = share * np.exp(2j * np.pi * np.outer(numbers, np.arange(n_fft // 2 + 1)) / n_fft)
+    return waves.real.astype(np.float32), -waves.imag.astype(np.float32)
