@@ -46,7 +46,9 @@ _MODULES_RENAMED = {
 }
 _IMPORT = re.compile(r"^from (\S+) import (\w+)(?: as (\w+))?$", re.MULTILINE)
 # Settings of discriminators, which had other parts.
-_OF_EARLIER_DISCRIMINATORS = re.compile(r"\bjudged\.Jury\b|\bAdversarial\.critic\b")
+_OF_EARLIER_DISCRIMINATORS = re.compile(
+    r"^[^#\n]*(\bjudged\.Jury\b|\bAdversarial\.critic)", re.MULTILINE
+)
 
 # What gin knows, in dicts and sets of its own.
 _STATE = ("_CONFIG", "_IMPORTS", "_OPERATIVE_CONFIG", "_SINGLETONS")
@@ -169,9 +171,10 @@ def _text(path: Path) -> str:
     text = path.read_text()
     if _OF_EARLIER_DISCRIMINATORS.search(text):
         raise UserError(
-            f"{path}: sets discriminators as an earlier tfsr did. Its folder {RUN_MODEL} is used "
-            "as before. To train, take today's configuration (configs/) and another --run_dir; "
-            f"Experiment.pretrained = {{'network': '{path.parent}'}} begins with this network"
+            f"{path}: sets discriminators as an earlier tfsr did; Adversarial.discriminators has "
+            f"taken their place. Upsampling and export use a run's folder {RUN_MODEL} as before. "
+            "To train, take today's configuration (configs/) and another --run_dir; "
+            "Experiment.pretrained = {'network': 'RUN'} begins with the network of a run"
         )
     for old, new in _RENAMED.items():
         text = text.replace(old, new)

@@ -65,9 +65,12 @@ _NEEDED = ("run_dir", "description", "configuration", "scores", "test_set")
 
 
 def _refreshed(name: str):
+    """The preset's upsampler; how much it computes may have changed since."""
     from tfsr.loading import load_upsampler
 
-    return load_upsampler(name, for_training=False)
+    upsampler = load_upsampler(name, for_training=False)
+    upsampler.card = dataclasses.replace(upsampler.card, **size(upsampler))
+    return upsampler
 
 
 def _made(arguments: argparse.Namespace):
@@ -85,21 +88,24 @@ def _made(arguments: argparse.Namespace):
 
 def card(upsampler, arguments: argparse.Namespace) -> ModelCard:
     """From what the run knows, what is told here, and what is measured now."""
-    from tfsr.upsamplers.complexity import complexity
-
-    cost = complexity(upsampler)
     return dataclasses.replace(
         upsampler.card,
+        **size(upsampler),
         description=arguments.description,
         suited_to=arguments.suited_to,
-        parameters=cost.parameters,
-        multiply_adds=cost.multiply_adds,
         real_time_factor=round(real_time_factor(upsampler), 5),
         machine=f"{machine()}, 1 thread, {datetime.date.today()}",
         configuration=arguments.configuration,
         scores=dict(map(_means, arguments.scores)),
         test_set=arguments.test_set,
     )
+
+
+def size(upsampler) -> dict[str, int]:
+    from tfsr.upsamplers.complexity import complexity
+
+    cost = complexity(upsampler)
+    return {"parameters": cost.parameters, "multiply_adds": cost.multiply_adds}
 
 
 def real_time_factor(upsampler) -> float:

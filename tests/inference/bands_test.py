@@ -96,7 +96,7 @@ def test_a_bandwidth_is_at_most_half_of_the_rate(tmp_path):
     asked = []
     request = Request(
         lambda name: Interpolation(*SYSTEMS[name]),
-        choose=lambda bandwidth_hz: asked.append(bandwidth_hz) or "narrow",
+        lambda bandwidth_hz: asked.append(bandwidth_hz) or "narrow",
         bandwidth_hz=20_000.0,
     )
     audio_file.write(tmp_path / "a.wav", noise(3000, 8000).reshape(-1, 1), 8000, "FLOAT")

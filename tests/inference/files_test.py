@@ -45,7 +45,7 @@ def left_in(folder) -> list[str]:
 def test_many_channels_take_no_more_memory_than_one(upsampler, tmp_path, channels):
     audio_file.write(tmp_path / "low.wav", sound(9, channels), 8000, "FLOAT")
     with audio_file.AudioFile(tmp_path / "low.wav") as recording:
-        plan = Plan(recording, [Band(tuple(range(channels)), None)], tmp_path / "high.wav")
+        plan = Plan(recording, [Band(tuple(range(channels)), 4000.0, "interpolation")])
         assert plan.chunk(upsampler, channels) == upsampler.chunk // channels
         assert plan.chunk(upsampler, 10 * upsampler.chunk) == 1
 

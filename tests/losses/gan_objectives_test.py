@@ -41,6 +41,28 @@ def test_a_flat_discriminator_has_finite_second_derivatives():
     assert np.isfinite(tape.gradient(penalty, slope))
 
 
+@pytest.mark.parametrize("objective", [WassersteinGP(), CrossEntropy(), LeastSquares(), Hinge()])
+def test_any_number_of_scores_is_taken(objective):
+    """Alike scores, one or many or in a list, are worth the same."""
+
+    def many(x):
+        return tf.tile(tf.reduce_mean(x, axis=1), [1, 3])
+
+    def one(x):
+        return tf.reduce_mean(x, axis=[1, 2])
+
+    real, fake = signals(4), signals(5)
+    expected = objective.for_discriminator(one, real, fake, SEED)
+    for scores in (many, lambda x: [many(x)]):
+        losses = objective.for_discriminator(scores, real, fake, SEED)
+        assert all(loss.shape == (4,) for loss in losses.values())
+        for name, loss in losses.items():
+            np.testing.assert_allclose(loss, expected[name], rtol=1e-5, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(
+            objective.for_network(scores(fake)), objective.for_network(one(fake)), rtol=1e-5
+        )
+
+
 @pytest.mark.parametrize("weight", [0.0, 10.0])
 def test_wasserstein_is_the_distance_and_its_penalty(weight):
     real, fake = signals(4), signals(5)

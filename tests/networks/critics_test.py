@@ -15,7 +15,7 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 SMALL = [
     *("FILTERS = (4,)", "CRITIC_FILTERS = 2", "critics.SrganCritic.blocks = 1"),
-    "adversarial.Adversarial.critic_updates = 2",
+    "adversarial.Adversarial.updates = 2",
 ]
 TINY = {
     "configs/audiounetgan.gin": [*SMALL, "PATCH = 512"],

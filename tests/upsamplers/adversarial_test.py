@@ -8,8 +8,10 @@ import tf_keras as keras
 from tfsr.errors import UserError
 from tfsr.losses.gan_objectives import Hinge, feature_matching
 from tfsr.losses.waveform_distances import l1
-from tfsr.networks.apbwe_critics import PeriodCritics
+from tfsr.networks.apbwe_critics import AmplitudeCritics, PeriodCritics
 from tfsr.networks.audiounet import AudioUNet
+from tfsr.networks.critics import WaveGanCritic
+from tfsr.networks.spectrogram_critics import SpectrogramCritics
 from tfsr.upsamplers.adversarial import Adversarial
 from tfsr.upsamplers.reconstruction import Reconstruction
 from tfsr.upsamplers.regression import Regression
@@ -196,8 +198,60 @@ def test_a_gradient_that_is_not_finite_leaves_the_loss_and_the_weights():
     assert optimizer.loss_scale < 2.0**126
 
 
+@pytest.mark.parametrize(
+    "setting, value",
+    [
+        *[("updates", 0), ("updates", 1.5), ("start_step", -3), ("network_start", -1)],
+        *[("clip_norm", 0.0), ("clip_norm", -1.0), ("weight", -1.0), ("matching_weight", "1")],
+        ("weights", {"even": -1.0}),
+    ],
+)
+def test_numbers_out_of_their_range_are_refused(setting, value):
+    with pytest.raises(UserError, match=f"Adversarial.{setting}"):
+        adversarial(**{setting: value})
+
+
+def test_discriminators_for_different_times_are_refused():
+    critics = {str(samples): WaveGanCritic(samples, 1, 1) for samples in (64, 128)}
+    with pytest.raises(UserError, match=r"samples \(64, 128\): set their `samples` alike"):
+        Adversarial(critics)
+
+
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        ({"weights": {"adversarial": 0.1}}, 'names "adversarial".*Adversarial.weight'),
+        ({"weights": {"L1": 1.0}}, 'names "L1", which is none of its losses .l1'),
+        ({"losses": {"adversarial": l1}}, 'two losses are named "adversarial"'),
+    ],
+)
+def test_names_of_losses_are_checked(options, said):
+    options = {"losses": {"l1": l1}} | options
+    with pytest.raises(UserError, match=said):
+        Regression(AudioUNet((4,)), 8000, 16_000, **options, adversarial=adversarial())
+
+
+@pytest.mark.parametrize(
+    "critics, conditional, said",
+    [
+        (lambda: AmplitudeCritics(((64, 16),), 2), True, "conditional to False"),
+        (lambda: SpectrogramCritics(((64, 16),), channels=2), False, "conditional to True"),
+    ],
+)
+def test_what_a_discriminator_sees_must_suit_it(critics, conditional, said):
+    part = Adversarial({"one": critics()}, conditional=conditional)
+    upsampler = Regression(AudioUNet((4,)), 8000, 16_000, adversarial=part)
+    with pytest.raises(UserError, match=said):
+        upsampler.initialize()
+
+
+def test_nothing_to_show_is_told():
+    with pytest.raises(UserError, match="Filtered has nothing to show to discriminators"):
+        make().given(batch())
+
+
 def test_no_discriminators_are_refused():
-    with pytest.raises(UserError, match="Adversarial.discriminators is empty"):
+    with pytest.raises(UserError, match="Adversarial.discriminators wants names and networks"):
         Adversarial({})
 
 

@@ -8,9 +8,15 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsr.errors import UserError
+from tfsr.losses.gan_objectives import WassersteinGP
 from tfsr.losses.spectral_distances import LogStft
+from tfsr.losses.waveform_distances import l1
+from tfsr.networks.audiounet import AudioUNet
+from tfsr.networks.critics import SrganCritic
 from tfsr.networks.upper_bins import UpperBins
 from tfsr.signal.frame_codec import FrameCodec
+from tfsr.upsamplers.adversarial import Adversarial
+from tfsr.upsamplers.regression import Regression
 from tfsr.upsamplers.spectral import Spectral
 
 
@@ -44,6 +50,35 @@ def test_arrays_are_learnt_from(upsampler):
     upsampler.compile()
     losses = upsampler.fit(*pairs(), batch_size=4, epochs=30, verbose=0).history["loss"]
     assert losses[-1] < 0.7 * losses[0]
+
+
+def test_weights_are_created_where_there_are_none():
+    adversarial = Adversarial({"critic": SrganCritic(2, 1)}, WassersteinGP())
+    upsampler = Regression(
+        AudioUNet((4,), dropout=0.0),
+        *(8000, 16_000, {"l1": l1}),
+        adversarial=adversarial,
+        optimizer=keras.optimizers.Adam(1e-2),
+    )
+    upsampler.upsample(pairs()[0])
+    upsampler.compile()
+    before = [[v.numpy() for v in update.variables] for update in upsampler.updates]
+    upsampler.fit(*pairs(), batch_size=4, verbose=0)
+    for values, update in zip(before, upsampler.updates, strict=True):
+        assert values
+        assert any(np.any(a != b) for a, b in zip(values, update.variables, strict=True))
+
+
+@pytest.mark.parametrize("static", [True, False])
+def test_a_batch_must_be_divisible_by_the_updates_in_training_alone(static):
+    adversarial = Adversarial({"critic": SrganCritic(2, 1)}, WassersteinGP())
+    upsampler = Regression(AudioUNet((4,)), 8000, 16_000, adversarial=adversarial)
+    upsampler.compile()
+    dataset = tf.data.Dataset.from_tensor_slices(pairs(3)).batch(3, drop_remainder=static)
+    refused = UserError if static else tf.errors.InvalidArgumentError
+    with pytest.raises(refused, match="which 2 updates share; give a multiple of 2"):
+        upsampler.fit(dataset, verbose=0)
+    assert np.isfinite(upsampler.evaluate(dataset, verbose=0)[0])
 
 
 def test_a_data_set_of_pairs_does_the_same(upsampler):

@@ -3,8 +3,9 @@
 An objective is a frozen value with two functions. `for_discriminator(discriminator, real, fake,
 seed)` gives the losses and figures of `names` for each example, shape [batch]; the first is what
 the discriminator minimises. `for_network(scores)` gives what the network minimises, from the scores
-of its output. `discriminator` maps [batch, time, channels] to scores [batch]; all that is random is
-drawn from `seed`, int32 [2], not needed where nothing is.
+of its output. `discriminator` maps [batch, time, channels] to scores: any number, [batch, ...], or
+a list of such tensors. Within a tensor every score counts alike. All that is random is drawn from
+`seed`, int32 [2], not needed where nothing is.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,9 +35,12 @@ class WassersteinGP:
     def for_discriminator(
         self, discriminator: Discriminator, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor
     ) -> dict[str, tf.Tensor]:
+        def score(x: tf.Tensor) -> tf.Tensor:
+            return _mean(discriminator(x), tf.identity)
+
         share = tf.random.stateless_uniform([tf.shape(real)[0], 1, 1], seed)
-        norms = gradient_norms(discriminator, share * real + (1 - share) * fake)
-        distance = discriminator(real) - discriminator(fake)
+        norms = gradient_norms(score, share * real + (1 - share) * fake)
+        distance = score(real) - score(fake)
         penalty = tf.square(norms - 1.0)
         return {
             "discriminators": self.weight * penalty - distance,
@@ -44,8 +48,8 @@ class WassersteinGP:
             "gradient_norm": norms,
         }
 
-    def for_network(self, scores: tf.Tensor) -> tf.Tensor:
-        return -scores
+    def for_network(self, scores: tf.Tensor | Sequence[tf.Tensor]) -> tf.Tensor:
+        return -_mean(scores, tf.identity)
 
 
 @dataclass(frozen=True)
@@ -63,21 +67,20 @@ class CrossEntropy:
     ) -> dict[str, tf.Tensor]:
         for_real, for_fake = discriminator(real), discriminator(fake)
         return {
-            "discriminators": tf.nn.softplus(-for_real) + tf.nn.softplus(for_fake),
-            "real_share": tf.sigmoid(for_real),
-            "fake_share": tf.sigmoid(for_fake),
+            "discriminators": self.for_network(for_real) + _mean(for_fake, tf.nn.softplus),
+            "real_share": _mean(for_real, tf.sigmoid),
+            "fake_share": _mean(for_fake, tf.sigmoid),
         }
 
-    def for_network(self, scores: tf.Tensor) -> tf.Tensor:
-        return tf.nn.softplus(-scores)
+    def for_network(self, scores: tf.Tensor | Sequence[tf.Tensor]) -> tf.Tensor:
+        return _mean(scores, lambda scores: tf.nn.softplus(-scores))
 
 
 @dataclass(frozen=True)
 class LeastSquares:
     """Real is to be scored 1, made 0; the network wants 1 (Mao et al. 2017, LSGAN).
 
-    A discriminator may give any number of scores, [batch, ...], or a list of such tensors. Each
-    tensor counts alike, and within one every score. "real_score" and "fake_score" are means.
+    Of a list of scores each tensor counts alike. "real_score" and "fake_score" are means.
     """
 
     names = ("discriminators", "real_score", "fake_score")

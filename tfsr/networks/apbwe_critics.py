@@ -11,6 +11,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsr.description.describable import Describable
+from tfsr.errors import UserError
 from tfsr.layers.convolution import append_zeros, fan_in_uniform, leaky_maps, time_of
 from tfsr.layers.weight_norm import WeightNormConv2D
 from tfsr.signal.stft import Spectrum, stft
@@ -88,7 +89,15 @@ class SpectralCritics(Describable, keras.Model):
         return [maps[-1] for maps in self.maps(x, training)]
 
     def maps(self, x: tf.Tensor, training: bool = False) -> Maps:
-        """For each resolution the outputs of all convolutions."""
+        """For each resolution the outputs of all convolutions.
+
+        Raises:
+            UserError: more than one channel, of which it would see the first.
+        """
+        if x.shape[-1] != 1:
+            raise UserError(
+                f"{type(self).__name__} sees one channel: set Adversarial.conditional to False"
+            )
         pairs = zip(self.resolutions, self.critics, strict=True)
         return [
             critic(tf.expand_dims(self.image(_spectrum(x[..., 0], *resolution)), -1))

@@ -6,6 +6,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsr.description.describable import Describable
+from tfsr.errors import UserError
 from tfsr.layers.convolution import leaky_maps
 from tfsr.signal.stft import Spectrum, stft
 
@@ -49,7 +50,16 @@ class SpectrogramCritics(Describable, keras.Model):
         return [maps[-1] for maps in self.maps(x, training)]
 
     def maps(self, x: tf.Tensor, training: bool = False) -> Maps:
-        """For each resolution the outputs of all convolutions."""
+        """For each resolution the outputs of all convolutions.
+
+        Raises:
+            UserError: other than two channels.
+        """
+        if x.shape[-1] != 2:
+            raise UserError(
+                "SpectrogramCritics compares with what the network was given: set "
+                "Adversarial.conditional to True"
+            )
         pairs = zip(self.resolutions, self.critics, strict=True)
         return [critic(self._image(x, *resolution)) for resolution, critic in pairs]
 

@@ -101,7 +101,10 @@ def _restore_newest(checkpoint: tf.train.Checkpoint, folder: Path, entirely: boo
             else:
                 status.expect_partial()
         except _DAMAGED as error:
-            _log.warning("checkpoint %s is damaged, taking an older one (%s)", path, error)
+            why = str(error).partition("\n")[0][:200]
+            _log.warning(
+                "checkpoint %s is damaged, or of another model: passed over (%s)", path, why
+            )
             continue
         return True
     return False

@@ -48,8 +48,8 @@ class Experiment:
             )
         if self.upsampler.patch not in (None, self.data.patch):
             raise UserError(
-                f"the upsampler's critic is made for {self.upsampler.patch} samples, the patches "
-                f"have {self.data.patch}: set both alike"
+                f"a discriminator is made for `samples` of {self.upsampler.patch}, and "
+                f"Patches.patch is {self.data.patch}: set both alike"
             )
         rates = (self.data.input_rate, self.data.output_rate)
         if rates != (self.upsampler.input_rate, self.upsampler.output_rate):

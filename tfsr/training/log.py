@@ -60,6 +60,7 @@ def _truncate(path: Path, step: int) -> None:
     """Keep the header and the whole lines up to `step`; the last may have been cut by a kill."""
     if not path.exists():
         return
-    lines = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    with path.open(newline="") as file:  # line ends as they are
+        lines = [line for line in file.read().splitlines(keepends=True) if line.endswith("\n")]
     kept = lines[:1] + [line for line in lines[1:] if int(line.split(",")[0]) <= step]
     write_text(path, "".join(kept))

@@ -8,6 +8,7 @@ from typing import Protocol
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.arguments import number
 from tfsr.errors import UserError
 from tfsr.layers.random import next_seed
 from tfsr.losses.gan_objectives import (
@@ -57,22 +58,26 @@ class Adversarial:
             `maps` too: (x, training) -> for each score a list of feature maps [batch, ...], which
             ends with the score. `samples` is the time that it is made for, where it has one.
         objective: what discriminators and network want, one of `tfsr.losses.gan_objectives`.
-        updates: of the discriminators in a step, each from a batch of its own.
+        updates: of the discriminators in a step, each from a batch of its own. Batches given to
+            `fit` must be multiples of this number plus 1.
         weight: of the "adversarial" loss in the loss of the network.
         matching_weight: of the "feature_matching" loss in the same.
-        weights: of families in the "adversarial" loss; 1 where not given.
+        weights: of families in the "adversarial" loss; 1 where not given. No weight is negative.
         averaged: that is the mean over families, not their sum.
         discriminator_weights: of families in the "discriminators" loss; 1 where not given.
         feature_weights: of families in the "feature_matching" loss; 0, which costs nothing, where
             not given.
         start_step: the step at which discriminators begin to learn, and the network from them.
-        network_start: the step at which the network begins to learn from them, if that is later.
+            Their optimizer counts the steps before it, as its schedule does.
+        network_start: the step at which the network begins to learn from them; before `start_step`
+            it never does.
         clip_norm: the gradient of each family, over all replicas, is shortened to this norm.
         optimizer: of the discriminators; Adam with 1e-4 unless given.
         conditional: show the discriminators what the network was given, as a second channel.
 
     Raises:
-        UserError: no discriminators; weights of a family that is not there, or has no `maps`.
+        UserError: no discriminators, or such as are made for different times; weights of a family
+            that is not there, or has no `maps`; a number out of its range.
 
     Example:
         >>> from tfsr.losses.gan_objectives import WassersteinGP
@@ -100,8 +105,17 @@ class Adversarial:
     conditional: bool = False
 
     def __post_init__(self):
-        if not self.discriminators:
-            raise UserError("Adversarial.discriminators is empty: give some, or no Adversarial")
+        if not isinstance(self.discriminators, Mapping) or not self.discriminators:
+            raise UserError(
+                "Adversarial.discriminators wants names and networks, such as "
+                '{"srgan": SrganCritic()}; for none leave Adversarial out'
+            )
+        self._check_numbers()
+        if len(self._lengths) > 1:
+            raise UserError(
+                "Adversarial.discriminators are made for different numbers of samples "
+                f"({', '.join(map(str, sorted(self._lengths)))}): set their `samples` alike"
+            )
         with_maps = [name for name, made in self.discriminators.items() if hasattr(made, "maps")]
         self._check("weights", self.discriminators)
         self._check("discriminator_weights", self.discriminators)
@@ -115,13 +129,18 @@ class Adversarial:
     @property
     def samples(self) -> int | None:
         """That the waveforms must have; None: any number."""
+        return next(iter(self._lengths), None)
+
+    @property
+    def _lengths(self) -> set[int]:
         lengths = (getattr(made, "samples", None) for made in self.discriminators.values())
-        return next(filter(None, lengths), None)
+        return {length for length in lengths if length is not None}
 
     @property
     def variables(self) -> list[tf.Variable]:
         """What the discriminators learn, family after family."""
-        return [v for made in self.discriminators.values() for v in made.trainable_variables]
+        built = [made for made in self.discriminators.values() if made.built]
+        return [variable for made in built for variable in made.trainable_variables]
 
     def initialize(self, samples: int) -> None:
         """Create the weights; `samples` is a length that the network can make."""
@@ -271,6 +290,17 @@ class Adversarial:
             own = [next(remaining) for _ in discriminator.trainable_variables]
             clipped += tf.clip_by_global_norm(own, self.clip_norm)[0]
         return clipped
+
+    def _check_numbers(self) -> None:
+        for name, least in (("updates", 1), ("start_step", 0), ("network_start", 0)):
+            number(f"Adversarial.{name}", getattr(self, name), "steps", least, whole=True)
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise UserError(f"Adversarial.clip_norm is {self.clip_norm}; give more than 0, or None")
+        for name in ("weight", "matching_weight"):
+            number(f"Adversarial.{name}", getattr(self, name), "a weight", 0)
+        for name in ("weights", "discriminator_weights", "feature_weights"):
+            for family, weight in getattr(self, name).items():
+                number(f'Adversarial.{name}["{family}"]', weight, "a weight", 0)
 
     def _check(self, setting: str, families: Iterable[str], such: str = "") -> None:
         for family in getattr(self, setting):

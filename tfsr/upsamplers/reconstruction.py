@@ -16,6 +16,11 @@ Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 """(high, estimate), both [batch, time] -> [batch]"""
 
 
+# Samples that discriminators are built with, where they are made for any number: convolutions
+# without padding need some.
+_SHOWN_FIRST = 8192
+
+
 class Reconstruction(Upsampler):
     """A network whose estimates are compared with the original.
 
@@ -29,6 +34,9 @@ class Reconstruction(Upsampler):
         weights: of the losses in the sum that is minimised; 1 where not given.
         adversarial: discriminators, and what the network learns from them; None: it has none.
         optimizer: of the network; Adam with 1e-4 unless given.
+
+    Raises:
+        UserError: a weight of a loss that is not there, or two losses of one name.
 
     Attributes:
         network: all that learns, besides the discriminators.
@@ -58,6 +66,19 @@ class Reconstruction(Upsampler):
             # So that Keras finds the weights, and checkpoints the state of the optimizer.
             self.discriminators = dict(adversarial.discriminators)
             self._discriminator_optimizer = adversarial.optimizer
+        self._check_names()
+
+    def _check_names(self) -> None:
+        name = type(self).__name__
+        for loss in self.loss_weights.keys() - set(self._names_of_network):
+            raise UserError(
+                f'{name}.weights names "{loss}", which is none of its losses '
+                f"({', '.join(self._names_of_network[1:]) or 'there are none'}); the weight of the "
+                "adversarial loss is Adversarial.weight"
+            )
+        for loss in self.loss_names:
+            if self.loss_names.count(loss) > 1:
+                raise UserError(f'{name}: two losses are named "{loss}"; give one another name')
 
     def compile(self, *given: Any, **named: Any) -> None:
         """See `Trainable.compile`.
@@ -97,7 +118,10 @@ class Reconstruction(Upsampler):
 
     def given(self, batch: Batch) -> tf.Tensor:
         """What the network was given, at the output rate, float32 [batch, time] as "high"."""
-        raise NotImplementedError(f"{type(self).__name__} has nothing to show to discriminators")
+        raise UserError(
+            f"Adversarial.conditional is set, but {type(self).__name__} has nothing to show to "
+            "discriminators beside the waveform: leave it out"
+        )
 
     def generated(self, batch: Batch, training: bool) -> tf.Tensor:
         return self.waveform(self.estimate(batch, training))
@@ -123,4 +147,4 @@ class Reconstruction(Upsampler):
     def initialize(self) -> None:
         self.initialize_network()
         if self._adversarial:
-            self._adversarial.initialize(self.hop * self.ratio)
+            self._adversarial.initialize(max(self.hop * self.ratio, _SHOWN_FIRST))

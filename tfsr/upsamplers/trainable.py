@@ -68,9 +68,10 @@ class Trainable(Describable, keras.Model):
         """
 
     def compile(self, *given: Any, **named: Any) -> None:
-        """Make ready for `fit`: the weights exist, the optimizers were given at construction.
+        """Make ready for `fit`; losses and optimizers were given at construction.
 
-        The optimizers' variables are made too, so that a checkpoint can be restored into them.
+        Weights are created where there are none yet, and the optimizers' variables, so that a
+        checkpoint can be restored into them.
 
         Raises:
             UserError: something is given, for losses and optimizer belong to the constructor.
@@ -83,6 +84,8 @@ class Trainable(Describable, keras.Model):
         # An idle one for Keras: at the end of each `fit` it would put moving averages in the place
         # of the weights that training goes on with.
         super().compile(optimizer=keras.optimizers.SGD(0.0))
+        if not all(update.variables for update in self.updates):
+            self.initialize()
         self._compiled = _Compiled(self.updates)
         for update in dict.fromkeys(self._compiled.updates):
             update.optimizer.build(update.variables)
@@ -125,7 +128,8 @@ class Trainable(Describable, keras.Model):
     @tf.autograph.experimental.do_not_convert
     def train_step(self, data: Batch | Pair) -> Losses:
         """A step of `fit`, on a batch of the pipeline or on a pair (low, high)."""
-        batch, updates = self._batch(data), self._compiled.updates
+        updates = self._compiled.updates
+        batch = self._batch(data, len(updates))
         for number, update in enumerate(updates):
             # Every so manieth example, so that any number of replicas makes the same batches.
             part = {key: value[number :: len(updates)] for key, value in batch.items()}
@@ -134,7 +138,7 @@ class Trainable(Describable, keras.Model):
 
     @tf.autograph.experimental.do_not_convert
     def test_step(self, data: Batch | Pair) -> Losses:
-        return self.track(self.all_losses(self._batch(data), training=False))
+        return self.track(self.all_losses(self._batch(data, 1), training=False))
 
     def all_losses(self, batch: Batch, training: bool) -> Losses:
         """The losses of all updates, all of the same batch: name -> [batch]."""
@@ -145,22 +149,28 @@ class Trainable(Describable, keras.Model):
                 losses |= update.losses(batch, training)
         return losses
 
-    def _batch(self, data: Batch | Pair) -> Batch:
-        """A pair as a batch of the pipeline; what is random follows from the step."""
+    def _batch(self, data: Batch | Pair, parts: int) -> Batch:
+        """A pair as a batch of the pipeline; what is random follows from the step.
+
+        Args:
+            data: as `fit` gives it.
+            parts: that it must be divisible into.
+        """
         if isinstance(data, dict):
             return data
         low, high = data
-        self._check_pair(low, high)
+        self._check_pair(low, high, parts)
         tf.debugging.assert_equal(
             *(tf.shape(high)[1], self.ratio * tf.shape(low)[1]),
             f"fit: high must have {self.ratio} times as many samples as low",
         )
+        tf.debugging.assert_equal(tf.shape(low)[0] % parts, 0, _indivisible("other", parts))
         examples = tf.range(tf.shape(low)[0])
         step = tf.cast(self.updates[0].optimizer.iterations, tf.int32)
         seed = tf.stack([tf.fill(tf.shape(examples), step), examples], axis=1)
         return {"low": low, "high": high, "seed": seed}
 
-    def _check_pair(self, low: tf.Tensor, high: tf.Tensor) -> None:
+    def _check_pair(self, low: tf.Tensor, high: tf.Tensor, parts: int) -> None:
         shapes = low.shape, high.shape
         if any(shape.rank != 2 for shape in shapes):
             raise UserError(f"fit: has shapes {shapes[0]} and {shapes[1]}; give [batch, time] each")
@@ -170,12 +180,9 @@ class Trainable(Describable, keras.Model):
                 f"fit: high has {times[1]} samples beside {times[0]} of low; give {self.ratio} "
                 "times as many"
             )
-        parts, batch = self.batches_per_step, low.shape[0]
+        batch = low.shape[0]
         if batch is not None and batch % parts:
-            raise UserError(
-                f"fit: a batch has {batch} examples, which {parts} updates share; give a multiple "
-                f"of {parts} (drop_remainder=True)"
-            )
+            raise UserError(_indivisible(batch, parts))
 
     def track(self, losses: Losses) -> Losses:
         """Add per-example losses to the running means and return all of these."""
@@ -198,6 +205,13 @@ class _Compiled:
 
     def __init__(self, updates: Sequence[Update]):
         self.updates = tuple(updates)
+
+
+def _indivisible(batch: int | str, parts: int) -> str:
+    return (
+        f"fit: a batch has {batch} examples, which {parts} updates share; give a multiple of "
+        f"{parts} (drop_remainder=True)"
+    )
 
 
 def with_total(losses: Losses, weights: Mapping[str, float] | None = None) -> Losses:

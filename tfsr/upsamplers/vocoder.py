@@ -79,11 +79,12 @@ class Vocoder(Reconstruction):
                 f"{type(network).__name__} makes {network.hop} samples of a frame, and "
                 f"Vocoder.spectrogram has one every {spectrogram.hop_length}: set both alike"
             )
+        names = [name for distances in losses for name in distances.names]
         super().__init__(
             spectrogram.rate,
             spectrogram.rate,
-            [name for distances in losses for name in distances.names],
-            _WEIGHTS | dict(weights or {}),
+            names,
+            {name: _WEIGHTS[name] for name in names if name in _WEIGHTS} | dict(weights or {}),
             adversarial,
             optimizer or tfgan_adam(),
         )
