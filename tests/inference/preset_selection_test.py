@@ -23,6 +23,7 @@ PRESETS = [
     Candidate("speech-16k-x2", 8000, 16_000),
     Candidate("speech-16k-x4", 4000, 16_000),
     Candidate("speech-48k-x3", 16_000, 48_000),
+    Candidate("speech-48k-x6", 8000, 48_000),
     Candidate("calls", 8000, 16_000, TELEPHONE),
 ]
 
@@ -41,9 +42,9 @@ def test_by_bandwidth(bandwidth_hz, name):
 
 
 def test_without_one_for_calls():
-    others = PRESETS[:3]
+    others = PRESETS[:4]
     assert choice(3900, others) == "speech-16k-x2"
-    assert choice(3900, PRESETS[3:]) == choice(5000, PRESETS[3:]) == "calls"
+    assert choice(3900, PRESETS[4:]) == choice(5000, PRESETS[4:]) == "calls"
 
 
 def test_nothing_to_add():

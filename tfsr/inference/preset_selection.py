@@ -29,6 +29,7 @@ class Candidate(Protocol):
 def choice(bandwidth_hz: float, presets: Sequence[Candidate]) -> str:
     """The name of the preset with the widest input that such recordings fill.
 
+    Of several with that input it is the one with the lowest output rate, which costs least.
     Those that are suited to the telephone are for all its recordings and for no others.
 
     Raises:
@@ -37,8 +38,8 @@ def choice(bandwidth_hz: float, presets: Sequence[Candidate]) -> str:
     calls = [one for one in presets if one.suited_to == TELEPHONE]
     suited = calls if calls and is_telephone(bandwidth_hz) else _without(calls, presets)
     filled = [one for one in suited if _FILLED * one.bandwidth_hz <= bandwidth_hz]
-    narrowest = min(suited, key=lambda one: one.bandwidth_hz)
-    best = max(filled, key=lambda one: one.bandwidth_hz, default=narrowest)
+    narrowest = min(suited, key=lambda one: (one.bandwidth_hz, one.output_rate))
+    best = max(filled, key=lambda one: (one.bandwidth_hz, -one.output_rate), default=narrowest)
     if bandwidth_hz > 0.9 * best.output_rate / 2:
         raise UserError(
             f"reaches {bandwidth_hz / 1000:.1f} kHz already, there is no band to add; "
