@@ -81,7 +81,7 @@ class MelLoudness:
         resolutions: as in `LogMelPower`.
         floor: added to the power of a band, so that silence has a gradient; for audio in [-1, 1].
         asymmetry: how much more; 0: what is added and what is missing count alike.
-        span: seconds around a frame whose mean power tells whether there is too much. Over single
+        span: seconds around a frame whose mean power says whether there is too much. Over single
             frames a level that beats at their rate would be the cheapest: span over several beats.
     """
 

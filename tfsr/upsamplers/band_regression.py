@@ -1,6 +1,6 @@
 """The high band of each frame from the low one: Li, Huang, Xu & Lee 2015.
 
-A network tells the log powers that a frame's upper bins have from the log powers of its lower
+A network predicts the log powers that a frame's upper bins have from the log powers of its lower
 ones. The lower bins stay what they are, and the phase of the upper ones comes from elsewhere.
 
 Paper and programs take the low bins from the high-rate signal. Here they are those of the
@@ -32,7 +32,7 @@ _HOP = 256
 # of the program put 1e-8 for zeros, which makes an outlier of every silent frame.
 _LEAST_MODULUS = 1e-4
 
-# No sound at full scale has a larger one; nor has what a network tells unless it is led astray.
+# No sound at full scale has a larger one; nor has what a network predicts unless it is led astray.
 _LARGEST_MODULUS = _HOP
 
 # The smallest number that is not zero in float16, as constants of an exported file may be.
@@ -60,7 +60,7 @@ class ImagedPhase:
 
 @dataclasses.dataclass(frozen=True)
 class RegressedPhase:
-    """The network tells the wrapped phases of the high band too, and is told the low band's."""
+    """The network predicts the wrapped phases of the high band too, and is given the low band's."""
 
     parts = ("magnitude", "phase")
 
@@ -92,7 +92,7 @@ class TruePhase:
 
 
 class BandRegression(Upsampler):
-    """Tell the high band of each frame from the low band of that frame and its neighbours.
+    """Predict the high band of each frame from the low band of that frame and its neighbours.
 
     Args:
         network: makes the network when it is called with `outputs`: [batch, frames, features] ->

@@ -38,7 +38,7 @@ State = dict[str, tf.Tensor]
 
 
 class Spectral(Reconstruction):
-    """Tell the upper bins of each frame from the lower ones, and add them to the interpolation.
+    """Predict the upper bins of each frame from the lower ones, and add them to the interpolation.
 
     With a causal network it runs on streams too, hop by hop: it is its own `streams`.
 
@@ -50,7 +50,7 @@ class Spectral(Reconstruction):
         codec: frames at the output rate; the ratio divides its hop and half its n_fft.
         weights: of the losses in the sum that is minimised; 1 where not given.
         adversarial: discriminators; None: there are none.
-        level_db: by how much the upper bins are louder, or softer, than the network tells them, but
+        level_db: by how much the upper bins are louder, or softer, than the network predicts them, but
             in training. Softer ones cost LSD and are less of a noise to PESQ.
         passed: share of the low Nyquist frequency up to which the low-rate signal is left alone.
             The upper bins begin two bins, as wide as the synthesis window has them, above it.
@@ -203,7 +203,7 @@ def _names(layers: int) -> list[str]:
 
 
 def _first_bin(codec: FrameCodec, passed: float, ratio: int) -> int:
-    """Of those that are told."""
+    """Of those that are predicted."""
     distance = _BINS_APART * codec.n_fft / codec.support
     return math.ceil(passed * codec.n_fft / (2 * ratio) + distance)
 
