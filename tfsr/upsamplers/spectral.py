@@ -50,8 +50,8 @@ class Spectral(Reconstruction):
         codec: frames at the output rate; the ratio divides its hop and half its n_fft.
         weights: of the losses in the sum that is minimised; 1 where not given.
         adversarial: discriminators; None: there are none.
-        level_db: by how much the upper bins are louder, or softer, than the network predicts them, but
-            in training. Softer ones cost LSD and are less of a noise to PESQ.
+        level_db: by how much the upper bins are louder, or softer, than the network predicts them,
+            but in training. Softer ones cost LSD and are less of a noise to PESQ.
         passed: share of the low Nyquist frequency up to which the low-rate signal is left alone.
             The upper bins begin two bins, as wide as the synthesis window has them, above it.
         interpolation: brings the low-rate signal to the output rate.
