@@ -146,7 +146,7 @@ def test_modules_of_older_versions_are_found(tmp_path):
         "spectral.LogStft.fft_sizes = (64,)\n"
     )
     gin_config._parse([str(path)], [])
-    assert gin.query_parameter("spectral.LogStft.fft_sizes") == (64,)
+    assert gin.query_parameter("LogStft.fft_sizes") == (64,)
 
 
 def test_discriminators_of_older_versions_are_told(tmp_path):
