@@ -81,6 +81,20 @@ def test_what_is_added_counts_for_more(gain, factor):
     np.testing.assert_allclose(distances[1], (1 + 0.5 * factor) * distances[0], rtol=1e-4)
 
 
+def test_a_level_that_beats_is_not_too_loud_on_the_mean():
+    """Its crests, of 3.5 times the power, count for more where single frames are looked at."""
+    high, _ = signals()
+    seconds = np.arange(high.shape[1]) / 16_000
+    power = 1.8 * (1 + 0.9 * np.sin(2 * np.pi * 20 * seconds))
+    beating = high * np.sqrt(power).astype(np.float32)
+    alike, of_frames, of_means = (
+        MelLoudness(16_000, ((256, 24),), 1e-12, asymmetry, span)(high, beating)
+        for asymmetry, span in ((0.0, 0.1), (0.5, 0.0), (0.5, 0.1))
+    )
+    np.testing.assert_allclose(of_means, alike, rtol=1e-5)
+    assert np.all(of_frames > 1.2 * alike)
+
+
 @pytest.mark.parametrize(
     "loss",
     [
