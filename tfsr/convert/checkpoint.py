@@ -1,5 +1,6 @@
 """Checkpoints that PyTorch or safetensors wrote, read as data: nothing that they say is run."""
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Iterator
@@ -36,10 +37,8 @@ class Checkpoint:
 
     def state_dict(self, *keys: str | int) -> dict[str, np.ndarray]:
         """As the function `state_dict`, with errors that name the file."""
-        try:
+        with _errors_of(self.path):
             return state_dict(self.content, *keys)
-        except UserError as error:
-            raise UserError(f"{self.path}: {error}") from error
 
 
 def read(path: str | os.PathLike) -> Checkpoint:
@@ -51,9 +50,15 @@ def read(path: str | os.PathLike) -> Checkpoint:
     Raises:
         UserError: it is none of these, is damaged, or names what is no tensor or plain data.
     """
+    with _errors_of(path), open(path, "rb") as file:
+        return Checkpoint(path, _content(file, path))
+
+
+@contextlib.contextmanager
+def _errors_of(path: str | os.PathLike) -> Iterator[None]:
+    """Name the file in what is said of it."""
     try:
-        with open(path, "rb") as file:
-            return Checkpoint(path, _content(file, path))
+        yield
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     except OSError as error:

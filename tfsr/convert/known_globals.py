@@ -76,9 +76,9 @@ def known(name: str) -> Global:
     Raises:
         UserError: they may not; the message says which name it is.
     """
-    name = re.sub(r"^__builtin__\.", "builtins.", name)
-    if name in KINDS or name in _CALLS or _INERT.fullmatch(name):
-        return Global(name)
+    today = re.sub(r"^__builtin__\.", "builtins.", name)
+    if today in KINDS or today in _CALLS or _INERT.fullmatch(today):
+        return Global(today)
     raise UserError(
         f"names {name[:120]!r}, which tfsr refuses, and nothing of it was run; "
         "save the state_dict() alone"

@@ -14,7 +14,7 @@ from tfsr.convert.tensors import Tensor
 from tfsr.errors import UserError
 
 # A tensor takes 40 instructions and 150 bytes, an instruction at most 250 bytes of memory.
-_MOST_INSTRUCTIONS = 2_000_000
+_MOST_INSTRUCTIONS = 1_000_000
 _MOST_BYTES = 2**26
 _LONGEST_NAME = 4096
 
