@@ -212,9 +212,10 @@ def test_files_that_end_early(tmp_path, writing, form):
         refused(cut, "is|has|ends")
 
 
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")
 @pytest.mark.parametrize("form", ["zip", "stream", "safetensors"])
 @given(changes=st.lists(st.tuples(st.integers(0), st.integers(0, 255)), min_size=1, max_size=4))
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_files_that_were_changed(tmp_path_factory, writing, form, changes):
     folder = tmp_path_factory.getbasetemp()
     path = getattr(writing, form)(
@@ -233,6 +234,7 @@ def test_files_that_were_changed(tmp_path_factory, writing, form, changes):
         assert len(str(error).splitlines()) == 1
 
 
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")
 @given(data=st.binary(max_size=200))
 @settings(max_examples=400)
 def test_any_bytes_as_a_pickle(data):
@@ -283,6 +285,10 @@ def test_pickles_that_ask_for_memory_or_time(tmp_path, writing, raw, monkeypatch
 def test_lists_that_hold_themselves_or_each_other(tmp_path, writing):
     itself = writing.Raw(b"]q\x00h\x00a")
     refused(writing.zip(tmp_path / "a", itself), "is nested more than 32 deep")
+    much = writing.Raw(b"]q\x00(h\x00" + b"N" * 500_000 + b"e")
+    refused(writing.zip(tmp_path / "a", much), "more than 1000000 values")
+    long = {"x" * 10_000: [1, 2, np.zeros(2)]}
+    refused(writing.zip(tmp_path / "a", long), "deep, or too long")
     levels = b"".join(b"](" + b"h%c" % n * 9 + b"eq%c" % (n + 1) for n in range(30))
     refused(writing.zip(tmp_path / "a", writing.Raw(b"]q\x00" + levels)), "more than 1000000 val")
 

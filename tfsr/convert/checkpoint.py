@@ -14,7 +14,8 @@ from tfsr.errors import UserError
 
 _HEAD = 64
 _DEEPEST = 32
-# Visits to values, each of which may stand in several places.
+_LONGEST_NAME = 1000
+# Each of which may stand in several places, or within itself.
 _MOST_VALUES = 1_000_000
 
 
@@ -116,17 +117,17 @@ def _names(content: Any) -> str:
 
 def _tensors(content: Any) -> Iterator[tuple[str, Tensor]]:
     """All within dicts, lists and tuples; these may hold themselves."""
-    waiting = [("", content, 0)]
-    for _ in range(_MOST_VALUES):
-        if not waiting:
-            return
+    waiting, left = [("", content, 0)], _MOST_VALUES
+    while waiting:
         name, value, depth = waiting.pop()
+        if depth > _DEEPEST or len(name) > _LONGEST_NAME:
+            raise UserError(f"{name[:80]!r}...: is nested more than {_DEEPEST} deep, or too long")
         if isinstance(value, Tensor):
             yield name, value
         elif isinstance(value, dict | list | tuple):
-            if depth == _DEEPEST:
-                raise UserError(f"{name[:80]}...: is nested more than {_DEEPEST} deep")
+            left -= len(value)
+            if left < 0:
+                raise UserError(f"has more than {_MOST_VALUES} values")
             pairs = list(value.items() if isinstance(value, dict) else enumerate(value))
             inner = [(f"{name}.{key}" if name else str(key), x, depth + 1) for key, x in pairs]
             waiting.extend(reversed(inner))
-    raise UserError(f"has more than {_MOST_VALUES} values")
