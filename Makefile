@@ -28,6 +28,7 @@ MODERN_TESTS = tests/networks tests/inference tests/export/tflite_test.py \
 	tests/export/artifact_test.py tests/upsample_test.py
 LIGHT_TESTS = tests/light_test.py tests/api_test.py tests/imports_test.py tests/names_test.py \
 	tests/atomic_files_test.py tests/seal_test.py tests/optional_imports_test.py tests/audio_file \
+	tests/convert/checkpoint_test.py tests/convert/hostile_test.py \
 	tests/inference/samples_test.py tests/inference/preset_selection_test.py
 
 .PHONY: train test test-other-sums test-modern test-light check

@@ -17,7 +17,7 @@ FLOORS = [
     {"upsamplers", "lite"},
     {"inference"},
     {"training"},
-    {"evaluation", "export", "presets"},
+    {"convert", "evaluation", "export", "presets"},
     {
         *("command", "gin_config", "train", "evaluate", "upsample", "prepare", "summarize"),
         *("compare", "listen", "list", "loading", "model", "api", "__main__"),
@@ -42,6 +42,8 @@ HEAVY = (
 LIGHT = (
     *("errors", "arguments", "names", "nest", "backend", "optional_imports"),
     *("atomic_files", "seal", "audio_file", "lite", "inference"),
+    *("convert.checkpoint", "convert.known_globals", "convert.pickled", "convert.pytorch"),
+    *("convert.safetensors", "convert.tensors"),
     *("signal.resample", "signal.power", "signal.bandwidth", "signal.speech", "presets"),
     *("command", "upsample", "list", "loading", "model", "api", "__main__"),
 )

@@ -1,0 +1,1 @@
+"""Weights of other programs, as data: nothing of these programs is imported or called."""

@@ -1,0 +1,133 @@
+"""Checkpoints that PyTorch or safetensors wrote, read as data: nothing that they say is run."""
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from tfsr.convert import pytorch, safetensors
+from tfsr.convert.tensors import Cache, Tensor
+from tfsr.errors import UserError
+
+_HEAD = 64
+_DEEPEST = 32
+_LONGEST_NAME = 1000
+# Each of which may stand in several places, or within itself.
+_MOST_VALUES = 1_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """What a file holds.
+
+    Args:
+        path: of the file.
+        content: plain data with `Tensor` for each tensor, which is read when it is asked for.
+    """
+
+    path: str | os.PathLike
+    content: Any
+
+    @property
+    def tensors(self) -> dict[str, np.ndarray]:
+        """All arrays, read now, by the keys that lead to them, joined by dots."""
+        return self.state_dict()
+
+    def state_dict(self, *keys: str | int) -> dict[str, np.ndarray]:
+        """As the function `state_dict`, with errors that name the file."""
+        with _errors_of(self.path):
+            return state_dict(self.content, *keys)
+
+
+def read(path: str | os.PathLike) -> Checkpoint:
+    """Open a file of `torch.save` or safetensors, whatever its name is.
+
+    Args:
+        path: a file of the zip form, the stream form of before PyTorch 1.6, or of safetensors.
+
+    Raises:
+        UserError: it is none of these, is damaged, or names what is no tensor or plain data.
+    """
+    with _errors_of(path), open(path, "rb") as file:
+        return Checkpoint(path, _content(file, path))
+
+
+@contextlib.contextmanager
+def _errors_of(path: str | os.PathLike) -> Iterator[None]:
+    """Name the file in what is said of it."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _content(file: BinaryIO, path: str | os.PathLike) -> Any:
+    head = file.read(_HEAD)
+    file.seek(0)
+    if pytorch.is_zip(head):
+        return pytorch.load_zip(file, path)
+    if pytorch.is_stream(head):
+        return pytorch.load_stream(file, path)
+    if safetensors.is_safetensors(head):
+        return safetensors.load(file, path)
+    raise UserError("is no checkpoint of PyTorch or safetensors; get the file again")
+
+
+def state_dict(content: Any, *keys: str | int) -> dict[str, np.ndarray]:
+    """The arrays of a checkpoint's content, or of a part of it, read now.
+
+    Arrays are not to be written to, and share memory where the file's tensors do.
+
+    Args:
+        content: of a `Checkpoint`.
+        keys: lead to the part, from the outermost on, as "model" or "state_dict".
+
+    Returns:
+        By name: keys within the part, joined by dots. What is no tensor is left out.
+
+    Raises:
+        UserError: a key is missing, the part has no tensors, or two of the same name.
+    """
+    for key in keys:
+        if not isinstance(content, dict) or key not in content:
+            raise UserError(f'has no "{key}", but {_names(content)}')
+        content = content[key]
+    cache: Cache = {}
+    found: dict[str, np.ndarray] = {}
+    for name, tensor in _tensors(content):
+        if name in found:
+            raise UserError(f"has two tensors of the name {name[:80]!r}")
+        found[name] = tensor.read(cache)
+    if not found:
+        raise UserError(f"has no tensors there, but {_names(content)}")
+    return found
+
+
+def _names(content: Any) -> str:
+    if not isinstance(content, dict):
+        return f"a {type(content).__name__}"
+    names = [repr(key)[:40] for key in content if isinstance(key, str | int)]
+    return f"{', '.join(names[:10])}{', ...' * (len(names) > 10)}" or "nothing"
+
+
+def _tensors(content: Any) -> Iterator[tuple[str, Tensor]]:
+    """All within dicts, lists and tuples; these may hold themselves."""
+    waiting, left = [("", content, 0)], _MOST_VALUES
+    while waiting:
+        name, value, depth = waiting.pop()
+        if depth > _DEEPEST or len(name) > _LONGEST_NAME:
+            raise UserError(f"{name[:80]!r}...: is nested more than {_DEEPEST} deep, or too long")
+        if isinstance(value, Tensor):
+            yield name, value
+        elif isinstance(value, dict | list | tuple):
+            left -= len(value)
+            if left < 0:
+                raise UserError(f"has more than {_MOST_VALUES} values")
+            pairs = list(value.items() if isinstance(value, dict) else enumerate(value))
+            inner = [(f"{name}.{key}" if name else str(key), x, depth + 1) for key, x in pairs]
+            waiting.extend(reversed(inner))
