@@ -140,19 +140,24 @@ def succeed(run) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def put_nuwave_weights() -> Callable:
-    """A function that puts a fixture's values into a NU-Wave, layers of which have their names."""
+def recorded_tensors() -> Callable[..., dict[str, np.ndarray]]:
+    """The arrays of a fixture whose names begin so, without that."""
 
-    def put(network, values, prefix: str) -> None:
-        for key in values:
-            if key.startswith(prefix) and key.endswith(".weight"):
-                bias = values[f"{key.removesuffix('weight')}bias"]
-                place = network
-                for part in key.removeprefix(prefix).removesuffix(".weight").split("."):
-                    place = place[int(part)] if part.isdigit() else getattr(place, part)
-                place.set_weights([values[key].T, bias])
+    def tensors(name: str, prefix: str) -> dict[str, np.ndarray]:
+        recorded = np.load(ROOT / "tests" / "fixtures" / f"{name}.npz")
+        names = [name for name in recorded if name.startswith(prefix)]
+        return {name.removeprefix(prefix): recorded[name] for name in names}
 
-    return put
+    return tensors
+
+
+@pytest.fixture(scope="session")
+def recorded_nuwave(recorded_tensors) -> Callable:
+    """Makes a small NU-Wave with the recorded weights."""
+    from tfsr.convert.nuwave import converted
+
+    tensors = recorded_tensors("nuwave_small", "w/")
+    return lambda: converted(tensors, (24000, 48000), dilation_cycle=3).upsampler.network
 
 
 @pytest.fixture(scope="session")

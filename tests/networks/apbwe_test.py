@@ -7,17 +7,17 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.convert.apbwe import by_name, converted, layers_by_name
+from tfsr.convert.weights import in_our_order
 from tfsr.losses.phase import amplitude_distance, complex_distance, phase_distance
 from tfsr.networks.apbwe import APBWE
 from tfsr.signal.polar import Polar, PolarStft
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 TRANSFORM = PolarStft(64, 16, 48)
-STREAMS = {"mag": "amplitude", "pha": "phase"}
 # Of the small network, on the way from an input to an output: the first one, a norm, two blocks of
 # six, a norm, the head and its sum.
 LAYERS = 17
-HEADS = {"mag": "added", "pha_r": "real", "pha_i": "imag"}
 
 
 @pytest.fixture(autouse=True)
@@ -31,44 +31,17 @@ def built(bins: int = 33, channels: int = 8, blocks: int = 2) -> APBWE:
     return network
 
 
-def by_name(network: APBWE) -> dict[str, tf.Variable]:
-    """Weights by their names in the authors' code."""
-    layers, found = {}, {}
-    for part, name in STREAMS.items():
-        stream = getattr(network, name)
-        layers |= {f"conv_pre_{part}": stream.start}
-        layers |= {f"norm_pre_{part}": stream.first_norm, f"norm_post_{part}": stream.last_norm}
-        for number, block in enumerate(stream.blocks):
-            prefix = f"convnext_{part}.{number}"
-            found[f"{prefix}.gamma"] = block.gamma
-            layers |= {f"{prefix}.dwconv": block.depthwise, f"{prefix}.norm": block.norm}
-            layers |= {f"{prefix}.pwconv1": block.expand, f"{prefix}.pwconv2": block.project}
-    layers |= {f"linear_post_{part}": getattr(network, name) for part, name in HEADS.items()}
-    for name, layer in layers.items():
-        norm = isinstance(layer, keras.layers.LayerNormalization)
-        found[f"{name}.weight"] = layer.gamma if norm else layer.kernel
-        found[f"{name}.bias"] = layer.beta if norm else layer.bias
-    return found
-
-
-def in_our_order(weight: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    return weight.T.reshape(shape)
-
-
 @pytest.fixture(scope="module")
 def recorded() -> dict[str, np.ndarray]:
     return dict(np.load(FIXTURES / "apbwe_generator.npz"))
 
 
 @pytest.fixture(scope="module")
-def small(recorded) -> APBWE:
-    network = built()
-    weights = by_name(network)
-    assert {f"sd/{name}" for name in weights} == {name for name in recorded if name[:3] == "sd/"}
-    assert len(weights) == len(network.weights)
-    for name, weight in weights.items():
-        weight.assign(in_our_order(recorded[f"sd/{name}"], weight.shape))
-    return network
+def small(recorded_tensors) -> APBWE:
+    weights = recorded_tensors("apbwe_generator", "sd/")
+    model = converted(weights, (16000, 48000), TRANSFORM.hop_length, TRANSFORM.window_length)
+    assert len(weights) == len(model.upsampler.network.weights) and not model.passed_over
+    return model.upsampler.network
 
 
 def given(recorded) -> tuple[np.ndarray, np.ndarray]:
@@ -96,15 +69,8 @@ def test_every_layer_equals_the_recorded_one(small, recorded, monkeypatch, round
 
         monkeypatch.setattr(layer, "call", watched)
 
-    for part, name in STREAMS.items():
-        stream = getattr(small, name)
-        watch(stream.start, f"conv_pre_{part}")
-        watch(stream.first_norm, f"norm_pre_{part}")
-        watch(stream.last_norm, f"norm_post_{part}")
-        for number, block in enumerate(stream.blocks):
-            watch(block, f"convnext_{part}.{number}")
-    for part, name in HEADS.items():
-        watch(getattr(small, name), f"linear_post_{part}")
+    for name, layer in layers_by_name(small).items():
+        watch(layer, name)
     small(*given(recorded))
     names = {name.removeprefix("act/") for name in recorded if name.startswith("act/")}
     assert names == set(seen)

@@ -50,11 +50,8 @@ def recorded():
 
 
 @pytest.fixture(scope="module")
-def small(recorded, put_nuwave_weights) -> NuWave:
-    network = built(**SMALL)
-    put_nuwave_weights(network, recorded, "w/")
-    network.diffusion_embedding.exponents.assign(recorded["w/diffusion_embedding.exponents"])
-    return network
+def small(recorded_nuwave) -> NuWave:
+    return recorded_nuwave()
 
 
 def assert_near(actual: tf.Tensor, expected: np.ndarray) -> None:

@@ -8,6 +8,8 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.convert.nuwave import by_name
+from tfsr.convert.weights import in_our_order
 from tfsr.export.saved_model import export_saved_model
 from tfsr.inference.chunks import upsample_array
 from tfsr.inference.noise import standard_normal
@@ -17,7 +19,6 @@ from tfsr.signal.noise_schedule import NoiseSchedule, geometric_schedule, linear
 from tfsr.upsamplers.diffusion import FEWEST_STEPS, MOST_STEPS, Diffusion, nuwave_adam
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-SMALL = {"channels": 16, "blocks": 6, "dilation_cycle": 3, "waves": 8, "embedding": 32}
 NARROW = {"channels": 4, "blocks": 2, "dilation_cycle": 2, "waves": 4, "embedding": 8}
 _TINY = [
     *("CHANNELS = 4", "BLOCKS = 2", "PATCH = 768"),  # ratios 2 and 3 divide it
@@ -42,13 +43,8 @@ class Given(Diffusion):
 
 
 @pytest.fixture
-def recorded_network(put_nuwave_weights) -> NuWave:
-    network = NuWave(**SMALL)
-    network(tf.zeros([1, 1]), network.condition(tf.zeros([1, 1])), tf.ones([1, 1]))
-    recorded = np.load(FIXTURES / "nuwave_small.npz")
-    put_nuwave_weights(network, recorded, "w/")
-    network.diffusion_embedding.exponents.assign(recorded["w/diffusion_embedding.exponents"])
-    return network
+def recorded_network(recorded_nuwave) -> NuWave:
+    return recorded_nuwave()
 
 
 def narrow(**options) -> Diffusion:
@@ -58,7 +54,7 @@ def narrow(**options) -> Diffusion:
     return upsampler
 
 
-def test_three_training_steps_equal_the_recorded_ones(recorded_network, put_nuwave_weights):
+def test_three_training_steps_equal_the_recorded_ones(recorded_network, recorded_tensors):
     recorded = np.load(FIXTURES / "nuwave_train3.npz")
     upsampler = Given(recorded_network, 48000, 48000)
     upsampler.compile()
@@ -77,21 +73,21 @@ def test_three_training_steps_equal_the_recorded_ones(recorded_network, put_nuwa
         norm = tf.linalg.global_norm(gradients)
         np.testing.assert_allclose(norm, recorded[f"grad_norm{step}"], rtol=1e-4)
         if step == 0:
-            expected = weights_of(recorded, "grad/", put_nuwave_weights)
+            expected = like_weights(recorded_network, recorded_tensors("nuwave_train3", "grad/"))
             np.testing.assert_allclose(flat(gradients), expected, 1e-4, 1e-5)
         upsampler.train_step(batch)
-    expected = weights_of(recorded, "after/", put_nuwave_weights)
+    expected = like_weights(recorded_network, recorded_tensors("nuwave_train3", "after/"))
     errors = np.abs(flat(recorded_network.trainable_variables) - expected)
     # Adam makes a step of 3e-5 of the smallest gradient, so that where that is rounding noise the
     # weight is, too.
     assert errors.max() < 3e-5 and np.quantile(errors, 0.999) < 3e-6
 
 
-def weights_of(recorded, prefix: str, put) -> np.ndarray:
-    network = NuWave(**SMALL)
-    network(tf.zeros([1, 1]), network.condition(tf.zeros([1, 1])), tf.ones([1, 1]))
-    put(network, recorded, prefix)
-    return flat(network.trainable_variables)
+def like_weights(network: NuWave, tensors: dict[str, np.ndarray]) -> np.ndarray:
+    """Tensors by the names of the trained weights, in their order."""
+    names = {weight.ref(): name for name, weight in by_name(network).items()}
+    weights = network.trainable_variables
+    return flat([in_our_order(tensors[names[weight.ref()]], weight.shape) for weight in weights])
 
 
 def flat(tensors) -> np.ndarray:

@@ -1,0 +1,102 @@
+"""The weights of AP-BWE's generator (Lu, Ai, Du & Ling 2024), as the authors' code writes them."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from tfsr.convert.converted import Converted, given_rates, terms
+from tfsr.convert.weights import Weights, prefix_of, weights_of
+from tfsr.errors import UserError
+from tfsr.layers.convnext import ConvNeXt
+from tfsr.networks.apbwe import APBWE
+from tfsr.signal.polar import PolarStft
+from tfsr.upsamplers.amplitude_phase import AmplitudePhase
+
+_REPOSITORY = "github.com/yxlu-0102/AP-BWE"
+_SOURCE = (
+    f"{_REPOSITORY}; Lu, Ai, Du & Ling 2024, Towards high-quality and efficient speech bandwidth "
+    "extension with parallel amplitude and phase prediction"
+)
+# Two of seven: from 8, 12, 16 or 24 to 48 kHz, from 2, 4 or 8 to 16 kHz.
+_PUBLISHED = ((16000, 48000), (8000, 16000))
+
+_INPUT = "conv_pre_mag.weight"
+_WIDEST = "convnext_mag.0.pwconv2.weight"
+_KNOWN = (_INPUT, _WIDEST, "linear_post_pha_r.weight", "linear_post_pha_i.weight")
+_STREAMS = {"mag": "amplitude", "pha": "phase"}
+_HEADS = {"mag": "added", "pha_r": "real", "pha_i": "imag"}
+
+
+def recognised(names_and_shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Whether a file with these tensors is of AP-BWE's generator."""
+    return prefix_of(names_and_shapes, _KNOWN) is not None
+
+
+def converted(
+    tensors: Mapping[str, np.ndarray],
+    rates: tuple[int, int] | None,
+    hop_length: int = 80,
+    window_length: int = 320,
+) -> Converted:
+    """AP-BWE with the weights of a file.
+
+    Args:
+        tensors: by the names of the file.
+        rates: Hz, of input and output.
+        hop_length, window_length: of the spectra, in samples at the output rate. Weights do not
+            tell them; the defaults are the authors' at all rates.
+
+    Raises:
+        UserError: there are no rates, or a weight is missing or does not fit the others.
+    """
+    rates = given_rates(rates, "AP-BWE", _PUBLISHED)
+    weights = Weights(tensors, _KNOWN)
+    bins = weights.shape(_INPUT, 3)[1]
+    transform = PolarStft(_n_fft(bins, window_length), hop_length, window_length)
+    network = APBWE(bins, weights.shape(_WIDEST, 2)[0], weights.count("convnext_mag."))
+    upsampler = AmplitudePhase(network, *rates, transform)
+    upsampler.initialize()
+    weights.put(network, by_name(network))
+    return Converted(upsampler, weights.passed_over, _SOURCE, terms(_REPOSITORY))
+
+
+def layers_by_name(network: APBWE) -> dict[str, keras.layers.Layer]:
+    """Layers, and whole blocks, by their names in the authors' code."""
+    layers = {f"linear_post_{part}": getattr(network, name) for part, name in _HEADS.items()}
+    for part, name in _STREAMS.items():
+        stream: ConvNeXt = getattr(network, name)
+        layers |= {f"conv_pre_{part}": stream.start}
+        layers |= {f"norm_pre_{part}": stream.first_norm, f"norm_post_{part}": stream.last_norm}
+        layers |= {f"convnext_{part}.{n}": block for n, block in enumerate(stream.blocks)}
+    return layers
+
+
+def by_name(network: APBWE) -> dict[str, tf.Variable]:
+    """Weights by their names in the authors' code."""
+    found: dict[str, tf.Variable] = {}
+    for name, layer in layers_by_name(network).items():
+        if not name.startswith("convnext"):
+            found |= weights_of({name: layer})
+            continue
+        inner = {"dwconv": layer.depthwise, "norm": layer.norm}
+        inner |= {"pwconv1": layer.expand, "pwconv2": layer.project}
+        found[f"{name}.gamma"] = layer.gamma
+        found |= weights_of({f"{name}.{part}": each for part, each in inner.items()})
+    return found
+
+
+def _n_fft(bins: int, window_length: int) -> int:
+    """Samples of a frame.
+
+    Raises:
+        UserError: no power of two makes so many bins, or the window is longer.
+    """
+    n_fft = 2 * (bins - 1)
+    if n_fft < window_length or n_fft & (n_fft - 1):
+        raise UserError(
+            f"{_INPUT} is for {bins} bins, which no frame of a power of two and of "
+            f"{window_length} samples at least makes: give a checkpoint of the authors' network"
+        )
+    return n_fft
