@@ -7,7 +7,7 @@ import pytest
 
 VERBS = (
     *("upsample", "list", "compare", "listen"),
-    *("train", "evaluate", "export", "prepare", "summarize"),
+    *("train", "evaluate", "export", "convert", "prepare", "summarize"),
 )
 
 

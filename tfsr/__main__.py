@@ -1,6 +1,6 @@
 """tfsr VERB: the same as python -m tfsr.VERB.
 
-Verbs: upsample, list, compare, listen, train, evaluate, export, prepare, summarize.
+Verbs: upsample, list, compare, listen, train, evaluate, export, convert, prepare, summarize.
 `tfsr VERB --help` says what each wants.
 """
 
@@ -9,7 +9,7 @@ import sys
 
 VERBS = (
     *("upsample", "list", "compare", "listen"),
-    *("train", "evaluate", "export", "prepare", "summarize"),
+    *("train", "evaluate", "export", "convert", "prepare", "summarize"),
 )
 
 
