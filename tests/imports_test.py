@@ -17,7 +17,7 @@ FLOORS = [
     {"upsamplers", "lite"},
     {"inference"},
     {"training"},
-    {"evaluation", "export", "presets"},
+    {"convert", "evaluation", "export", "presets"},
     {
         *("command", "gin_config", "train", "evaluate", "upsample", "prepare", "summarize"),
         *("compare", "listen", "list", "loading", "model", "api", "__main__"),
