@@ -8,7 +8,9 @@ import pytest
 import tensorflow as tf
 
 import tfsr
+from tfsr.convert import tensors as tensors_of
 from tfsr.convert import voicefixer
+from tfsr.convert.converted import Converted
 from tfsr.errors import UserError
 from tfsr.networks.mel_mask import DenoisedMelMask, MelMask
 from tfsr.signal.mel import log_mel
@@ -33,20 +35,20 @@ def noise(*shape: int) -> np.ndarray:
     return np.random.default_rng(sum(shape)).normal(0, 0.1, shape).astype(np.float32)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def vocoder(recorded_weights) -> Tensors:
     """As in the released file, which has layers that are not used."""
     weights = recorded_weights("voicefixer_tfgan", "weights")
     return weights | dict(zip(UNUSED, (noise(16), noise(16, 32, 1)), strict=True))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def whole_vocoder(vocoder) -> Tensors:
     """Of as many bands as the analysis, where ten were recorded."""
     return vocoder | {"condnet.0.weight_v": noise(12, BANDS, 3)}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def trained(recorded_weights) -> Tensors:
     """An analysis as the training code has it."""
     weights = recorded_weights("voicefixer_resunet", "weights")
@@ -54,7 +56,7 @@ def trained(recorded_weights) -> Tensors:
     return under("generator.analysis_module.", weights | counts)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def released(recorded_weights) -> Tensors:
     """An analysis as in the released file. Of its second channel the ResUNet makes nothing."""
     unet = recorded_weights("voicefixer_resunet", "weights")
@@ -67,6 +69,12 @@ def released(recorded_weights) -> Tensors:
         unet[f"encoder_block1.conv_block1.bn1.{name}"] = np.repeat(of_one, 2)
     buffers = {"mel.fb": noise(5, 8), "vocoder.weight_torch": noise(1, 1, 1, BANDS)}
     return under("generator.unet.", unet) | under("generator.denoiser.", denoiser()) | buffers
+
+
+@pytest.fixture(scope="module")
+def restorer(released, whole_vocoder) -> Converted:
+    """Of the released files; to make its layers takes seconds."""
+    return voicefixer.converted(released, vocoder=whole_vocoder)
 
 
 def denoiser() -> Tensors:
@@ -131,10 +139,9 @@ def test_the_trained_analysis_is_the_recorded_one(trained, whole_vocoder):
     np.testing.assert_allclose(network(recorded["mel"]), recorded["estimate"], atol=1e-5)
 
 
-def test_the_released_analysis_adds_the_recorded_to_the_denoised(released, whole_vocoder):
-    found = voicefixer.converted(released, vocoder=whole_vocoder)
-    assert found.passed_over == (*UNUSED, "mel.fb", "vocoder.weight_torch")
-    network = found.upsampler.network
+def test_the_released_analysis_adds_the_recorded_to_the_denoised(restorer):
+    assert restorer.passed_over == (*UNUSED, "mel.fb", "vocoder.weight_torch")
+    network = restorer.upsampler.network
     assert type(network) is DenoisedMelMask
     recorded = np.load(FIXTURES / "voicefixer_resunet.npz")
     mel = tf.constant(recorded["mel"])
@@ -163,17 +170,19 @@ def test_a_checkpoint_may_hold_its_vocoder(trained, whole_vocoder):
     np.testing.assert_array_equal(found.upsampler.upsample(audio), other.upsample(audio))
 
 
-@pytest.mark.parametrize("kind", ["vocoder", "trained", "released"])
-def test_it_is_saved_and_opened(kind, whole_vocoder, request, tmp_path):
-    tensors = request.getfixturevalue(kind)
-    more = {} if kind == "vocoder" else {"vocoder": whole_vocoder}
-    upsampler = voicefixer.converted(tensors, **more).upsampler
+@pytest.mark.parametrize("part", ["whole", "vocoder"])
+def test_it_is_saved_and_opened(part, restorer, vocoder, tmp_path):
+    upsampler = (restorer if part == "whole" else voicefixer.converted(vocoder)).upsampler
     upsampler.save(tmp_path / "model")
     audio = noise(3000)
     made, again = (
         tfsr.load(what).upsample(audio, 44100) for what in (upsampler, tmp_path / "model")
     )
     np.testing.assert_array_equal(again, made)
+
+
+def without(tensors: Tensors, beginning: str) -> Tensors:
+    return {name: tensor for name, tensor in tensors.items() if not name.startswith(beginning)}
 
 
 def changed(tensors: Tensors, name: str, change: Callable) -> Tensors:
@@ -191,9 +200,8 @@ def test_weights_of_the_vocoder_that_do_not_fit_are_named(vocoder, name):
     with pytest.raises(UserError, match=f"^{name}: has the shape .*does not fit"):
         voicefixer.converted(changed(vocoder, name, lambda x: x[..., np.newaxis].repeat(2, -1)))
     plain = name.replace("weight_v", "weight_[vg]")
-    del vocoder[name]
     with pytest.raises(UserError, match=f"^{plain}: is missing"):
-        voicefixer.converted(vocoder)
+        voicefixer.converted(without(vocoder, name))
 
 
 @pytest.mark.parametrize(
@@ -204,21 +212,23 @@ def test_weights_of_the_vocoder_that_do_not_fit_are_named(vocoder, name):
         "denoiser.7.gru.bias_hh_l0",
     ],
 )
-def test_weights_of_the_analysis_that_do_not_fit_are_named(released, whole_vocoder, name):
-    name = f"generator.{name}"
-    wrong = changed(released, name, lambda x: np.concatenate([x, x, x, x]))
+def test_weights_of_the_analysis_that_do_not_fit_are_named(released, restorer, name):
+    name, network = f"generator.{name}", restorer.upsampler.network
+
+    def put(tensors: Tensors) -> None:
+        found = tensors_of.Tensors(tensors, "generator.")
+        found.put(voicefixer.analysis_places(network), network)
+
     with pytest.raises(UserError, match=f"{name}: has the shape .*does not fit"):
-        voicefixer.converted(wrong, vocoder=whole_vocoder)
-    del released[name]
+        put(changed(released, name, lambda x: np.concatenate([x, x, x, x])))
     with pytest.raises(UserError, match=f"^{name}: is missing"):
-        voicefixer.converted(released, vocoder=whole_vocoder)
+        put({key: tensor for key, tensor in released.items() if key != name})
 
 
 def test_a_level_that_is_missing(trained, whole_vocoder):
     gone = "generator.analysis_module.encoder_block3."
-    tensors = {name: tensor for name, tensor in trained.items() if not name.startswith(gone)}
     with pytest.raises(UserError, match=rf"^{gone}\*: is missing"):
-        voicefixer.converted(tensors, vocoder=whole_vocoder)
+        voicefixer.converted(without(trained, gone), vocoder=whole_vocoder)
 
 
 def test_an_analysis_wants_its_vocoder(trained, released, vocoder):

@@ -143,6 +143,12 @@ def test_one_mean_and_scale_for_everything():
     np.testing.assert_allclose(norm.norm.moving_variance, [0.9 + 0.1 * x.var(ddof=1)], rtol=1e-5)
 
 
+# Layers of the authors' denoiser: shapes of weights, and names of others.
+DENSE = {"1": (10, 5), "4": (20, 10), "11": (20, 20), "15": (5, 20)}
+NORMS = ("0", "3", "7.bn", "8.bn", "9", "13")
+GRU = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
+
 def tensors_of_authors() -> dict[str, np.ndarray]:
     """Of a denoiser, by the names in the authors' code."""
     shapes = {f"{n}.weight": shape for n, shape in DENSE.items()}
@@ -158,10 +164,6 @@ def tensors_of_authors() -> dict[str, np.ndarray]:
         for number, (name, shape) in enumerate(shapes.items())
         for x in [0.5 * noise(*shape, seed=number)]
     }
-
-
-DENSE = {"1": (10, 5), "4": (20, 10), "11": (20, 20), "15": (5, 20)}
-NORMS = ("0", "3", "7.bn", "8.bn", "9", "13")
 
 
 def of_authors(tensors: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
@@ -196,9 +198,6 @@ def of_authors(tensors: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
         x = gru(f"{block}.gru", norm(f"{block}.bn", x))
     x = dense("11", relu(norm("9", x)))
     return sigmoid(dense("15", relu(norm("13", x))))
-
-
-GRU = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
 def test_the_authors_weights_give_what_their_code_gives():
