@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsr.convert.tensors import Tensors
+from tfsr.convert.places import Tensors
 from tfsr.convert.voicefixer import denoiser_places
 from tfsr.layers.random import seeded
 from tfsr.networks.mel_denoiser import MelDenoiser, MelDNN, MelGRU, WholeNorm, bidirectional_gru

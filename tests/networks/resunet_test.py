@@ -10,7 +10,7 @@ import tf_keras as keras
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfsr.convert.tensors import Place, Tensors, of_layers
+from tfsr.convert.places import Place, Tensors, of_layers
 from tfsr.convert.voicefixer import unet_layers
 from tfsr.networks.mel_mask import MelMask
 from tfsr.networks.resunet import ResidualUnit, ResUNet

@@ -9,7 +9,7 @@ import tf_keras as keras
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfsr.convert.tensors import Tensors, of_layers
+from tfsr.convert.places import Tensors, of_layers
 from tfsr.convert.voicefixer import vocoder_layers
 from tfsr.layers.weight_norm import WeightNormConv1DTranspose
 from tfsr.networks.tfgan import TFGAN

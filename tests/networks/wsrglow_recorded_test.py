@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsr.convert.tensors import Tensors
+from tfsr.convert.places import Tensors
 from tfsr.convert.wsrglow import places
 from tfsr.networks.wsrglow import WSRGlow
 from tfsr.signal.companding import MuLaw, sign_only

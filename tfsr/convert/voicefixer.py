@@ -11,7 +11,7 @@ import numpy as np
 import tf_keras as keras
 
 from tfsr.convert.converted import Converted
-from tfsr.convert.tensors import Place, Tensors, kernel, of_layers, prefix_of
+from tfsr.convert.places import Place, Tensors, kernel, of_layers, prefix_of
 from tfsr.errors import UserError
 from tfsr.networks.mel_denoiser import MelDenoiser, WholeNorm
 from tfsr.networks.mel_mask import DenoisedMelMask, MelMask

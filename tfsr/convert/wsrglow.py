@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from tfsr.convert.converted import Converted
-from tfsr.convert.tensors import Place, Tensors, as_it_is, of_layers, prefix_of
+from tfsr.convert.places import Place, Tensors, as_it_is, of_layers, prefix_of
 from tfsr.errors import UserError
 from tfsr.networks.wsrglow import WSRGlow
 from tfsr.signal.companding import sign_only
