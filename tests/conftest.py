@@ -161,6 +161,36 @@ def recorded_nuwave(recorded_tensors) -> Callable:
 
 
 @pytest.fixture(scope="session")
+def recorded_weights() -> Callable[[str, str], dict[str, np.ndarray]]:
+    """A function of a fixture and a group in it: name -> tensor, as the authors' files have them.
+
+    They were recorded by these names, or with other words for weight normalisation, or all in one.
+    """
+    words = {"direction": "weight_v", "gain": "weight_g"}
+
+    def as_in_a_file(name: str, tensor: np.ndarray) -> tuple[str, np.ndarray]:
+        layer, _, part = name.rpartition(".")
+        tensor = tensor.reshape(-1, 1, 1) if part == "gain" else tensor
+        return f"{layer}.{words.get(part, part)}", tensor
+
+    def unpacked(names: np.ndarray, shapes: np.ndarray, values: np.ndarray) -> dict:
+        shapes = [shape[shape > 0] for shape in shapes]
+        parts = np.split(values, np.cumsum([np.prod(shape) for shape in shapes])[:-1])
+        triples = zip(names, parts, shapes, strict=True)
+        return {str(name): part.reshape(shape) for name, part, shape in triples}
+
+    def weights(fixture: str, group: str) -> dict[str, np.ndarray]:
+        values = np.load(ROOT / "tests" / "fixtures" / f"{fixture}.npz")
+        prefix = f"{group}/"
+        inside = {n.removeprefix(prefix): v for n, v in values.items() if n.startswith(prefix)}
+        if "names" in inside:
+            return unpacked(**inside)
+        return dict(as_in_a_file(name, tensor) for name, tensor in inside.items())
+
+    return weights
+
+
+@pytest.fixture(scope="session")
 def rounding() -> Callable[..., float]:
     """Between two orders of `count` float32 operations in a row, on values as large as these.
 

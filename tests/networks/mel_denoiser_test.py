@@ -5,6 +5,8 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.convert.places import Tensors
+from tfsr.convert.voicefixer import denoiser_places
 from tfsr.layers.random import seeded
 from tfsr.networks.mel_denoiser import MelDenoiser, MelDNN, MelGRU, WholeNorm, bidirectional_gru
 
@@ -139,6 +141,73 @@ def test_one_mean_and_scale_for_everything():
     np.testing.assert_allclose(y, (x - x.mean()) / np.sqrt(x.var() + 1e-5), atol=1e-5)
     np.testing.assert_allclose(norm.norm.moving_mean, [0.1 * x.mean()], rtol=1e-5)
     np.testing.assert_allclose(norm.norm.moving_variance, [0.9 + 0.1 * x.var(ddof=1)], rtol=1e-5)
+
+
+# Layers of the authors' denoiser: shapes of weights, and names of others.
+DENSE = {"1": (10, 5), "4": (20, 10), "11": (20, 20), "15": (5, 20)}
+NORMS = ("0", "3", "7.bn", "8.bn", "9", "13")
+GRU = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
+
+def tensors_of_authors() -> dict[str, np.ndarray]:
+    """Of a denoiser, by the names in the authors' code."""
+    shapes = {f"{n}.weight": shape for n, shape in DENSE.items()}
+    shapes |= {f"{n}.bias": shape[:1] for n, shape in DENSE.items()}
+    for norm in NORMS:
+        shapes |= {f"{norm}.{x}": (1,) for x in ("weight", "bias", "running_mean", "running_var")}
+    for gru in ("7.gru", "8.gru"):
+        for end in ("l0", "l0_reverse", "l1", "l1_reverse"):
+            shapes |= {f"{gru}.weight_ih_{end}": (30, 20), f"{gru}.weight_hh_{end}": (30, 10)}
+            shapes |= {f"{gru}.bias_{of}_{end}": (30,) for of in ("ih", "hh")}
+    return {
+        f"denoiser.{name}": np.abs(x) if name.endswith("var") else x
+        for number, (name, shape) in enumerate(shapes.items())
+        for x in [0.5 * noise(*shape, seed=number)]
+    }
+
+
+def of_authors(tensors: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    """What their denoiser does, [batch, frames, bands] -> the same."""
+
+    def parts(name: str, *kinds: str) -> list[np.ndarray]:
+        return [tensors[f"denoiser.{name}{kind}"] for kind in kinds]
+
+    def norm(name, x):
+        gamma, beta, mean, variance = parts(
+            name, ".weight", ".bias", ".running_mean", ".running_var"
+        )
+        return gamma * (x - mean) / np.sqrt(variance + 1e-5) + beta
+
+    def dense(name, x):
+        weight, bias = parts(name, ".weight", ".bias")
+        return x @ weight.T + bias
+
+    def gru(name, x):
+        for layer in "l0", "l1":
+            forward, backward = (
+                parts(f"{name}.", *(f"{kind}_{layer}{end}" for kind in GRU))
+                for end in ("", "_reverse")
+            )
+            back = pytorch_gru(x[:, ::-1], *backward)[:, ::-1]
+            x = np.concatenate([pytorch_gru(x, *forward), back], axis=-1)
+        return x
+
+    x = relu(dense("1", norm("0", x)))
+    x = relu(dense("4", norm("3", x)))
+    for block in "7", "8":
+        x = gru(f"{block}.gru", norm(f"{block}.bn", x))
+    x = dense("11", relu(norm("9", x)))
+    return sigmoid(dense("15", relu(norm("13", x))))
+
+
+def test_the_authors_weights_give_what_their_code_gives():
+    network, tensors = MelDenoiser(BANDS), tensors_of_authors()
+    network(tf.zeros([1, 1, BANDS, 1]))
+    placed = Tensors(tensors, "")
+    placed.put(denoiser_places(network), network)
+    assert placed.passed_over == ()
+    x = noise(2, 7, BANDS, 1)
+    np.testing.assert_allclose(network(x)[..., 0], of_authors(tensors, x[..., 0]), atol=1e-5)
 
 
 @kinds

@@ -1,5 +1,6 @@
 """ResUNet against published parameter counts and what the authors' code recorded."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import tf_keras as keras
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tfsr.convert.places import Place, Tensors, of_layers
+from tfsr.convert.voicefixer import unet_layers
 from tfsr.networks.mel_mask import MelMask
 from tfsr.networks.resunet import ResidualUnit, ResUNet
 from tfsr.signal.mel import log_mel
@@ -35,60 +38,22 @@ def load(name: str) -> dict[str, np.ndarray]:
     return dict(np.load(FIXTURES / f"voicefixer_{name}.npz"))
 
 
-def unpack(values: dict, group: str) -> dict[str, np.ndarray]:
-    """Recorded weights by their names in the authors' code, as Keras has them."""
-    packed = [values[f"{group}/{part}"] for part in ("names", "shapes", "values")]
-    unpacked, start = {}, 0
-    for name, shape in zip(*packed[:2], strict=True):
-        shape = shape[shape > 0]
-        stop = start + np.prod(shape)
-        unpacked[str(name)] = packed[2][start:stop].reshape(shape).T
-        start = stop
-    # (out, in, frames, bands), which is now backwards, but kernels are (frames, bands, in, out).
-    return {k: v.swapaxes(0, 1) if v.ndim == 4 else v for k, v in unpacked.items()}
+def places(network: ResUNet) -> dict[str, Place]:
+    """By the names in the authors' code."""
+    found = {place.names: place for place in of_layers(unet_layers(network))}
+    return {name: place for (name,), place in found.items()}
 
 
-def weight_of(network: ResUNet, name: str) -> tf.Variable:
-    """The weight that has this name in the authors' code."""
-    *path, kind = name.split(".")
-    layer = network
-    for part in path:
-        layer = _child(layer, part)
-    attribute = {
-        "weight": "gamma" if path[-1].startswith("bn") else "kernel",
-        "bias": "beta" if path[-1].startswith("bn") else "bias",
-        "running_mean": "moving_mean",
-        "running_var": "moving_variance",
-    }[kind]
-    return getattr(layer, attribute)
+@pytest.fixture(scope="module")
+def put(recorded_weights) -> Callable[..., None]:
+    """A function that gives a network the recorded weights."""
 
+    def put(network: ResUNet, fixture: str = "voicefixer_resunet") -> None:
+        weights = recorded_weights(fixture, "weights")
+        assert len(weights) == len(network.weights)
+        Tensors(weights, "").put(places(network).values(), network)
 
-def _child(layer, part: str):
-    number = int(part[-1]) if part[-1].isdigit() else 0
-    if isinstance(layer, ResUNet):
-        return {
-            "encoder_block": lambda: layer.down[number - 1],
-            "decoder_block": lambda: layer.up[-number],
-            "conv_block": lambda: layer.centre,
-            "after_conv_block": lambda: layer.last_unit,
-            "after_conv": lambda: layer.last,
-        }[part[:-1]]()
-    if part.startswith("conv_block"):
-        # Where a block has a transposed convolution, that has the first number.
-        return (
-            layer.units.layers[number - 2] if hasattr(layer, "units") else layer.layers[number - 1]
-        )
-    if hasattr(layer, "double"):
-        return {"conv1": layer.double, "bn1": layer.norm}[part]
-    if part == "shortcut":
-        return layer.shortcut
-    return {"bn": layer.norms, "conv": layer.convolutions}[part[:-1]][number - 1]
-
-
-def put(network: ResUNet, weights: dict[str, np.ndarray]) -> None:
-    assert len(weights) == len(network.weights)
-    for name, value in weights.items():
-        weight_of(network, name).assign(value)
+    return put
 
 
 def built(**options) -> ResUNet:
@@ -130,16 +95,16 @@ def small() -> ResUNet:
     return built(**SMALL)
 
 
-def test_estimate_equals_the_recorded_one(small, recorded):
-    put(small, unpack(recorded, "weights"))
+def test_estimate_equals_the_recorded_one(small, put, recorded):
+    put(small)
     estimate = MelMask(small)(recorded["mel"])
     np.testing.assert_allclose(estimate, recorded["estimate"], atol=1e-5)
     np.testing.assert_array_equal(estimate[..., -1], log_mel(recorded["mel"])[..., -1])
 
 
-def test_every_level_equals_the_recorded_one(small, recorded):
+def test_every_level_equals_the_recorded_one(small, put, recorded):
     """Of which the first two frames of the first example are recorded."""
-    put(small, unpack(recorded, "weights"))
+    put(small)
     x = log_mel(recorded["mel"][:1, ..., np.newaxis])[:, :, :-1]
     x, skips = tf.pad(x, [[0, 0], [0, 58], [0, 0], [0, 0]]), []
 
@@ -159,9 +124,9 @@ def test_every_level_equals_the_recorded_one(small, recorded):
     check(small.last_unit(x), "after_conv_block1")
 
 
-def test_the_baseline_on_a_power_of_two_of_bins_equals_the_recorded_one(small):
+def test_the_baseline_on_a_power_of_two_of_bins_equals_the_recorded_one(small, put):
     recorded = load("resunet_baseline")
-    put(small, unpack(recorded, "weights"))
+    put(small, "voicefixer_resunet_baseline")
     output = small(recorded["magnitude"][..., np.newaxis])
     np.testing.assert_allclose(output[..., 0], recorded["output"], atol=1e-6)
 
@@ -183,9 +148,9 @@ def double_precision():
     calculate_in("float32")
 
 
-def test_training_equals_the_recorded_one(double_precision, recorded):
+def test_training_equals_the_recorded_one(double_precision, put, recorded, recorded_weights):
     network, expected = built(**SMALL), load("resunet_train")
-    put(network, unpack(recorded, "weights"))
+    put(network)
     x = log_mel(np.float64(recorded["mel"][..., np.newaxis]))
     with tf.GradientTape() as tape:
         output = network(x, training=True)[..., 0]
@@ -195,26 +160,29 @@ def test_training_equals_the_recorded_one(double_precision, recorded):
     np.testing.assert_allclose(loss, expected["loss"], rtol=1e-6)
     gradients = tape.gradient(loss, network.trainable_weights)
     gradients = {id(w): g for w, g in zip(network.trainable_weights, gradients, strict=True)}
-    for name, values in unpack(expected, "gradients").items():
-        gradient = gradients[id(weight_of(network, name))]
+    place_of = places(network)
+    for name, values in recorded_weights("voicefixer_resunet_train", "gradients").items():
+        values = place_of[name].made(values)
+        gradient = gradients[id(place_of[name].variable)]
         # An input 1e-7 larger has gradients that differ by as much.
         atol = 0.05 * np.abs(values).max() + 1e-6
         np.testing.assert_allclose(gradient, values, atol=atol, err_msg=name)
-    for name, values in unpack(expected, "after").items():
+    for name, values in recorded_weights("voicefixer_resunet_train", "after").items():
         # Double precision is not fused, so that its variances are those with n.
         rtol = 1e-5 if name.endswith("mean") else 0.03
-        np.testing.assert_allclose(weight_of(network, name), values, rtol, 1e-6, err_msg=name)
+        weight = place_of[name].variable
+        np.testing.assert_allclose(weight, values, rtol, 1e-6, err_msg=name)
 
 
-def test_running_variances_have_n_minus_1_as_in_pytorch(small, recorded):
-    expected = unpack(load("resunet_train"), "after")
-    put(small, unpack(recorded, "weights"))
+def test_running_variances_have_n_minus_1_as_in_pytorch(small, put, recorded, recorded_weights):
+    expected, place_of = recorded_weights("voicefixer_resunet_train", "after"), places(small)
+    put(small)
     small(log_mel(recorded["mel"][..., np.newaxis]), training=True)
     for name, values in expected.items():
         # With n in place of n - 1 it would be 1e-2. Roundings of 1e-7 are 1e-4 here (see above) and
         # twice that in a square; sums of thousands in another order have several of them.
         atol = 3e-3 * np.abs(values).max()
-        np.testing.assert_allclose(weight_of(small, name), values, atol=atol, err_msg=name)
+        np.testing.assert_allclose(place_of[name].variable, values, atol=atol, err_msg=name)
 
 
 @pytest.mark.parametrize("synchronized", [False, True])

@@ -9,6 +9,8 @@ import tf_keras as keras
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tfsr.convert.places import Tensors, of_layers
+from tfsr.convert.voicefixer import vocoder_layers
 from tfsr.layers.weight_norm import WeightNormConv1DTranspose
 from tfsr.networks.tfgan import TFGAN
 from tfsr.signal.mel import append_silence, normalized_decibels
@@ -43,40 +45,17 @@ def built(**options) -> TFGAN:
     return network
 
 
-def layer_of(network: TFGAN, name: str) -> keras.layers.Layer:
-    """The convolution that has this name in the authors' code."""
-    part, number, *rest = name.split(".")
-    if part == "condnet":
-        return network.condition_net[int(number) // 2]
-    if not rest:
-        return {"1": network.first, "16": network.last}[number].convolution
-    stage = network.stages[int(number) // 3 - 1]
-    if rest == ["layer"]:
-        return stage.up.convolution
-    unit = stage.units[int(rest[1])]
-    return {"1": unit.dilated, "3": unit.plain}[rest[2]]
-
-
 @pytest.fixture(scope="module")
 def recorded() -> dict[str, np.ndarray]:
     return dict(np.load(FIXTURES / "voicefixer_tfgan.npz"))
 
 
 @pytest.fixture(scope="module")
-def names(recorded) -> list[str]:
-    found = {key.split("/")[1].rpartition(".")[0] for key in recorded if key[:8] == "weights/"}
-    assert len(found) == 31
-    return sorted(found)
-
-
-@pytest.fixture(scope="module")
-def small(recorded, names) -> TFGAN:
+def small(recorded_weights) -> TFGAN:
     network = built(**SMALL)
-    for name in names:
-        direction, bias, gain = (
-            recorded[f"weights/{name}.{part}"].T for part in ("direction", "bias", "gain")
-        )
-        layer_of(network, name).set_weights([direction, bias, gain])
+    tensors = recorded_weights("voicefixer_tfgan", "weights")
+    Tensors(tensors, "").put(of_layers(vocoder_layers(network)), network)
+    assert len(tensors) == 3 * 31
     return network
 
 
@@ -100,7 +79,7 @@ def test_parameter_count_is_the_published_one():
 
 def test_effective_kernels_equal_the_recorded_ones(small, recorded):
     for name in ("generator.1", "generator.3.layer", "generator.7.layers.1.1"):
-        kernel = layer_of(small, name).normalized_kernel
+        kernel = vocoder_layers(small)[name].normalized_kernel
         np.testing.assert_allclose(kernel, recorded[f"effective/{name}"].T, atol=1e-6)
 
 
@@ -138,7 +117,7 @@ def test_every_layer_equals_the_recorded_one(small, recorded):
         check(x, f"{3 * number + 1}")
 
 
-def test_gradients_equal_the_recorded_ones(small, recorded, names, rounding):
+def test_gradients_equal_the_recorded_ones(small, recorded, recorded_weights, rounding):
     # Sums over all samples, whose errors add up like steps of a random walk, there and here.
     count = 2 * np.sqrt(recorded["grad_target"].size)
     with tf.GradientTape() as tape:
@@ -147,16 +126,13 @@ def test_gradients_equal_the_recorded_ones(small, recorded, names, rounding):
     np.testing.assert_allclose(loss, recorded["grad_loss"], rtol=1e-6)
     gradients = tape.gradient(loss, small.trainable_weights)
     gradients = {id(w): g for w, g in zip(small.trainable_weights, gradients, strict=True)}
-    for name in names:
-        layer = layer_of(small, name)
-        for weight, part in [
-            (layer.kernel, "direction"),
-            (layer.bias, "bias"),
-            (layer.gain, "gain"),
-        ]:
-            expected = recorded[f"gradients/{name}.{part}"].T
-            atol = rounding(count, expected)
-            np.testing.assert_allclose(gradients[id(weight)], expected, atol=atol, err_msg=name)
+    recorded_gradients = recorded_weights("voicefixer_tfgan", "gradients")
+    for place in of_layers(vocoder_layers(small)):
+        (name,) = place.names
+        expected = place.made(recorded_gradients[name])
+        atol = rounding(count, expected)
+        gradient = gradients[id(place.variable)]
+        np.testing.assert_allclose(gradient, expected, atol=atol, err_msg=name)
 
 
 def test_transposed_convolution_is_gain_times_direction_for_each_input():

@@ -9,6 +9,8 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.convert.places import Tensors
+from tfsr.convert.wsrglow import places
 from tfsr.networks.wsrglow import WSRGlow
 from tfsr.signal.companding import MuLaw, sign_only
 
@@ -18,31 +20,11 @@ GROUPS = {2: 8, 4: 16}
 COMPANDING = {"mulawfix": MuLaw(256), "official": sign_only}
 
 
-def put_weights(network: WSRGlow, values) -> None:
-    """The recorded weights, by the names that they have in the authors' code."""
-
-    def put(layer, name: str) -> None:
-        gain = values[f"w/{name}.weight_g"].ravel()
-        layer.set_weights([values[f"w/{name}.weight_v"].T, values[f"w/{name}.bias"], gain])
-
-    for number, step in enumerate(network.steps):
-        name, wavenet = f"WN.{number}", step.network
-        put(wavenet.start, f"{name}.start")
-        put(wavenet.projection, f"{name}.cond_layer")
-        for i, layer in enumerate(wavenet.gated_layers):
-            put(layer.dilated_conv, f"{name}.in_layers.{i}")
-            put(layer.output_projection, f"{name}.res_skip_layers.{i}")
-        wavenet.end.set_weights([values[f"w/{name}.end.weight"].T, values[f"w/{name}.end.bias"]])
-        step.convolution.kernel.assign(values[f"w/convinv.{number}.conv.weight"][..., 0].T)
-    network.encoder.parts["waveform"].vectors.assign(values["w/muembed.embed.weight"])
-    network.encoder.parts["phase"].vectors.assign(values["w/phase_embedding.embed.weight"])
-
-
 def build(ratio: int, kind: str) -> WSRGlow:
     """A small network with the recorded weights."""
     network = WSRGlow(ratio, GROUPS[ratio], companding=COMPANDING[kind], **SMALL)
     network(tf.zeros([1, network.group]), network.condition(tf.zeros([1, network.hop])))
-    put_weights(network, np.load(FIXTURES / f"wsrglow_x{ratio}.npz"))
+    Tensors(np.load(FIXTURES / f"wsrglow_x{ratio}.npz"), "w/").put(places(network), network)
     return network
 
 
@@ -189,19 +171,10 @@ def test_gradients_equal_the_recorded_ones():
 
 def named(network: WSRGlow) -> Iterator[tuple[str, tf.Variable]]:
     """The weights of the steps with their names in the authors' code."""
-    for number, step in enumerate(network.steps):
-        name, wavenet = f"WN.{number}", step.network
-        layers = {"start": wavenet.start, "cond_layer": wavenet.projection}
-        for i, layer in enumerate(wavenet.gated_layers):
-            layers[f"in_layers.{i}"] = layer.dilated_conv
-            layers[f"res_skip_layers.{i}"] = layer.output_projection
-        for of, layer in layers.items():
-            yield f"{name}.{of}.weight_v", layer.kernel
-            yield f"{name}.{of}.bias", layer.bias
-            yield f"{name}.{of}.weight_g", layer.gain
-        yield f"{name}.end.weight", wavenet.end.kernel
-        yield f"{name}.end.bias", wavenet.end.bias
-        yield f"convinv.{number}.conv.weight", step.convolution.kernel
+    for place in places(network):
+        (name,) = place.names
+        if "embed" not in name:
+            yield name, place.variable
 
 
 def as_recorded(values: tf.Tensor, name: str, recorded: np.ndarray) -> np.ndarray:

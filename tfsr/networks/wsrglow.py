@@ -252,7 +252,7 @@ class FlowStep(keras.layers.Layer):
     Those are noise already, and stay in their place.
     """
 
-    def __init__(self, early: int, network: WaveNet, convolution: Callable):
+    def __init__(self, early: int, network: WaveNet, convolution: keras.layers.Layer):
         super().__init__(dtype="float32")
         self.early = early
         self.network = network

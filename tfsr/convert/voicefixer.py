@@ -1,0 +1,253 @@
+"""The weights of VoiceFixer that its authors released (Liu et al. 2022), and those of its trainer.
+
+Two files: the vocoder, which is a model by itself, and the analysis, which is one together with
+the vocoder. The released analysis has a denoiser and a ResUNet of two channels, the one of the
+training code a ResUNet of one channel. Training checkpoints hold the vocoder too.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+import tf_keras as keras
+
+from tfsr.convert.converted import Converted
+from tfsr.convert.places import Place, Tensors, kernel, of_layers, prefix_of
+from tfsr.errors import UserError
+from tfsr.networks.mel_denoiser import MelDenoiser, WholeNorm
+from tfsr.networks.mel_mask import DenoisedMelMask, MelMask
+from tfsr.networks.resunet import ResidualUnit, ResUNet
+from tfsr.networks.tfgan import TFGAN
+from tfsr.signal.mel import MelSpectrogram
+from tfsr.upsamplers.restoration import VoiceFixer
+from tfsr.upsamplers.vocoder import Vocoder
+
+SOURCE = "VoiceFixer, Liu et al. 2022: https://github.com/haoheliu/voicefixer"
+LICENCE = "MIT (the authors' code); see Zenodo, record 5600188, for the weights"
+
+_VOCODER = "condnet.0.bias"
+_OF_DENOISER = "denoiser.1.weight"
+_OF_UNET = "encoder_block1.conv_block1.conv1.weight"
+# Before the names of the ResUNet, in the release beside the denoiser and in the training code.
+_RELEASED, _TRAINED = "unet.", "analysis_module."
+_RATE = 44100
+_RELEASED_MOMENTUM = 0.99
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def recognised(names_and_shapes: Shapes) -> bool:
+    """Whether a file with these tensors is VoiceFixer's analysis or its vocoder."""
+    vocoder = prefix_of(names_and_shapes, _VOCODER) is not None
+    return vocoder or _analysis_prefix(names_and_shapes) is not None
+
+
+def wants_vocoder(names_and_shapes: Shapes) -> bool:
+    """Whether it is an analysis without a vocoder, so that `converted` needs another file."""
+    vocoder = prefix_of(names_and_shapes, _VOCODER) is not None
+    return not vocoder and _analysis_prefix(names_and_shapes) is not None
+
+
+def converted(
+    tensors: Mapping[str, np.ndarray],
+    rates: tuple[int, int] | None = None,
+    vocoder: Mapping[str, np.ndarray] | None = None,
+) -> Converted:
+    """The upsampler of a file that is `recognised`: a `VoiceFixer`, or a `Vocoder`.
+
+    Args:
+        tensors: name -> tensor, as in the file.
+        rates: None, or 44,100 Hz twice, the only rate that there is.
+        vocoder: of an analysis, the tensors of the vocoder's file; where it is None, the file's
+            own are taken.
+
+    Raises:
+        UserError: a tensor is missing or has another shape; the vocoder is missing, or has other
+            bands than the analysis; or other rates are asked for.
+    """
+    if rates not in (None, (_RATE, _RATE)):
+        raise UserError(
+            f"rates: VoiceFixer restores at {_RATE} Hz: leave --rates out, or give {_RATE},{_RATE}"
+        )
+    prefix = _analysis_prefix(tensors)
+    if prefix is None:
+        if vocoder is not None:
+            raise UserError("vocoder: the other file is no analysis of VoiceFixer; give vf.ckpt")
+        synthesis, passed_over = _vocoder(tensors)
+        return Converted(synthesis, passed_over, SOURCE, LICENCE)
+    return _voicefixer(tensors, prefix, vocoder)
+
+
+def vocoder_layers(network: TFGAN) -> dict[str, keras.layers.Layer]:
+    """The layers that have these names in the authors' vocoder."""
+    layers = {f"condnet.{2 * n}": layer for n, layer in enumerate(network.condition_net)}
+    layers["generator.1"] = network.first.convolution
+    for number, stage in enumerate(network.stages, 1):
+        layers[f"generator.{3 * number}.layer"] = stage.up.convolution
+        for n, unit in enumerate(stage.units):
+            name = f"generator.{3 * number + 1}.layers.{n}"
+            layers |= {f"{name}.1": unit.dilated, f"{name}.3": unit.plain}
+    layers[f"generator.{3 * len(network.stages) + 4}"] = network.last.convolution
+    return layers
+
+
+def unet_layers(network: ResUNet) -> dict[str, keras.layers.Layer]:
+    """The layers that have these names in the authors' ResUNet."""
+    layers: dict[str, keras.layers.Layer] = {}
+    for level, units in enumerate(network.down, 1):
+        for number, unit in enumerate(units.layers, 1):
+            layers |= _unit_layers(f"encoder_block{level}.conv_block{number}", unit)
+    layers |= _unit_layers(f"conv_block{len(network.down) + 1}", network.centre)
+    for level, up in enumerate(reversed(network.up), 1):
+        name = f"decoder_block{level}"
+        layers |= {f"{name}.bn1": up.norm, f"{name}.conv1": up.double}
+        # The transposed convolution has the first number.
+        for number, unit in enumerate(up.units.layers, 2):
+            layers |= _unit_layers(f"{name}.conv_block{number}", unit)
+    layers |= _unit_layers("after_conv_block1", network.last_unit)
+    return layers | {"after_conv2": network.last}
+
+
+def analysis_places(network: MelMask) -> Iterator[Place]:
+    """Where the weights are that have these names in the authors' analysis."""
+    released = isinstance(network, DenoisedMelMask)
+    prefix = _RELEASED if released else _TRAINED
+    layers = {f"{prefix}{name}": layer for name, layer in unet_layers(network.network).items()}
+    yield from of_layers(layers)
+    if released:
+        yield from denoiser_places(network.denoiser)
+
+
+def denoiser_places(network: MelDenoiser) -> Iterator[Place]:
+    """Where the weights are that have these names in the authors' denoiser."""
+    layers = network.layer.layers
+    norms = [layer.norm for layer in layers if isinstance(layer, WholeNorm)]
+    dense = [layer for layer in layers if isinstance(layer, keras.layers.Dense)]
+    numbers = ("0", "3", "7.bn", "8.bn", "9", "13"), ("1", "4", "11", "15")
+    for some, of_some in zip(numbers, (norms, dense), strict=True):
+        names = (f"denoiser.{number}" for number in some)
+        yield from of_layers(dict(zip(names, of_some, strict=True)))
+    recurrent = [layer for layer in layers if isinstance(layer, keras.layers.Bidirectional)]
+    ends = [(f"denoiser.{n}.gru", f"l{layer}") for n in (7, 8) for layer in (0, 1)]
+    for (block, end), layer in zip(ends, recurrent, strict=True):
+        yield from _of_gru(block, end, layer.forward_layer)
+        yield from _of_gru(block, f"{end}_reverse", layer.backward_layer)
+
+
+def _unit_layers(name: str, unit: ResidualUnit) -> dict[str, keras.layers.Layer]:
+    layers = {f"{name}.bn{n}": norm for n, norm in enumerate(unit.norms, 1)}
+    layers |= {f"{name}.conv{n}": layer for n, layer in enumerate(unit.convolutions, 1)}
+    return layers | ({f"{name}.shortcut": unit.shortcut} if unit.shortcut else {})
+
+
+def _of_gru(name: str, end: str, layer: keras.layers.GRU) -> Iterator[Place]:
+    cell = layer.cell
+    yield Place(cell.kernel, (f"{name}.weight_ih_{end}",), _gru_kernel)
+    yield Place(cell.recurrent_kernel, (f"{name}.weight_hh_{end}",), _gru_kernel)
+    biases = f"{name}.bias_ih_{end}", f"{name}.bias_hh_{end}"
+    yield Place(cell.bias, biases, lambda *both: np.stack([_keras_gates(x) for x in both]))
+
+
+def _gru_kernel(tensor: np.ndarray) -> np.ndarray:
+    return kernel(_keras_gates(tensor))
+
+
+def _keras_gates(tensor: np.ndarray) -> np.ndarray:
+    """From PyTorch's reset, update, candidate along the first axis to update, reset, candidate."""
+    reset, update, candidate = np.split(tensor, 3)
+    return np.concatenate([update, reset, candidate])
+
+
+def _vocoder(tensors: Mapping[str, np.ndarray]) -> tuple[Vocoder, tuple[str, ...]]:
+    """A vocoder, and the names that were passed over."""
+    prefix = prefix_of(tensors, _VOCODER)
+    if prefix is None:
+        raise UserError(
+            f"vocoder: no name of the file ends in {_VOCODER}; give VoiceFixer's vocoder, "
+            "model.ckpt-1490000_trimed.pt"
+        )
+    inside = Tensors(tensors, prefix)
+    network = _tfgan(inside)
+    # The authors' cut, which is what these weights are for.
+    vocoder = Vocoder(network, spectrogram=MelSpectrogram(bands=_bands(inside)), compat=True)
+    vocoder.initialize()
+    inside.put(of_layers(vocoder_layers(network)), vocoder)
+    return vocoder, inside.passed_over
+
+
+def _tfgan(tensors: Tensors) -> TFGAN:
+    """A generator of the sizes that shapes tell."""
+    stages = tensors.count("generator.%d.layer.", first=3, step=3)
+    numbers = range(1, stages + 1)
+    ups = [tensors.shape(f"generator.{3 * n}.layer.weight_v", 3) for n in numbers]
+    return TFGAN(
+        bands=_bands(tensors),
+        condition=tensors.shape("condnet.0.weight_v", 3)[0],
+        channels=(tensors.shape("generator.1.weight_v", 3)[0], *(filters for _, filters, _ in ups)),
+        strides=[taps // 2 for _, _, taps in ups],
+        units=[tensors.count(f"generator.{3 * n + 1}.layers.%d.") for n in numbers],
+    )
+
+
+def _bands(tensors: Tensors) -> int:
+    return tensors.shape("condnet.0.weight_v", 3)[1]
+
+
+def _voicefixer(
+    tensors: Mapping[str, np.ndarray], prefix: str, vocoder: Mapping[str, np.ndarray] | None
+) -> Converted:
+    if vocoder is None and prefix_of(tensors, _VOCODER) is None:
+        raise UserError(
+            "vocoder: this file is VoiceFixer's analysis alone; give the file of its vocoder too, "
+            "model.ckpt-1490000_trimed.pt"
+        )
+    synthesis, passed_over = _vocoder(tensors if vocoder is None else vocoder)
+    inside = Tensors(tensors, prefix)
+    network = _analysis(inside, synthesis.spectrogram.bands)
+    upsampler = VoiceFixer(network, synthesis)
+    upsampler.initialize()
+    inside.put(analysis_places(network), network)
+    names = {*passed_over, *inside.passed_over}
+    if vocoder is None:  # one file, of which each took its part
+        names = set(passed_over) & set(inside.passed_over)
+    return Converted(upsampler, tuple(sorted(names)), SOURCE, LICENCE)
+
+
+def _analysis(tensors: Tensors, bands: int) -> MelMask:
+    """An analysis of the sizes that shapes tell, for a vocoder of so many bands."""
+    if f"{_TRAINED}{_OF_UNET}" in tensors:
+        return MelMask(_resunet(tensors, _TRAINED, bands, 1))
+    own = tensors.shape(_OF_DENOISER, 2)[1]
+    if own != bands:
+        raise UserError(
+            f"vocoder: takes {bands} mel bands, and the analysis gives {own}; give the vocoder "
+            "that belongs to it"
+        )
+    unet = _resunet(tensors, _RELEASED, bands, 2, _RELEASED_MOMENTUM)
+    return DenoisedMelMask(unet, MelDenoiser(bands))
+
+
+def _resunet(
+    tensors: Tensors, prefix: str, bands: int, inputs: int, momentum: float = 0.9
+) -> ResUNet:
+    """A ResUNet of the sizes that shapes tell, for so many bands."""
+    block, rest = f"{prefix}encoder_block%d.", "conv_block1.conv1.weight"
+    levels = tensors.count(block, first=1)
+    if bands <= 2**levels:
+        raise UserError(
+            f"{tensors.name_in_file(block % levels)}*: halves a number of bands {levels} times, "
+            f"and the mel spectrogram has {bands}; give another vocoder or analysis"
+        )
+    channels = [tensors.shape(f"{block % n}{rest}", 4)[0] for n in range(1, levels + 1)]
+    return ResUNet(channels, inputs, momentum)
+
+
+def _analysis_prefix(names: Iterable[str]) -> str | None:
+    """What comes before the names of an analysis' two networks, or its one; None: it is none.
+
+    A ResUNet without a denoiser under its name in the release is the baseline, on spectra.
+    """
+    for ending in f"{_TRAINED}{_OF_UNET}", _OF_DENOISER:
+        prefix = prefix_of(names, ending)
+        if prefix is not None:
+            return prefix
+    return None

@@ -1,0 +1,122 @@
+"""The weights of WSRGlow that its authors released (Zhang et al. 2021).
+
+A training checkpoint, in which the names of the network's weights begin with `model.`. The
+released code gives the network nothing of the low-rate samples but their signs, in place of their
+companded values; so have the weights learnt it, and `companding` is `sign_only`.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from tfsr.convert.converted import Converted
+from tfsr.convert.places import Place, Tensors, as_it_is, of_layers, prefix_of
+from tfsr.errors import UserError
+from tfsr.networks.wsrglow import WSRGlow
+from tfsr.signal.companding import sign_only
+from tfsr.upsamplers.flow import Flow
+
+SOURCE = "WSRGlow, Zhang et al. 2021: https://github.com/zkx06111/WSRGlow"
+LICENCE = "none stated: ask the authors"
+
+_OUTPUT_RATE = 48000
+_WAVEFORM = "muembed.embed.weight"
+_PHASE = "phase_embedding.embed.weight"
+_CONVOLUTION = "convinv.%d.conv.weight"
+
+
+def recognised(names_and_shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Whether a file with these tensors is one of WSRGlow."""
+    return prefix_of(names_and_shapes, _WAVEFORM) is not None
+
+
+def converted(tensors: Mapping[str, np.ndarray], rates: tuple[int, int] | None = None) -> Converted:
+    """The upsampler of a file that is `recognised`.
+
+    Args:
+        tensors: name -> tensor, as in the file.
+        rates: input and output rate, Hz. None: the authors' output rate, 48 kHz, and what the
+            ratio, which the shapes tell, makes of it.
+
+    Raises:
+        UserError: a tensor is missing or has another shape; or the rates do not fit.
+    """
+    inside = Tensors(tensors, prefix_of(tensors, _WAVEFORM) or "")
+    network = _network(inside)
+    upsampler = Flow(network, *_rates(network.ratio, rates))
+    upsampler.initialize()
+    inside.put(places(network), upsampler)
+    return Converted(upsampler, inside.passed_over, SOURCE, LICENCE)
+
+
+def places(network: WSRGlow) -> Iterator[Place]:
+    """Where the weights are that have these names in the authors' network."""
+    for number, step in enumerate(network.steps):
+        name, wavenet = f"WN.{number}", step.network
+        layers = {"start": wavenet.start, "cond_layer": wavenet.projection, "end": wavenet.end}
+        for i, layer in enumerate(wavenet.gated_layers):
+            layers[f"in_layers.{i}"] = layer.dilated_conv
+            layers[f"res_skip_layers.{i}"] = layer.output_projection
+        yield from of_layers({f"{name}.{of}": layer for of, layer in layers.items()})
+        yield Place(step.convolution.kernel, (_CONVOLUTION % number,), _matrix)
+    for part, name in ("waveform", _WAVEFORM), ("phase", _PHASE):
+        yield Place(network.encoder.parts[part].vectors, (name,), as_it_is)
+
+
+def _network(tensors: Tensors) -> WSRGlow:
+    """A network of the sizes that shapes tell."""
+    flows = max(tensors.count(name) for name in ("convinv.%d.", "WN.%d."))
+    widths = [tensors.shape(_CONVOLUTION % flow, 3)[0] for flow in range(flows)]
+    early_every = next((flow for flow in range(flows) if widths[flow] != widths[0]), flows)
+    waveform, phase = (tensors.shape(name, 2)[1] for name in (_WAVEFORM, _PHASE))
+    return WSRGlow(
+        ratio=_ratio(tensors, widths[0], waveform, phase),
+        group=widths[0],
+        flows=flows,
+        early_every=early_every,
+        early_channels=widths[0] - widths[early_every] if early_every < flows else 0,
+        layers=tensors.count("WN.0.in_layers.%d."),
+        channels=tensors.shape("WN.0.start.weight_v", 3)[0],
+        waveform_embedding=waveform,
+        phase_embedding=phase,
+        companding=sign_only,
+    )
+
+
+def _ratio(tensors: Tensors, group: int, waveform: int, phase: int) -> int:
+    """By how many input samples a group has, each of which adds so many features to the others."""
+    name = "WN.0.cond_layer.weight_v"
+    features = tensors.shape(name, 3)[1]
+    hop, rest = divmod(features - 1 - phase, waveform + 1 + phase)
+    if rest or hop < 1 or group % hop:
+        raise UserError(
+            f"{tensors.name_in_file(name)}: has {features} inputs, which no ratio gives groups of "
+            f"{group} samples with vectors of {waveform} and {phase}; get the file again"
+        )
+    return group // hop
+
+
+def _rates(ratio: int, rates: tuple[int, int] | None) -> tuple[int, int]:
+    if rates is None:
+        if _OUTPUT_RATE % ratio:
+            raise UserError(
+                f"rates: these weights multiply the rate by {ratio}, and {_OUTPUT_RATE} Hz is no "
+                f"multiple of that: give --rates {_example(ratio)}"
+            )
+        return _OUTPUT_RATE // ratio, _OUTPUT_RATE
+    if rates[1] != ratio * rates[0]:
+        raise UserError(
+            f"rates: {rates[1]} Hz is not {ratio} times {rates[0]} Hz, by which these weights "
+            f"multiply the rate: give --rates {_example(ratio)}"
+        )
+    return rates
+
+
+def _example(ratio: int) -> str:
+    low = _OUTPUT_RATE // ratio
+    return f"{low},{ratio * low}"
+
+
+def _matrix(tensor: np.ndarray) -> np.ndarray:
+    """[outputs, inputs, 1] -> [inputs, outputs]."""
+    return tensor[..., 0].T
