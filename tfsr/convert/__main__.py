@@ -2,10 +2,11 @@
 
     python -m tfsr.convert g_16kto48k --rates 16000,48000 --output models/apbwe-16k-48k
     python -m tfsr.convert nuwave_x2_436.ckpt --rates 24000,48000 -o models/nuwave-x2
-    python -m tfsr.upsample tape.wav --model models/nuwave-x2
+    python -m tfsr.convert vf.ckpt --vocoder model.ckpt-1490000_trimed.pt -o models/voicefixer
+    python -m tfsr.upsample tape.wav --model models/voicefixer
 
-NU-Wave and AP-BWE are recognised by their weights, in files of PyTorch or safetensors. Nothing that
-a file says is run. The licence of the weights is their authors'.
+NU-Wave, WSRGlow, AP-BWE and VoiceFixer are recognised by their weights, in files of PyTorch or
+safetensors. Nothing that a file says is run. The licence of the weights is their authors'.
 """
 
 from absl import flags
@@ -17,6 +18,7 @@ _OUTPUT = flags.DEFINE_string("output", None, "The new folder of the model.", sh
 _RATES = flags.DEFINE_list(
     "rates", None, "Hz of input and output, such as 24000,48000, where weights do not tell them."
 )
+_VOCODER = flags.DEFINE_string("vocoder", None, "The file of VoiceFixer's vocoder.")
 
 
 def main(positional: list[str]) -> None:
@@ -27,7 +29,7 @@ def main(positional: list[str]) -> None:
     rates = _rates(_RATES.value)
     from tfsr.convert.conversion import convert
 
-    name, made = convert(positional[0], rates)
+    name, made = convert(positional[0], rates, _VOCODER.value)
     made.upsampler.save(_OUTPUT.value)
     upsampler = made.upsampler
     print(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 import tf_keras as keras
 
-from tfsr.convert.converted import Converted
+from tfsr.convert.converted import Converted, terms
 from tfsr.convert.places import Place, Tensors, kernel, of_layers, prefix_of
 from tfsr.errors import UserError
 from tfsr.networks.mel_denoiser import MelDenoiser, WholeNorm
@@ -21,8 +21,8 @@ from tfsr.signal.mel import MelSpectrogram
 from tfsr.upsamplers.restoration import VoiceFixer
 from tfsr.upsamplers.vocoder import Vocoder
 
-SOURCE = "VoiceFixer, Liu et al. 2022: https://github.com/haoheliu/voicefixer"
-LICENCE = "MIT (the authors' code); see Zenodo, record 5600188, for the weights"
+_REPOSITORY = "github.com/haoheliu/voicefixer"
+SOURCE = f"VoiceFixer, Liu et al. 2022: https://{_REPOSITORY}"
 
 _VOCODER = "condnet.0.bias"
 _OF_DENOISER = "denoiser.1.weight"
@@ -73,7 +73,7 @@ def converted(
         if vocoder is not None:
             raise UserError("vocoder: the other file is no analysis of VoiceFixer; give vf.ckpt")
         synthesis, passed_over = _vocoder(tensors)
-        return Converted(synthesis, passed_over, SOURCE, LICENCE)
+        return Converted(synthesis, passed_over, SOURCE, terms(_REPOSITORY))
     return _voicefixer(tensors, prefix, vocoder)
 
 
@@ -209,7 +209,7 @@ def _voicefixer(
     names = {*passed_over, *inside.passed_over}
     if vocoder is None:  # one file, of which each took its part
         names = set(passed_over) & set(inside.passed_over)
-    return Converted(upsampler, tuple(sorted(names)), SOURCE, LICENCE)
+    return Converted(upsampler, tuple(sorted(names)), SOURCE, terms(_REPOSITORY))
 
 
 def _analysis(tensors: Tensors, bands: int) -> MelMask:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from tfsr.convert.converted import Converted
+from tfsr.convert.converted import Converted, terms
 from tfsr.convert.places import Place, Tensors, as_it_is, of_layers, prefix_of
 from tfsr.errors import UserError
 from tfsr.networks.wsrglow import WSRGlow
@@ -17,7 +17,6 @@ from tfsr.signal.companding import sign_only
 from tfsr.upsamplers.flow import Flow
 
 SOURCE = "WSRGlow, Zhang et al. 2021: https://github.com/zkx06111/WSRGlow"
-LICENCE = "none stated: ask the authors"
 
 _OUTPUT_RATE = 48000
 _WAVEFORM = "muembed.embed.weight"
@@ -46,7 +45,7 @@ def converted(tensors: Mapping[str, np.ndarray], rates: tuple[int, int] | None =
     upsampler = Flow(network, *_rates(network.ratio, rates))
     upsampler.initialize()
     inside.put(places(network), upsampler)
-    return Converted(upsampler, inside.passed_over, SOURCE, LICENCE)
+    return Converted(upsampler, inside.passed_over, SOURCE, terms("github.com/zkx06111/WSRGlow"))
 
 
 def places(network: WSRGlow) -> Iterator[Place]:
