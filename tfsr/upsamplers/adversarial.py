@@ -19,7 +19,7 @@ from tfsr.losses.gan_objectives import (
     feature_matching,
 )
 from tfsr.upsamplers.trainable import with_total
-from tfsr.upsamplers.update import Batch, Losses, Update, loss_scaling, once
+from tfsr.upsamplers.update import Batch, Losses, Update, differentiated, once
 
 
 class Generator(Protocol):
@@ -272,12 +272,12 @@ class Adversarial:
         training: bool,
     ) -> tuple[Losses, tf.Tensor]:
         """`network_losses`, and the gradient of their weighted sum at the samples of `fake`."""
-        scaled, unscaled = loss_scaling(optimizer)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(fake)
-            losses = self.network_losses(real, fake, given, training)
-            total = scaled(with_total(losses, self._total_weights)["loss"])
-        (gradient,) = unscaled(tape.gradient(total, [fake]))
+        losses, (gradient,) = differentiated(
+            optimizer,
+            [fake],
+            lambda: self.network_losses(real, fake, given, training),
+            lambda losses: with_total(losses, self._total_weights)["loss"],
+        )
         return losses, gradient
 
     def _given(self, generator: Generator, batch: Batch) -> tf.Tensor | None:

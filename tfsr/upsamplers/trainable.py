@@ -166,7 +166,7 @@ class Trainable(Describable, keras.Model):
         )
         tf.debugging.assert_equal(tf.shape(low)[0] % parts, 0, _indivisible("other", parts))
         examples = tf.range(tf.shape(low)[0])
-        step = tf.cast(self.updates[0].optimizer.iterations, tf.int32)
+        step = tf.cast(self._compiled.updates[0].optimizer.iterations, tf.int32)
         seed = tf.stack([tf.fill(tf.shape(examples), step), examples], axis=1)
         return {"low": low, "high": high, "seed": seed}
 

@@ -72,13 +72,14 @@ class Update:
         return tf.function(self.losses_and_gradients, autograph=False)
 
     def _differentiated(self, batch: Batch) -> tuple[Losses, Gradients]:
-        scaled, unscaled = loss_scaling(self.optimizer)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(self.variables)
+        def losses_of_batch() -> Losses:
             with seeded(batch):
-                losses = self.losses_for(batch, True)
-            objective = scaled(global_mean(losses[self.loss_names[0]]))
-        return losses, unscaled(tape.gradient(objective, self.variables))
+                return self.losses_for(batch, True)
+
+        def minimised(losses: Losses) -> tf.Tensor:
+            return global_mean(losses[self.loss_names[0]])
+
+        return differentiated(self.optimizer, self.variables, losses_of_batch, minimised)
 
     def _none(self, batch: Batch) -> Losses:
         return {name: tf.zeros_like(batch["high"][:, 0]) for name in self.loss_names}
@@ -125,7 +126,22 @@ def global_mean(per_example: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(per_example) / replicas
 
 
-def loss_scaling(optimizer: keras.optimizers.Optimizer) -> tuple[Callable, Callable]:
+def differentiated(
+    optimizer: keras.optimizers.Optimizer,
+    sources: Sequence[tf.Variable | tf.Tensor],
+    losses_for: Callable[[], Losses],
+    minimised: Callable[[Losses], tf.Tensor],
+) -> tuple[Losses, Gradients]:
+    """Losses, and the gradient at `sources` of what is minimised, a function of these losses."""
+    scaled, unscaled = _loss_scaling(optimizer)
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(sources)
+        losses = losses_for()
+        objective = scaled(minimised(losses))
+    return losses, unscaled(tape.gradient(objective, sources))
+
+
+def _loss_scaling(optimizer: keras.optimizers.Optimizer) -> tuple[Callable, Callable]:
     """What is done with a loss before it is differentiated, and then with the list of gradients.
 
     In half precision small gradients would be lost; elsewhere nothing is done.
