@@ -51,7 +51,8 @@ def convert(
 
 
 def _converted(system: Any, tensors: Mapping, rates: tuple[int, int] | None, **more: Mapping):
-    if more and system is not voicefixer:
+    # Only systems of two files say whether they want the second one.
+    if more and not hasattr(system, "wants_vocoder"):
         raise UserError("has no vocoder: leave --vocoder out")
     return system.converted(tensors, rates, **more)
 
