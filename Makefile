@@ -4,7 +4,11 @@
 # make test-modern   networks, exports and upsampling on Python 3.13 with the newest TensorFlow, with
 #                    oneDNN on or off as in test-other-sums
 # make test-light   what there is without TensorFlow
+# make set-up-others   set up what test-modern and test-light run in
 # make check   ruff and mypy
+
+# Python compiles a package once, not in every process that imports it.
+unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,14 +34,16 @@ LIGHT_TESTS = tests/light_test.py tests/api_test.py tests/imports_test.py tests/
 	tests/atomic_files_test.py tests/seal_test.py tests/optional_imports_test.py tests/audio_file \
 	tests/convert/checkpoint_test.py tests/convert/hostile_test.py \
 	tests/inference/samples_test.py tests/inference/preset_selection_test.py
+IN_MODERN = VENV=.venv-modern PYTHON=$(MODERN) EXTRAS=train,test-light
+IN_LIGHT = VENV=.venv-light EXTRAS=test-light
 
-.PHONY: train test test-other-sums test-modern test-light check
+.PHONY: train test test-other-sums test-modern test-light set-up set-up-others check
 
 train: $(READY)
 	$(BIN)/python -m tfsr.train --gin configs/quickstart.gin
 
 test: $(READY)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=10 $(TESTS)
 
 test-other-sums: $(READY)
 	setting=$$(TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -c '$(OTHER_SETTING)') && \
@@ -45,11 +51,17 @@ test-other-sums: $(READY)
 
 test-modern:
 	@if [ "$(MODERN)" ]; then \
-		$(MAKE) test-other-sums VENV=.venv-modern PYTHON=$(MODERN) EXTRAS=train,test-light OTHER_TESTS='$(MODERN_TESTS)'; \
+		$(MAKE) test-other-sums $(IN_MODERN) OTHER_TESTS='$(MODERN_TESTS)'; \
 	else echo 'test-modern is skipped: there is no Python 3.13'; fi
 
 test-light:
-	$(MAKE) test VENV=.venv-light EXTRAS=test-light TESTS='$(LIGHT_TESTS)'
+	$(MAKE) test $(IN_LIGHT) TESTS='$(LIGHT_TESTS)'
+
+set-up: $(READY)
+
+set-up-others:
+	$(if $(MODERN),$(MAKE) set-up $(IN_MODERN))
+	$(MAKE) set-up $(IN_LIGHT)
 
 check: $(READY)
 	$(BIN)/ruff check .
