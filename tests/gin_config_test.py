@@ -1,4 +1,6 @@
+import functools
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import gin
@@ -86,12 +88,21 @@ def switches() -> list[tuple[str, tuple[str, ...]]]:
     return found
 
 
+@pytest.fixture(scope="module")
+def as_it_is(recordings) -> Callable[[str], str]:
+    """From a configuration to all that is set where no switch of it is."""
+
+    def as_it_is(config: str) -> str:
+        gin_config.experiment([config], [f"DATA = {str(recordings)!r}"])
+        return gin.operative_config_str()
+
+    return functools.cache(as_it_is)
+
+
 @pytest.mark.parametrize(("config", "switch"), switches())
-def test_every_switch_of_a_header_changes_what_is_built(config, switch, recordings):
-    data = f"DATA = {str(recordings)!r}"
-    gin_config.experiment([config], [data])
-    before = gin.operative_config_str()
-    built = gin_config.experiment([config], [data, *switch])
+def test_every_switch_of_a_header_changes_what_is_built(config, switch, recordings, as_it_is):
+    before = as_it_is(config)
+    built = gin_config.experiment([config], [f"DATA = {str(recordings)!r}", *switch])
     assert gin.operative_config_str() != before
     assert built.upsampler.ratio in (1, 2, 4)
 

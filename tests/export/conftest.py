@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
-from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory, text_format
+from google.protobuf import descriptor_pb2, message, message_factory, text_format, wrappers_pb2
 
 from tfsr.networks.audiounet import AudioUNet
 from tfsr.upsamplers.base import Upsampler
@@ -63,16 +63,16 @@ def unet() -> Regression:
 def batching_parameters() -> Callable[[str], message.Message]:
     """From the text of a `BatchingParameters` to the message."""
     file = descriptor_pb2.FileDescriptorProto(name="batching.proto", package="of_the_tests")
-    file.syntax, file.dependency[:] = "proto3", ["google/protobuf/wrappers.proto"]
+    file.syntax, file.dependency[:] = "proto3", [wrappers_pb2.DESCRIPTOR.name]
     described = file.message_type.add(name="BatchingParameters")
     for name, number, kind in BATCHING_PARAMETERS:
         field = described.field.add(name=name, number=number, label=1)
         field.type = field.TYPE_BOOL if kind == "bool" else field.TYPE_MESSAGE
-        field.type_name = "" if kind == "bool" else f".google.protobuf.{kind}"
-    pool = descriptor_pool.Default()
-    pool.Add(file)
-    kind = pool.FindMessageTypeByName("of_the_tests.BatchingParameters")
-    make = message_factory.MessageFactory(pool).GetPrototype(kind)
+        if kind != "bool":
+            field.type_name = f".google.protobuf.{kind}"
+    wrappers = descriptor_pb2.FileDescriptorProto()
+    wrappers_pb2.DESCRIPTOR.CopyToProto(wrappers)
+    make = message_factory.GetMessages([wrappers, file])["of_the_tests.BatchingParameters"]
     return lambda text: text_format.Parse(text, make())
 
 

@@ -1,3 +1,6 @@
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -53,16 +56,24 @@ def test_the_averages_are_what_is_used(tmp_path):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
 
 
-@pytest.mark.parametrize("part", ["index", "data-00000-of-00001"])
-@pytest.mark.parametrize("damage", ["cut", "overwritten", "gone"])
-def test_a_damaged_checkpoint_is_passed_over(tmp_path, part, damage):
-    upsampler = trained(1)
-    checkpoints = Checkpoints(tmp_path, upsampler)
+@pytest.fixture(scope="module")
+def two_steps(tmp_path_factory) -> tuple[Path, list[np.ndarray]]:
+    """A folder with the checkpoints of two steps, and the values of the first."""
+    folder, upsampler = tmp_path_factory.mktemp("checkpoints"), trained(1)
+    checkpoints = Checkpoints(folder, upsampler)
     checkpoints.save(1)
-    expected = values(upsampler)
+    first = values(upsampler)
     train_on(upsampler, 7)
     checkpoints.save(2)
-    file = tmp_path / f"step-2.{part}"
+    return folder, first
+
+
+@pytest.mark.parametrize("part", ["index", "data-00000-of-00001"])
+@pytest.mark.parametrize("damage", ["cut", "overwritten", "gone"])
+def test_a_damaged_checkpoint_is_passed_over(two_steps, tmp_path, part, damage):
+    whole, expected = two_steps
+    folder = shutil.copytree(whole, tmp_path / "checkpoints")
+    file = folder / f"step-2.{part}"
     content = file.read_bytes()
     if damage == "cut":
         file.write_bytes(content[: len(content) // 2])
@@ -71,7 +82,7 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, part, damage):
     else:
         file.unlink()
     fresh = trained(0)
-    assert Checkpoints(tmp_path, fresh).restore(tmp_path, for_training=True) == 1
+    assert Checkpoints(folder, fresh).restore(folder, for_training=True) == 1
     for a, b in zip(expected, values(fresh), strict=True):
         np.testing.assert_array_equal(a, b)
 

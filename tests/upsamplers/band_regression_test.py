@@ -38,6 +38,9 @@ def make(ratio: int = 2, width: int = 16, **options) -> BandRegression:
     return upsampler
 
 
+made = functools.cache(make)  # for those that change nothing in it
+
+
 def noise(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, 0.1, shape).astype(np.float32)
 
@@ -53,7 +56,9 @@ def batch(ratio: int = 2, examples: int = 4, seed: int = 0) -> dict[str, tf.Tens
     }
 
 
-def without_high_band(upsampler: BandRegression) -> BandRegression:
+@functools.cache
+def without_high_band(ratio: int) -> BandRegression:
+    upsampler = make(ratio)
     mean = upsampler.whitenings["high_magnitude"].mean
     mean.assign(tf.fill(mean.shape, -1000.0))
     return upsampler
@@ -62,14 +67,14 @@ def without_high_band(upsampler: BandRegression) -> BandRegression:
 @given(time=st.integers(1, 1500), ratio=ratios)
 def test_without_a_high_band_the_samples_of_the_input_stay(time, ratio):
     low = noise(2, time)
-    out = without_high_band(make(ratio)).upsample(low)
+    out = without_high_band(ratio).upsample(low)
     assert out.shape == (2, ratio * time)
     np.testing.assert_allclose(out[:, ::ratio], low, atol=1e-6)
 
 
 @given(time=st.integers(1, 3000), ratio=ratios)
 def test_with_the_true_spectrum_the_output_is_the_original(time, ratio):
-    upsampler, high = make(ratio), noise(1, time)
+    upsampler, high = made(ratio), noise(1, time)
     low_band = Spectrum(*(part[..., : upsampler._low_bins] for part in upsampler._high_stft(high)))
     high_band = upsampler._high_band(high)
     log_power = upsampler._features(high_band)["magnitude"]
@@ -80,7 +85,7 @@ def test_with_the_true_spectrum_the_output_is_the_original(time, ratio):
 @given(time=st.integers(1, 1500), ratio=ratios)
 def test_low_band_is_that_of_the_high_rate_with_its_images_added(time, ratio):
     """So decimation without a low-pass folds a spectrum: frames and scale are right."""
-    upsampler, high = make(ratio), noise(1, ratio * time)
+    upsampler, high = made(ratio), noise(1, ratio * time)
     spectrum = tf.complex(*upsampler._high_stft(high)).numpy()[0]
     whole = np.concatenate([spectrum, spectrum[:, -2:0:-1].conj()], axis=1)
     folded = whole.reshape([len(whole), ratio, -1]).sum(axis=1)[:, : upsampler._low_bins]
@@ -204,7 +209,7 @@ def test_exports_equal_keras_at_any_length(phase, whitening, tmp_path):
 
 
 def test_float16_leaves_the_low_band_as_it_is(tmp_path):
-    upsampler, path = without_high_band(make()), tmp_path / "half.tflite"
+    upsampler, path = without_high_band(2), tmp_path / "half.tflite"
     export_tflite(upsampler, path, QUANTIZATIONS["float16"])
     run, low = WholeRecordings(path), noise(1, 1000)
     np.testing.assert_allclose(run(low)[:, ::2], low, atol=1e-6)

@@ -26,7 +26,11 @@ from tfsr.upsamplers.spectral import Spectral
 
 _TINY = ["CHANNELS = 8", "BLOCKS = 1", "PATCH = 3072"]
 TINY = {
-    "configs/quickstart.gin": [*_TINY, "CRITICS_START = 0"],
+    # Its presets have losses and critics at all their resolutions.
+    "configs/quickstart.gin": [
+        *(*_TINY, "CRITICS_START = 0", "spectral_losses.LogStft.fft_sizes = (256,)"),
+        "critics.SpectrogramCritics.resolutions = ((256, 64),)",
+    ],
     "configs/spectral.gin": _TINY,
     "configs/spectral/*.gin": _TINY,
     "configs/presets/speech_*.gin": [*_TINY, "CRITICS_START = 0"],
