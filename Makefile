@@ -15,9 +15,6 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Beside TensorFlow 2.17, on Python 3.11, there are packages that newer ones do not have.
 EXTRAS = $(shell $(PYTHON) -c 'import sys; print("test" + ",classic" * (sys.version_info < (3, 12)))')
-# tflite-support asks for a protobuf that is not compiled for Python 3.11, with which TensorFlow takes a
-# third longer to make graphs. Its schema, which is all that is used of it, needs none.
-COMPILED_PROTOBUF = --quiet --no-compile --no-warn-conflicts 'protobuf>=4.25,<5'
 # One more than there are processors: tests wait for programs that they start.
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
@@ -74,5 +71,4 @@ check: $(READY)
 $(READY): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --no-compile --editable '.[$(EXTRAS)]'
-	$(if $(findstring classic,$(EXTRAS)),$(BIN)/pip install $(COMPILED_PROTOBUF))
 	touch $(READY)
