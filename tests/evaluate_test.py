@@ -41,6 +41,11 @@ def evaluate_on_noise(run):
     return functools.partial(run, "-c", ON_NOISE)
 
 
+def test_help_lists_the_families_of_protocols(evaluate):
+    listed = " ".join(evaluate("--help").stdout.split())
+    assert "nuwave2{,_8k,_12k,_16k,_24k}" in listed and "module:name" in listed
+
+
 def test_scores_json_and_page(evaluate_on_noise, tmp_path):
     scores, page = tmp_path / "new" / "scores.json", tmp_path / "page"
     settings = f"--split=test --files=1 --protocol=king2021 --json={scores} --page={page}"
@@ -94,7 +99,7 @@ def test_artifacts_table_json_and_picture(evaluate_on_noise, tmp_path):
         (["--low", "noisy"], "--low and --high go together"),
         (["--low", "noisy", "--high", "clean", "--files", "3"], "leave out --files"),
         (["--low", "noisy", "--high", "clean"], "clean: no such folder"),
-        (["--protocol", "pesq"], "unknown protocol pesq: choose one of kuleshov2017, nuwave"),
+        (["--protocol", "pesq"], "unknown protocol pesq: choose one of tfsr, telephony"),
         (["--json", "/dev/null/scores.json"], "/dev/null"),
         (["--split", "tests"], "split"),
         (["--files", "0"], "files"),

@@ -46,6 +46,7 @@ LIGHT = (
     *("convert.safetensors", "convert.tensors"),
     *("signal.resample", "signal.power", "signal.bandwidth", "signal.speech", "presets"),
     *("command", "upsample", "list", "loading", "model", "api", "__main__"),
+    "evaluation.protocol_names",
 )
 # Takes longer to import than a call to upsample.
 SLOW = ("scipy",)

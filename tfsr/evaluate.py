@@ -19,6 +19,7 @@ from absl import flags
 
 from tfsr import command
 from tfsr.errors import UserError
+from tfsr.evaluation.protocol_names import listed
 
 if TYPE_CHECKING:
     from tfsr.evaluation.artifacts import Artifacts
@@ -29,9 +30,8 @@ _RUN_DIR = flags.DEFINE_string("run_dir", None, "The run: a folder that tfsr.tra
 _PROTOCOL = flags.DEFINE_string(
     "protocol",
     "tfsr",
-    "Metrics and degradation: tfsr, perceived, telephony, telephony_g711 (gsm), kuleshov2017, "
-    "nuwave, king2021, apbwe, apbwe_2k (4k, 8k, 12k, 16k, 24k), voicefixer, decli_10 (25, 50), or "
-    "ssr_eval_2k (4k, 8k, 12k, 16k, 24k, 32k).",
+    f"Metrics and degradation, as a shell writes several: {listed()}. Or one's own, as "
+    "module:name of a tfsr.evaluation.protocols.Protocol.",
 )
 _SPLIT = flags.DEFINE_enum(
     "split", "test", ["train", "validation", "test"], "Which recordings of the run's corpus."

@@ -7,11 +7,11 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfsr.degradation.codec import G711, Gsm, Opus
+from tfsr.degradation.codec import G711, Gsm, Mp3, Opus
 from tfsr.errors import UserError
 
 RATE = 8000
-CODECS = [G711(), G711("a"), Gsm(), Opus()]
+CODECS = [G711(), G711("a"), Gsm(), Opus(), Mp3(16)]
 
 
 def through(codec, signal, rate=RATE, seed=0) -> np.ndarray:
@@ -82,3 +82,22 @@ class TestOpus:
         for bits in ((5, 10), (20, 10), (8, 300)):
             with pytest.raises(UserError, match="between 6 and 256"):
                 Opus(bits)
+
+
+class TestMp3:
+    @pytest.mark.parametrize(("rate", "kbit_s"), [(16000, 8), (44100, 32), (48000, 128)])
+    def test_nothing_is_late_at_any_rate(self, rate, kbit_s):
+        decoded, signal = through(Mp3(kbit_s), speech(9000), rate), speech(9000)
+        assert np.argmax(scipy.signal.correlate(decoded, signal)) == len(signal) - 1
+
+    def test_fewer_bits_are_worse(self):
+        noise = 0.1 * np.random.default_rng(0).standard_normal(20000)
+        few, many = (np.linalg.norm(through(Mp3(bits), noise, 44100) - noise) for bits in (32, 320))
+        assert few > 2 * many
+
+    def test_refuses_rates_and_bits_that_it_does_not_have(self):
+        with pytest.raises(UserError, match="no 96000 Hz"):
+            through(Mp3(), speech(100), 96000)
+        for bits in (7, 321):
+            with pytest.raises(UserError, match="between 8 and 320"):
+                Mp3(bits)

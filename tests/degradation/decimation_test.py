@@ -6,12 +6,22 @@ import scipy.signal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfsr.degradation.decimation import Decimate, KaiserBest, Polyphase, SincHannDecimation
+from tfsr.degradation.decimation import (
+    Decimate,
+    KaiserBest,
+    KaiserSincDecimation,
+    Polyphase,
+    SincHannDecimation,
+    SoxrDecimation,
+)
 from tfsr.degradation.lowpass import BrickWall, Butterworth, Chebyshev, NoFilter
 from tfsr.errors import UserError
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-WITHOUT_DELAY = [Decimate(), Decimate(BrickWall()), KaiserBest(), Polyphase(), SincHannDecimation()]
+WITHOUT_DELAY = [
+    *(Decimate(), Decimate(BrickWall()), KaiserBest(), Polyphase(), SincHannDecimation()),
+    *(Polyphase(Chebyshev(edge=1.0)), KaiserSincDecimation(), SoxrDecimation()),
+]
 FILTERED = [
     *WITHOUT_DELAY,
     Decimate(Chebyshev(zero_phase=False)),

@@ -8,8 +8,22 @@ import scipy.signal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfsr.evaluation.metrics import LowBandSnr, Lsd, SegmentalSnr, Snr, Spectrogram, finite_mean
+from tfsr.evaluation.metrics import (
+    AtRate,
+    Exchanged,
+    LevelMatched,
+    LowBandSnr,
+    Lsd,
+    SegmentalSnr,
+    Snr,
+    Spectrogram,
+    finite_mean,
+    share_of_bins,
+    uses_cutoff,
+)
 from tfsr.evaluation.protocols import PROTOCOLS
+from tfsr.evaluation.restoration_metrics import Aligned, SiSdr
+from tfsr.evaluation.texture import BandLevel, FrameModulation
 from tfsr.signal.framing import frames
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -200,6 +214,61 @@ class TestLsd:
         for column, metric in PROTOCOLS[protocol].metrics.items():
             if column != "PESQ":
                 assert math.isfinite(value(metric, reference, estimate))
+
+    @pytest.mark.parametrize(("cutoff", "first"), [(4000, 170), (6000, 256), (12000, 512)])
+    def test_high_may_begin_at_a_share_of_the_bins(self, cutoff, first):
+        assert share_of_bins(cutoff, 48000, 2048) == first
+        reference, estimate = np.random.default_rng(0).standard_normal((2, 9000))
+        high = Lsd(band="high", first_high=share_of_bins)
+        at_bin = Lsd(band="high", first_high=lambda *_: first)
+        values = [metric(reference, estimate, 48000, cutoff) for metric in (high, at_bin)]
+        assert values[0] == values[1]
+
+
+class TestCutoff:
+    HIGH = Lsd(band="high")
+
+    @pytest.mark.parametrize(
+        "metric",
+        [
+            *(HIGH, Lsd(band="low"), LowBandSnr(), FrameModulation(100)),
+            *(Aligned(HIGH), Exchanged(HIGH), LevelMatched(HIGH), AtRate(8000, HIGH)),
+            SegmentalSnr(LowBandSnr()),
+        ],
+    )
+    def test_counts(self, metric):
+        assert uses_cutoff(metric)
+
+    @pytest.mark.parametrize(
+        "metric",
+        [
+            *(Snr(), SegmentalSnr(), Lsd(), SiSdr(), Aligned(Lsd()), BandLevel(4000, 8000)),
+            *(Exchanged(Lsd()), lambda reference, estimate, rate, cutoff_hz: 0.0),
+        ],
+    )
+    def test_does_not(self, metric):
+        assert not uses_cutoff(metric)
+
+
+class TestWrappers:
+    @given(pairs, factors)
+    def test_level_of_the_lowest_bins_is_matched(self, pair, gain):
+        reference, estimate = pair
+        matched = LevelMatched(Lsd())
+        once, again = (value(matched, reference, x * estimate) for x in (1, abs(gain)))
+        assert again == pytest.approx(once, abs=1e-6)
+        assert value(matched, reference, abs(gain) * reference) == pytest.approx(0, abs=1e-9)
+        assert value(matched, reference, 0 * estimate) == value(Lsd(), reference, 0 * estimate)
+
+    @given(pairs)
+    def test_exchanged(self, pair):
+        assert value(Exchanged(KING["LSD"]), *pair) == value(KING["LSD"], *pair[::-1])
+
+    def test_at_a_lower_rate_nothing_above_it_counts(self):
+        time = np.arange(16000) / RATE
+        low, high = (np.sin(2 * np.pi * hz * time) for hz in (1000, 7000))
+        assert value(Snr(), low, low + high) == pytest.approx(0, abs=0.1)
+        assert value(AtRate(8000, Snr()), low, low + high) > 40
 
 
 class TestLowBandSnr:

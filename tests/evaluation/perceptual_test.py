@@ -16,6 +16,7 @@ from tfsr.evaluation.perceptual import (
     PesqWideband,
     Stoi,
     VisqolAudio,
+    VisqolSpeech,
 )
 from tfsr.evaluation.restoration_metrics import Aligned, Ssim
 from tfsr.optional_imports import available
@@ -88,6 +89,7 @@ def test_clean_speech_scores_better_than_noisy_and_narrow(metric, speech):
     [
         (PesqWideband(), 4.64),
         (VisqolAudio(), 4.73),
+        (VisqolSpeech(), 4.68),
         (DnsmosP808(), 2.8),
         pytest.param(DistillMos(), 4.06, marks=with_distillmos),
     ],
@@ -128,6 +130,13 @@ def test_visqol_wants_a_second():
     shortest = math.ceil(VisqolAudio.shortest * RATE / 48000)
     assert value(VisqolAudio(), sound[:shortest], sound[:shortest]) > 4.7
     assert value(VisqolAudio(), sound[: shortest - 2], sound[: shortest - 2]) == -math.inf
+
+
+def test_visqol_for_speech_leaves_out_what_is_too_short():
+    sound = speech_like(1.0)
+    for samples in (4000, 21000, 24000):
+        assert value(VisqolSpeech(), sound[:samples], sound[:samples]) == -math.inf
+    assert value(VisqolSpeech(), sound, sound) > 3
 
 
 @with_distillmos

@@ -1,5 +1,6 @@
 import dataclasses
 import math
+import re
 import sys
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from tfsr.evaluation import protocols
 from tfsr.evaluation.evaluate import evaluate
 from tfsr.evaluation.metrics import Lsd, SegmentalSnr, Snr
 from tfsr.evaluation.perceptual import Stoi
-from tfsr.evaluation.protocols import PROTOCOLS, Preparation
+from tfsr.evaluation.protocols import PROTOCOLS
+from tfsr.evaluation.test_set import Preparation
 from tfsr.evaluation.texture import FrameModulation
 from tfsr.signal.interpolation import Flat, Linear, Spline
 from tfsr.upsamplers.interpolation import Interpolation
@@ -32,12 +34,10 @@ SSR_EVAL = {f"ssr_eval_{2 * khz}k": khz for khz in (1, 2, 4, 6, 8, 12, 16)}
 
 class TestContents:
     def test_names_and_sources(self):
-        restoration = ["voicefixer", *DECLI, *SSR_EVAL]
-        listeners = [*TELEPHONY, "perceived"]
-        assert list(PROTOCOLS) == [*SUPER_RESOLUTION, *listeners, "apbwe", *APBWE, *restoration]
         for name, protocol in PROTOCOLS.items():
             assert protocol.name == name
             assert protocol.source
+            assert protocol.metrics and protocol.baselines
 
     def test_protocols_of_super_resolution_have_the_same_columns(self):
         same = ["SNR", "segSNR", "LSD", "LSD-high", "LSD-low"]
@@ -59,7 +59,7 @@ class TestContents:
         assert protocol.metrics["LSD"] == Lsd(2048, 512, 10.0, floor=1e-8, axes="paper")
         assert protocol.degradation == Decimate(BrickWall())
         assert protocol.baselines["linear"] == Linear(half_pixel=True)
-        assert protocol.preparation == Preparation(trim_db=15.0, peak=True, shortest=32768)
+        assert protocol.preparation == Preparation(trim_db=15.0, peak=1.0, shortest=32768)
 
     def test_king2021(self):
         protocol = PROTOCOLS["king2021"]
@@ -135,7 +135,8 @@ class TestPerceived:
     MEASURED = dataclasses.replace(PERCEIVED, metrics={"LSD": PERCEIVED.metrics["LSD"]})
 
     def test_listeners_are_asked_and_the_lsd_is_that_of_apbwe(self):
-        assert list(self.PERCEIVED.metrics) == ["DistillMOS", "ViSQOL", "DNSMOS", "PESQ", "LSD"]
+        listeners = ["DistillMOS", "ViSQOL", "DNSMOS", "PESQ", "STOI"]
+        assert list(self.PERCEIVED.metrics) == [*listeners, "LSD"]
         assert self.PERCEIVED.metrics["LSD"] == PROTOCOLS["apbwe"].metrics["LSD"]
         assert self.PERCEIVED.pcm16 and PROTOCOLS["apbwe"].pcm16
 
@@ -262,8 +263,48 @@ class TestNamed:
         assert protocols.named("tfsr") is PROTOCOLS["tfsr"]
 
     def test_unknown_lists_them(self):
-        with pytest.raises(UserError, match="pesq.*kuleshov2017, nuwave, king2021, tfsr"):
+        with pytest.raises(UserError, match="pesq: choose one of tfsr, .*nuwave2.*or module:name"):
             protocols.named("pesq")
+
+
+MINE = """
+from tfsr.evaluation.metrics import Snr
+from tfsr.evaluation.protocols import Protocol
+from tfsr.signal.interpolation import Flat
+
+{made} = Protocol("mine", "my own", {{"SNR": Snr()}}, {{"flat": Flat()}})
+number = 3
+"""
+
+
+class TestImported:
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path, monkeypatch):
+        """A current folder with a module, which Python does not search as yet."""
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "path", [x for x in sys.path if x])
+        (tmp_path / "my_protocols.py").write_text(MINE.format(made="MINE"))
+        yield
+        sys.modules.pop("my_protocols", None)
+
+    def test_finds_a_module_in_the_current_folder(self):
+        assert protocols.named("my_protocols:MINE").source == "my own"
+
+    @pytest.mark.parametrize(
+        ("name", "said"),
+        [
+            ("my_protocols:OTHER", "my_protocols has no Protocol of the name 'OTHER'"),
+            ("my_protocols:number", "my_protocols has no Protocol of the name 'number'"),
+            ("my_protocols:", "my_protocols has no Protocol of the name ''"),
+            ("nowhere:MINE", "No module named 'nowhere'"),
+            (".relative:MINE", "protocol .relative:MINE: "),
+            (":MINE", "protocol :MINE: "),
+        ],
+    )
+    def test_what_is_not_there_is_said_in_one_line(self, name, said):
+        with pytest.raises(UserError, match=re.escape(said)) as error:
+            protocols.named(name)
+        assert "\n" not in str(error.value)
 
 
 class TestPreparation:
@@ -293,3 +334,9 @@ class TestPreparation:
 
     def test_silence_is_not_normalised(self):
         assert not np.any(PROTOCOLS["nuwave"].preparation(np.zeros(40000), 2))
+
+    def test_a_level_a_length_and_hops(self):
+        signal = np.arange(1.0, 1001)
+        prepared = Preparation(peak=0.5, longest=700, multiple=64)(signal, 3)
+        assert (prepared.size, prepared[-1]) == (639, pytest.approx(0.5 * 639 / 1000))
+        assert Preparation(shortest=1024, multiple=64)(signal, 1).size == 1024

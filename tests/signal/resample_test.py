@@ -131,3 +131,18 @@ def test_ratios_that_are_not_whole(output_rate, input_rate):
 
 def test_whole_ratio():
     assert resample.whole_ratio(48000, 16000) == 3
+
+
+@given(time=st.integers(1, 3000), from_rate=RATES, to_rate=RATES)
+def test_soxr_hq_keeps_length_and_type(time, from_rate, to_rate):
+    result = resample.soxr_hq(noise(time), from_rate, to_rate)
+    assert (result.shape, result.dtype) == (
+        (resample.resampled_length(time, from_rate, to_rate),),
+        np.float32,
+    )
+
+
+def test_soxr_hq_is_3_db_down_at_95_percent():
+    sine = np.sin(2 * np.pi * 0.95 * 4000 * np.arange(48000) / 48000)
+    power = np.mean(resample.soxr_hq(sine, 48000, 8000)[1000:-1000] ** 2)
+    assert 10 * np.log10(2 * power) == pytest.approx(-3, abs=0.3)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import scipy.signal
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,3 +51,23 @@ def test_converts_to_tflite_builtins(as_tflite):
     low = noise(2, 77)
     run = as_tflite(lambda low: WindowedSinc()(low, 3))
     np.testing.assert_allclose(run(low), WindowedSinc()(low, 3), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("ratio", [2, 3, 6])
+def test_with_unit_gain_it_is_scipys_polyphase(ratio):
+    low = noise(1, 100)
+    sinc = WindowedSinc(reach=10, kaiser_beta=5.0, unit_gain=True)
+    expected = scipy.signal.resample_poly(low[0].astype(np.float64), ratio, 1)
+    np.testing.assert_allclose(sinc(low, ratio)[0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("time", [1, 5, 9, 40])
+def test_mirrored_ends(time):
+    low, sinc = noise(1, time), WindowedSinc(reach=8, rolloff=0.9, mirrored=True)
+    high = sinc(low, 3)
+    assert high.shape == (1, 3 * time)
+    if time > 8:
+        extended = np.pad(low, [(0, 0), (8, 8)], mode="reflect")
+        np.testing.assert_allclose(high, sinc.inside(extended, 3), atol=1e-6)
+    any_time = tf.function(lambda low: sinc(low, 3), [tf.TensorSpec([1, None])])
+    np.testing.assert_allclose(any_time(low), high, atol=1e-6)

@@ -8,6 +8,7 @@ package that knows these libraries. TensorFlow is imported by `read` alone, so t
 
 from tfsr.audio_file.audio_file import AudioFile
 from tfsr.audio_file.decoder import Fault, Info
+from tfsr.audio_file.ffmpeg import through_mp3
 from tfsr.audio_file.folders import EXTENSIONS, WRITTEN, Left, find, search
 from tfsr.audio_file.headerless import Raw
 from tfsr.audio_file.headerless import parse as parse_raw
@@ -35,5 +36,6 @@ __all__ = [
     "search",
     "tags",
     "through_file",
+    "through_mp3",
     "write",
 ]

@@ -60,6 +60,9 @@ _DAMAGED_TEXT = {"metadata_errors": "surrogateescape"} if int(av.__version__[:2]
 # Channels in planes, of which PyAV finds no end.
 _MISCOUNTED = 8
 
+# By so many samples LAME and a decoder together are late, at any rate.
+_MP3_DELAY = 1105
+
 
 class FfmpegDecoder:
     """See `tfsr.audio_file.decoder.Decoder`.
@@ -314,3 +317,36 @@ def _to_float(frame) -> np.ndarray:
 def _reason(error: Exception) -> str:
     text = getattr(error, "strerror", None) or str(error)
     return "Format not recognised" if "Invalid data" in text else text.strip().rstrip(".")
+
+
+def through_mp3(signal: np.ndarray, rate: int, kbit_s: int) -> np.ndarray:
+    """What is decoded of a signal that LAME encoded, float64 [time], as long and not late.
+
+    Without a file around it, since players learn the delay only from files of more than 48 kbit/s.
+
+    Args:
+        signal: [time]; what exceeds [-1, 1] is clipped.
+        rate: Hz, one that MP3 has.
+        kbit_s: constant bit rate.
+    """
+    encoder = av.AudioCodecContext.create("libmp3lame", "w")
+    encoder.sample_rate, encoder.format, encoder.layout = rate, "fltp", "mono"
+    encoder.bit_rate = 1000 * kbit_s
+    encoder.open()
+    decoder = av.AudioCodecContext.create("mp3float", "r")
+    assert isinstance(decoder, av.AudioCodecContext)
+    # Enough silence after it that its last sample comes out.
+    whole = np.pad(np.clip(signal, -1, 1).astype(np.float32), (0, _MP3_DELAY + encoder.frame_size))
+    packets = []
+    for start in range(0, len(whole), encoder.frame_size):
+        planes = np.ascontiguousarray(whole[np.newaxis, start : start + encoder.frame_size])
+        frame = av.AudioFrame.from_ndarray(planes, "fltp", "mono")
+        frame.sample_rate, frame.pts = rate, start
+        packets += encoder.encode(frame)
+    packets += encoder.encode(None)
+    # Bytes alone: what newer versions of FFmpeg say beside them cuts the delay, older do not.
+    packets = [av.Packet(bytes(packet)) for packet in packets]
+    decoded = [
+        frame.to_ndarray()[0] for packet in [*packets, None] for frame in decoder.decode(packet)
+    ]
+    return np.concatenate(decoded)[_MP3_DELAY : _MP3_DELAY + len(signal)].astype(np.float64)

@@ -5,13 +5,14 @@ from typing import Literal
 
 import numpy as np
 
-from tfsr.audio_file import through_file
+from tfsr.audio_file import through_file, through_mp3
 from tfsr.degradation.base import Degradation
 from tfsr.errors import UserError
 
 # What is added to a magnitude of 16 bits, the largest one, and the exponent of the finest steps.
 _LAWS = {"mu": (132, 32635, 0), "a": (0, 32767, 1)}
 _OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
+_MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 
 @dataclass(frozen=True)
@@ -88,3 +89,31 @@ class Opus(Degradation):
         # libsndfile goes from 256 to 6 kbit/s as this goes from 0 to 1.
         level = (256 - rng.uniform(*self.kbit_s)) / 250
         return through_file(high, output_rate, "OGG", "OPUS", compression_level=float(level))
+
+
+@dataclass(frozen=True)
+class Mp3(Degradation):
+    """MP3 at a constant bit rate, by LAME in FFmpeg.
+
+    Args:
+        kbit_s: LAME takes the nearest that there is at the sample rate.
+
+    Raises:
+        UserError: no such bit rate; when called, a sample rate that MP3 does not have.
+    """
+
+    kbit_s: int = 128
+    changes_rate = False
+    context = 2304
+
+    def __post_init__(self):
+        if not 8 <= self.kbit_s <= 320:
+            raise UserError(f"Mp3.kbit_s is {self.kbit_s}: give a number between 8 and 320")
+
+    def __call__(
+        self, high: np.ndarray, output_rate: int, input_rate: int, rng: np.random.Generator
+    ) -> np.ndarray:
+        if output_rate not in _MP3_RATES:
+            rates = ", ".join(map(str, _MP3_RATES))
+            raise UserError(f"MP3 has no {output_rate} Hz: put it where that is one of {rates}")
+        return through_mp3(high, output_rate, self.kbit_s)

@@ -2,7 +2,7 @@
 
 A metric is a frozen dataclass that carries its settings. Called with `reference` and `estimate`,
 both [time] and equally long, with their sample rate and the cut-off of the degradation in Hz, it
-gives one number. Everything is computed in float64.
+gives one number. Everything is computed in float64. `uses_cutoff` tells whether the cut-off counts.
 """
 
 import dataclasses
@@ -14,9 +14,28 @@ import numpy as np
 
 from tfsr.signal.framing import frames
 from tfsr.signal.mel import mel_filters
+from tfsr.signal.resample import soxr_hq
 
 Metric = Callable[[np.ndarray, np.ndarray, int, float], float]
 """(reference [time], estimate [time], rate in Hz, cut-off in Hz) -> value."""
+
+FirstHigh = Callable[[float, int, int], int]
+"""(cut-off in Hz, rate in Hz, n_fft) -> the lowest bin that counts as high."""
+
+
+def uses_cutoff(metric: Metric) -> bool:
+    """Whether a metric depends on the cut-off; it says so itself, by an attribute of this name."""
+    return getattr(metric, "uses_cutoff", False)
+
+
+def from_cutoff(cutoff_hz: float, rate: int, n_fft: int) -> int:
+    """The first bin that does not lie below the cut-off."""
+    return math.ceil(cutoff_hz * n_fft / rate)
+
+
+def share_of_bins(cutoff_hz: float, rate: int, n_fft: int) -> int:
+    """The cut-off's share of all bins, as the programs of NU-Wave 2 and UDM+ count."""
+    return int((n_fft // 2 + 1) * (2 * cutoff_hz / rate))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +81,10 @@ class SegmentalSnr:
     snr: Snr = Snr()
     patch: int = 8192
 
+    @property
+    def uses_cutoff(self) -> bool:
+        return uses_cutoff(self.snr)
+
     def __call__(
         self, reference: np.ndarray, estimate: np.ndarray, rate: int, cutoff_hz: float
     ) -> float:
@@ -82,6 +105,7 @@ class LowBandSnr:
     """
 
     share: float = 0.9
+    uses_cutoff = True
 
     def __call__(
         self, reference: np.ndarray, estimate: np.ndarray, rate: int, cutoff_hz: float
@@ -101,9 +125,9 @@ class Spectrogram:
 
     Args:
         n_fft, hop_length: in samples; the window is as long as `n_fft`.
-        padding: of half a window on both sides. "reflect", as librosa's default was up to 0.9;
+        padding: of half a window on both sides. "reflect", as librosa's default was up to 0.8;
             "zeros", which pads the end to a whole frame as well, as SciPy does; or "librosa",
-            which since 0.10 takes zeros and leaves an incomplete last frame out.
+            which since 0.9 takes zeros and leaves an incomplete last frame out.
         sizes_at: the rate in Hz that `n_fft` and `hop_length` are for, in proportion to which they
             change with a signal's rate; None: they do not.
         mel_bands: so many bands of `tfsr.signal.mel` in place of the bins.
@@ -155,6 +179,7 @@ class Lsd:
         cap: largest value.
         band: "full", or only the bins "low" (below the cut-off) or "high" (from it upwards); not
             with mel bands.
+        first_high: where "high" begins, `from_cutoff` or what a published program has for it.
         ratio_offset: in place of floor and offset, added to the estimate's magnitudes and to the
             ratio of the powers (Liu et al. 2022: 1e-12). Bins that are zero in the reference then
             count 12 whatever the estimate is, with base 10.
@@ -175,6 +200,11 @@ class Lsd:
     sizes_at: int | None = None
     mel_bands: int | None = None
     long_term: bool = False
+    first_high: FirstHigh = from_cutoff
+
+    @property
+    def uses_cutoff(self) -> bool:
+        return self.band != "full"
 
     def __call__(
         self, reference: np.ndarray, estimate: np.ndarray, rate: int, cutoff_hz: float
@@ -205,9 +235,85 @@ class Lsd:
         return np.log(np.maximum(power, self.floor) + self.offset) / math.log(self.base)
 
     def _bins(self, rate: int, cutoff_hz: float) -> slice:
-        first_high = math.ceil(cutoff_hz * self._spectrogram.sizes(rate)[0] / rate)
-        slices = {"full": slice(None), "low": slice(first_high), "high": slice(first_high, None)}
+        first = self.first_high(cutoff_hz, rate, self._spectrogram.sizes(rate)[0])
+        slices = {"full": slice(None), "low": slice(first), "high": slice(first, None)}
         return slices[self.band]
+
+
+@dataclasses.dataclass(frozen=True)
+class Exchanged:
+    """A metric of which reference and estimate change places.
+
+    Args:
+        metric: what is computed.
+    """
+
+    metric: Metric
+
+    @property
+    def uses_cutoff(self) -> bool:
+        return uses_cutoff(self.metric)
+
+    def __call__(
+        self, reference: np.ndarray, estimate: np.ndarray, rate: int, cutoff_hz: float
+    ) -> float:
+        return self.metric(estimate, reference, rate, cutoff_hz)
+
+
+@dataclasses.dataclass(frozen=True)
+class LevelMatched:
+    """A metric after the estimate was brought to the reference's level in the lowest bins.
+
+    The means of their magnitudes become equal, over all frames (AudioSR, Liu et al. 2024). An
+    estimate that is silent there stays as it is.
+
+    Args:
+        metric: what is computed.
+        share: of the bins, the lowest ones.
+        spectrogram: of which the bins are.
+    """
+
+    metric: Metric
+    share: float = 0.1
+    spectrogram: Spectrogram = Spectrogram(2048, 512, "librosa", sizes_at=None)
+
+    @property
+    def uses_cutoff(self) -> bool:
+        return uses_cutoff(self.metric)
+
+    def __call__(
+        self, reference: np.ndarray, estimate: np.ndarray, rate: int, cutoff_hz: float
+    ) -> float:
+        level, made = (self._level(signal, rate) for signal in (reference, estimate))
+        matched = _float64(estimate) * (level / made if made else 1.0)
+        return self.metric(reference, matched, rate, cutoff_hz)
+
+    def _level(self, signal: np.ndarray, rate: int) -> float:
+        magnitudes = self.spectrogram(signal, rate)
+        return float(np.mean(magnitudes[:, : int(self.share * magnitudes.shape[1])]))
+
+
+@dataclasses.dataclass(frozen=True)
+class AtRate:
+    """A metric of signals that soxr's "HQ" has brought to one rate, as librosa reads files.
+
+    Args:
+        rate: in Hz.
+        metric: what is computed.
+    """
+
+    rate: int
+    metric: Metric
+
+    @property
+    def uses_cutoff(self) -> bool:
+        return uses_cutoff(self.metric)
+
+    def __call__(
+        self, reference: np.ndarray, estimate: np.ndarray, rate: int, cutoff_hz: float
+    ) -> float:
+        reference, estimate = (soxr_hq(_float64(x), rate, self.rate) for x in (reference, estimate))
+        return self.metric(reference, estimate, self.rate, cutoff_hz)
 
 
 def finite_mean(values: Iterable[float]) -> float:

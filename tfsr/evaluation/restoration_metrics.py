@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 import scipy.signal
 
-from tfsr.evaluation.metrics import Metric, Spectrogram
+from tfsr.evaluation.metrics import Metric, Spectrogram, uses_cutoff
 from tfsr.optional_imports import load
 
 _EPSILON = np.finfo(np.float64).eps
@@ -109,6 +109,10 @@ class Aligned:
     @property
     def package(self) -> str | None:
         return getattr(self.metric, "package", None)
+
+    @property
+    def uses_cutoff(self) -> bool:
+        return uses_cutoff(self.metric)
 
     def __call__(
         self, reference: np.ndarray, estimate: np.ndarray, rate: int, cutoff_hz: float

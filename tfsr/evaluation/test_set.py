@@ -4,7 +4,7 @@ A test set is either made on the spot, of references and a degradation, or read 
 files. It has a `description` for reports, a length, and `items(input_rate, output_rate)`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -42,21 +42,36 @@ class Preparation:
     Args:
         trim_db: cut off both ends where the RMS of frames (2048 samples, one every 512) lies so
             much below the loudest one; None leaves them.
-        peak: divide by the largest absolute value.
+        peak: what the largest absolute value becomes; 0 leaves the level.
         shortest: a signal of fewer samples is padded with zeros on both sides to so many; longer
             ones are cut to a whole multiple of the ratio.
+        longest: so many samples are kept, the first ones; None keeps all.
+        multiple: signals that are long enough are cut to a multiple of it before.
+        resampling: from the rate of a recording to the output rate; None: `Recording.read`'s.
     """
 
     trim_db: float | None = None
-    peak: bool = False
+    peak: float = 0.0
     shortest: int = 256
+    longest: int | None = None
+    multiple: int = 1
+    resampling: Callable[[np.ndarray, int, int], np.ndarray] | None = None
+
+    def read(self, recording: Recording, rate: int) -> np.ndarray:
+        """A recording at a rate in Hz, float32 [time]."""
+        if self.resampling is None:
+            return recording.read(rate)
+        return self.resampling(recording.read(recording.rate), recording.rate, rate)
 
     def __call__(self, reference: np.ndarray, ratio: int) -> np.ndarray:
         """[time] at the output rate to float32 [a multiple of `ratio`]."""
         if self.trim_db is not None:
             reference = trim(reference, self.trim_db)
         if self.peak and np.any(reference):
-            reference = reference / np.max(np.abs(reference))
+            reference = reference / np.max(np.abs(reference)) * self.peak
+        reference = reference[: self.longest]
+        if reference.size >= self.shortest:
+            reference = reference[: reference.size - reference.size % self.multiple]
         missing = max(self.shortest // ratio, 1) * ratio - reference.size
         if missing > 0:
             reference = np.pad(reference, (missing // 2, missing - missing // 2))
@@ -94,7 +109,7 @@ class Degraded:
         """
         ratio = whole_ratio(output_rate, input_rate)
         for index, recording in enumerate(self.recordings):
-            high = self.preparation(recording.read(output_rate), ratio)
+            high = self.preparation(self.preparation.read(recording, output_rate), ratio)
             rng = np.random.default_rng([self.seed, index])
             pair = self.degradation.pair(high, output_rate, input_rate, rng)
             low, high = (signal.astype(np.float32) for signal in pair)

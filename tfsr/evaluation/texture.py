@@ -84,6 +84,7 @@ class FrameModulation:
     """
 
     frame_rate: float
+    uses_cutoff = True
 
     lowest_hz = 20
     highest_hz = 900

@@ -39,12 +39,13 @@ def stft(
     """
     weights = _window(n_fft, window_length or n_fft, window)
     if center:
-        x = _mirror_ends(x, n_fft // 2)
+        x = mirror_ends(x, n_fft // 2)
     frames = tf.signal.frame(x, n_fft, hop_length)
     return tf.signal.rfft(frames * weights)
 
 
-def _mirror_ends(x: tf.Tensor, samples: int) -> tf.Tensor:
+def mirror_ends(x: tf.Tensor, samples: int) -> tf.Tensor:
+    """[batch, time] with so many samples more at both ends; a short one first gets zeros."""
     missing = tf.maximum(samples + 1 - tf.shape(x)[1], 0)
     x = tf.pad(x, [[0, 0], [0, missing]])
     return tf.pad(x, [[0, 0], [samples, samples]], "REFLECT")

@@ -9,13 +9,14 @@ import tensorflow as tf
 
 from tfsr.signal.float16_split import split_float16
 from tfsr.signal.interpolation import convolved, interleave
+from tfsr.signal.stft import mirror_ends
 
 
 @dataclass(frozen=True)
 class WindowedSinc:
-    """Band-limited interpolation: a sinc under a Kaiser window, zeros around the signal.
+    """Band-limited interpolation: a sinc under a Kaiser window.
 
-    Input sample t stays at output sample ratio * t. With the defaults the band up to 0.9 of the
+    Input sample t lies at output sample ratio * t. With the defaults the band up to 0.9 of the
     low Nyquist frequency passes unchanged, and its images are gone, to 1e-5 of the signal. Called
     as the interpolations of `tfsr.signal.interpolation` are; converts to TensorFlow Lite's
     built-in operations.
@@ -23,26 +24,47 @@ class WindowedSinc:
     Args:
         reach: input samples on each side that an output sample depends on.
         kaiser_beta: of the window; more leaves less of the images, with a wider transition.
+        rolloff: where it is 6 dB down, as a fraction of the low Nyquist frequency. Below 1 it
+            changes the input's samples too.
+        unit_gain: whether the taps are scaled so that a constant stays as it is, as
+            `scipy.signal.resample_poly` has them.
+        mirrored: whether the signal goes on mirrored at both ends; else with zeros.
     """
 
     reach: int = 32
     kaiser_beta: float = 10.0
+    rolloff: float = 1.0
+    unit_gain: bool = False
+    mirrored: bool = False
 
     def __call__(self, low: tf.Tensor, ratio: int) -> tf.Tensor:
-        return self.inside(tf.pad(low, [[0, 0], [self.reach, self.reach]]), ratio)
+        if ratio == 1:
+            return low
+        if not self.mirrored:
+            return self.inside(tf.pad(low, [[0, 0], [self.reach, self.reach]]), ratio)
+        time = low.shape[1] or tf.shape(low)[1]
+        return self.inside(mirror_ends(low, self.reach), ratio)[:, : ratio * time]
 
     def inside(self, low: tf.Tensor, ratio: int) -> tf.Tensor:
         """[batch, time + 2 * reach] -> [batch, ratio * time], without the samples at both ends."""
-        return interleave(convolved(low, _kernel(self.reach, self.kaiser_beta, ratio)))
+        return interleave(convolved(low, _kernel(self, ratio)))
 
 
 @functools.lru_cache
-def _kernel(reach: int, kaiser_beta: float, ratio: int) -> tuple[np.ndarray, np.ndarray]:
-    """Convolution kernel [2 * reach + 1, 1, ratio], split for float16."""
+def kaiser_sinc(reach: int, kaiser_beta: float, rolloff: float, ratio: int) -> np.ndarray:
+    """The filter [2 * reach * ratio + 1] at the high rate; its sum is about the ratio."""
     half = reach * ratio
-    prototype = np.sinc(np.arange(-half, half + 1) / ratio)
-    prototype *= scipy.signal.windows.kaiser(2 * half + 1, kaiser_beta)
+    sinc = np.sinc(rolloff * np.arange(-half, half + 1) / ratio)
+    return rolloff * sinc * scipy.signal.windows.kaiser(2 * half + 1, kaiser_beta)
+
+
+@functools.lru_cache
+def _kernel(sinc: WindowedSinc, ratio: int) -> tuple[np.ndarray, np.ndarray]:
+    """Convolution kernel [2 * reach + 1, 1, ratio], split for float16."""
+    taps = kaiser_sinc(sinc.reach, sinc.kaiser_beta, sinc.rolloff, ratio)
+    if sinc.unit_gain:
+        taps = taps * ratio / np.sum(taps)
     # Output ratio * t + p takes input t + k by the tap at p - ratio * k.
-    padded = np.pad(prototype, (0, ratio - 1))
-    kernel = padded.reshape(2 * reach + 1, ratio)[::-1]
+    padded = np.pad(taps, (0, ratio - 1))
+    kernel = padded.reshape(2 * sinc.reach + 1, ratio)[::-1]
     return split_float16(kernel[:, np.newaxis])
