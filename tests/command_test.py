@@ -53,6 +53,7 @@ def test_tfsr_verb_is_python_m_tfsr_verb(run):
         (["tfsr.train", "--gin", "configs/audiounet.gin", "--data", "/nowhere"], "/nowhere"),
         (["tfsr.train", "--run_dir", "/nowhere"], "/nowhere"),
         (["tfsr.summarize"], "--gin"),
+        (["tfsr.summarize", "--model=speech-16k-x2", "--run_dir=a"], "give one of"),
         (["tfsr.summarize", "--run_dir", "/nowhere"], "/nowhere"),
         (["tfsr.evaluate", "--run_dir", "/nowhere"], "/nowhere"),
         (

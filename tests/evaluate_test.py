@@ -96,9 +96,9 @@ def test_artifacts_table_json_and_picture(evaluate_on_noise, tmp_path):
         (["--artifacts", "--protocol=tfsr"], "leave out --protocol"),
         (["--artifacts", "--split", "test"], "leave out --split"),
         (["--artifacts", "--files", "3"], "leave out --files"),
-        (["--low", "noisy"], "--low and --high go together"),
-        (["--low", "noisy", "--high", "clean", "--files", "3"], "leave out --files"),
-        (["--low", "noisy", "--high", "clean"], "clean: no such folder"),
+        (["--low", "noisy"], "--low goes with --high"),
+        (["--low", "noisy", "--high", "clean", "--split", "test"], "leave out --split"),
+        (["--model", "speech-16k-x2"], "give --model or --run_dir, not both"),
         (["--protocol", "pesq"], "unknown protocol pesq: choose one of tfsr, telephony"),
         (["--json", "/dev/null/scores.json"], "/dev/null"),
         (["--split", "tests"], "split"),
@@ -137,3 +137,26 @@ def test_help_names_the_flags_without_tensorflow():
     flags = ("--run_dir", "--protocol", "--json", "--split", "--files", "--low", "--high", "--page")
     for flag in (*flags, "--[no]artifacts"):
         assert flag in done.stdout
+
+
+def test_a_preset_on_the_bundled_recordings(evaluate, tmp_path):
+    scores = tmp_path / "scores.json"
+    done = evaluate("--model", "telephony-8k-16k", "--files=1", f"--json={scores}")
+    assert done.returncode == 0, done.stderr
+    fields = json.loads(scores.read_text())
+    assert (fields["system"], len(fields["files"])) == ("telephony-8k-16k", 1)
+    assert fields["means"]["estimate"]["LSD"] < fields["means"]["linear"]["LSD"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "give --model NAME, or --run_dir DIR"),
+        (["--model=speech-16k-x2", "--artifacts"], "leave out --artifacts"),
+        (["--model=speech-16k-x2", "--high=nowhere"], "nowhere: no such folder"),
+    ],
+)
+def test_mistakes_with_a_model_are_told_in_one_line(evaluate, arguments, told):
+    done = evaluate(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr and done.stderr.count("\n") == 1

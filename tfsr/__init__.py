@@ -16,13 +16,22 @@ import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tfsr.api import compare, evaluate, load, upsample, upsample_file
+    from tfsr.api import compare, evaluate, load, score, upsample, upsample_file
     from tfsr.errors import UserError
     from tfsr.model import Model
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["Model", "UserError", "compare", "evaluate", "load", "upsample", "upsample_file"]
+__all__ = [
+    "Model",
+    "UserError",
+    "compare",
+    "evaluate",
+    "load",
+    "score",
+    "upsample",
+    "upsample_file",
+]
 
 _PLACES = {"Model": "tfsr.model", "UserError": "tfsr.errors"}
 

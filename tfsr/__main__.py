@@ -1,6 +1,6 @@
 """tfsr VERB: the same as python -m tfsr.VERB.
 
-Verbs: upsample, list, compare, listen, train, evaluate, export, convert, prepare, summarize.
+Verbs: upsample, list, score, compare, listen, train, evaluate, export, convert, prepare, summarize.
 `tfsr VERB --help` says what each wants.
 """
 
@@ -8,7 +8,7 @@ import runpy
 import sys
 
 VERBS = (
-    *("upsample", "list", "compare", "listen"),
+    *("upsample", "list", "score", "compare", "listen"),
     *("train", "evaluate", "export", "convert", "prepare", "summarize"),
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -23,9 +23,10 @@ from tfsr.optional_imports import needed_by
 
 if TYPE_CHECKING:  # these need TensorFlow
     from tfsr.evaluation.comparison import Comparison
+    from tfsr.evaluation.protocols import Protocol
     from tfsr.evaluation.results import Results
 
-__all__ = ["compare", "evaluate", "load", "upsample", "upsample_file"]
+__all__ = ["compare", "evaluate", "load", "score", "upsample", "upsample_file"]
 
 
 def upsample(
@@ -128,9 +129,10 @@ def _preset(name: str) -> Model:
 
 def evaluate(
     model: Which,
-    clips: str | os.PathLike,
-    protocol: str = "tfsr",
+    clips: str | os.PathLike | None = None,
+    protocol: str | Protocol = "tfsr",
     files: int | None = None,
+    low: str | os.PathLike | None = None,
 ) -> Results:
     """Score a model on recordings, beside interpolations of the same.
 
@@ -138,10 +140,12 @@ def evaluate(
 
     Args:
         model: what is evaluated.
-        clips: a folder of recordings at the model's output rate or above. Low-rate signals are
-            made of them as the protocol says.
+        clips: a folder of recordings at the model's output rate or above. None: the bundled test
+            recordings.
         protocol: "tfsr", "perceived", "apbwe" or another of `tfsr.evaluation.protocols`.
         files: only so many recordings, the first ones.
+        low: a folder of what the clips were made of, same names. None: low-rate signals are made
+            of the clips as the protocol says.
 
     Returns:
         The scores of each file; `summary()` and `table()` are texts.
@@ -155,23 +159,84 @@ def evaluate(
     (1, ('SNR', 'segSNR', 'LSD'))
     """
     with needed_by("to evaluate"):
+        from tfsr.data.bundled import Bundled
         from tfsr.data.corpora import Folder
         from tfsr.degradation.decimation import SincHannDecimation
-        from tfsr.evaluation import protocols
         from tfsr.evaluation.evaluate import evaluate as evaluated
+        from tfsr.evaluation.evaluate import of_files
 
-    model, chosen, clips = load(model), protocols.named(protocol), path("clips", clips)
+    model, chosen = load(model), _protocol(protocol)
     if files is not None:
         number("files", files, "recordings", 1, whole=True)
-    recordings = Folder(clips).all_recordings[:files]
-    for one in recordings:
+    if clips is None:
+        if low is not None:
+            raise UserError("`low`: goes with a folder of the originals; give `clips` too")
+        bundled = chosen.test_set(Bundled().recordings("test")[:files], SincHannDecimation())
+        return evaluated(model.backend, bundled, chosen, system=model.name)
+    folder = Path(path("clips", clips))
+    for one in Folder(folder).all_recordings[:files]:
         if one.rate < model.output_rate:
             raise UserError(
-                f"{Path(clips, one.name)}: is at {one.rate} Hz; give recordings at "
+                f"{folder / one.name}: is at {one.rate} Hz; give recordings at "
                 f"{model.output_rate} Hz or above"
             )
-    test_set = chosen.test_set(recordings, SincHannDecimation())
+    given = None if low is None else Path(path("low", low))
+    test_set = of_files(folder, given, files, chosen, SincHannDecimation())
     return evaluated(model.backend, test_set, chosen, system=model.name)
+
+
+def _protocol(protocol: str | Protocol) -> Protocol:
+    from tfsr.evaluation import protocols
+
+    return protocols.named(protocol) if isinstance(protocol, str) else protocol
+
+
+def score(
+    reference: str | os.PathLike,
+    estimates: str | os.PathLike | Mapping[str, str | os.PathLike],
+    protocol: str | Protocol = "tfsr",
+    low: str | os.PathLike | None = None,
+    cutoff: float | None = None,
+    frame_rate: float | None = None,
+) -> Results:
+    """Score what systems made, as files, against the originals.
+
+    It needs TensorFlow; some columns need `pip install 'tfsr[eval]'` and are left out without it.
+
+    Args:
+        reference: a folder of originals, or one original.
+        estimates: name of a system -> folder of files named as the originals, or one file. A path
+            alone is a system called "estimate".
+        protocol: whose formulas; a name of `tfsr.evaluation.protocols`, or one of your own.
+        low: what the systems were given, a folder or a file likewise.
+        cutoff: Hz from which on the systems made something. None: half the rate of `low`.
+            Without both, columns that count from it are left out.
+        frame_rate: frames a second of the systems, at which their output may buzz.
+
+    Returns:
+        The scores of each file, with 95 % intervals of their means and of differences, and remarks
+        on levels, delays and low bands that are not the original's.
+
+    Raises:
+        UserError: a file cannot be read or has no counterpart; rates, channels or lengths do not
+            fit; or the protocol is for another rate.
+
+    >>> import tfsr
+    >>> results = tfsr.score("clips", {"same": "clips"}, cutoff=4000)
+    >>> results.means["same"]["LSD"]
+    0.0
+    """
+    with needed_by("to score"):
+        from tfsr.evaluation import scoring
+
+    systems = estimates if isinstance(estimates, Mapping) else {"estimate": estimates}
+    paths = {name: Path(path("estimates", each)) for name, each in systems.items()}
+    for name, value in {"cutoff": cutoff, "frame_rate": frame_rate}.items():
+        if value is not None:
+            number(name, value, "Hz", 1)
+    given = None if low is None else Path(path("low", low))
+    trials, left_out = scoring.found(Path(path("reference", reference)), paths, given)
+    return scoring.score(trials, _protocol(protocol), cutoff, frame_rate, left_out)
 
 
 def compare(

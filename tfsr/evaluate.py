@@ -1,5 +1,7 @@
-r"""Evaluate a trained run on held-out recordings, beside what it is compared with.
+r"""Evaluate a trained model on recordings, beside what it is compared with.
 
+    python -m tfsr.evaluate --model speech-16k-x2
+    python -m tfsr.evaluate --model models/mine --high clips/ --protocol perceived
     python -m tfsr.evaluate --run_dir runs/quickstart
     python -m tfsr.evaluate --run_dir runs/quickstart --protocol kuleshov2017 --json scores.json
     python -m tfsr.evaluate --run_dir runs/quickstart --page mismatch \
@@ -8,8 +10,11 @@ r"""Evaluate a trained run on held-out recordings, beside what it is compared wi
         --low noisy_testset_wav --high clean_testset_wav
     python -m tfsr.evaluate --run_dir runs/quickstart --artifacts
 
-Prints the scores per file and their means and writes a page that shows and plays the signals. With
---artifacts it measures instead which tones the run makes of silence and of a constant.
+A run is evaluated on what its training held out, and a model on the bundled test recordings, if
+nothing else is given. --high is a folder of originals; --low holds what they were made of, and
+without it the protocol makes that. Prints the scores per file and their means and writes a page
+that shows and plays the signals. With --artifacts it measures instead which tones the run makes of
+silence and of a constant.
 """
 
 from pathlib import Path
@@ -27,6 +32,9 @@ if TYPE_CHECKING:
     from tfsr.training.experiment import Experiment
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "The run: a folder that tfsr.train wrote.")
+_MODEL = flags.DEFINE_string(
+    "model", None, "In place of a run: a preset, a model folder or an exported file."
+)
 _PROTOCOL = flags.DEFINE_string(
     "protocol",
     "tfsr",
@@ -38,15 +46,15 @@ _SPLIT = flags.DEFINE_enum(
 )
 _FILES = flags.DEFINE_integer("files", None, "Only the first so many recordings.", lower_bound=1)
 _LOW = flags.DEFINE_string(
-    "low", None, "Folder of damaged files to evaluate on in place of the run's corpus."
+    "low", None, "Folder of the input files that belong to those of --high, same names."
 )
-_HIGH = flags.DEFINE_string("high", None, "Folder of what the files of --low were, same names.")
+_HIGH = flags.DEFINE_string("high", None, "Folder of clean originals to evaluate on.")
 _JSON = flags.DEFINE_string("json", None, "File for the scores or the tones as JSON.")
 _PAGE = flags.DEFINE_string(
     "page",
     None,
     "Folder for the page. Default: evaluation/PROTOCOL in the run directory, or "
-    "evaluation/artifacts.",
+    "evaluation/artifacts; of a model no page.",
 )
 _GIN = flags.DEFINE_multi_string(
     "gin", [], "A configuration to test with, such as configs/data/hifi_res.gin; may repeat."
@@ -62,15 +70,17 @@ _ARTIFACTS = flags.DEFINE_bool(
 def main(positional: list[str]) -> None:
     if positional:
         raise UserError(f"evaluate: {positional[0]!r} is no flag; a run is --run_dir DIR")
-    run_dir = _RUN_DIR.value
-    if not run_dir:
-        raise UserError("evaluate: give --run_dir DIR, a folder that tfsr.train wrote")
+    run_dir, model = _RUN_DIR.value, _MODEL.value
+    if run_dir and model:
+        raise UserError("evaluate: give --model or --run_dir, not both")
+    if model:
+        _refuse("--model has no corpus and no settings", _SPLIT, _GIN, _PARAM, _ARTIFACTS)
     if _ARTIFACTS.value:
         _refuse("--artifacts listens to no recordings", _PROTOCOL, _SPLIT, _FILES, _LOW, _HIGH)
-    if bool(_LOW.value) != bool(_HIGH.value):
-        raise UserError("evaluate: --low and --high go together, a folder each")
-    if _LOW.value:
-        _refuse("--low brings recordings of its own", _SPLIT, _FILES)
+    if _LOW.value and not _HIGH.value:
+        raise UserError("evaluate: --low goes with --high, a folder of the originals")
+    if _HIGH.value:
+        _refuse("--high brings recordings of its own", _SPLIT)
     from tfsr.atomic_files import write_text
     from tfsr.evaluation import protocols, report
 
@@ -78,7 +88,15 @@ def main(positional: list[str]) -> None:
     if _JSON.value:
         report.make_folder(Path(_JSON.value).parent)
     page = Path(_PAGE.value) if _PAGE.value else None
-    measured = _artifacts(run_dir, page) if _ARTIFACTS.value else _scores(run_dir, page)
+    measured: Results | Artifacts
+    if model:
+        measured = _of_model(model, page)
+    elif run_dir:
+        measured = _artifacts(run_dir, page) if _ARTIFACTS.value else _scores(run_dir, page)
+    else:
+        raise UserError(
+            "evaluate: give --model NAME, or --run_dir DIR, a folder that tfsr.train wrote"
+        )
     if _JSON.value:
         write_text(_JSON.value, measured.to_json())
 
@@ -89,12 +107,20 @@ def _refuse(why: str, *unwanted: flags.FlagHolder) -> None:
             raise UserError(f"evaluate: {why}: leave out --{flag.name}")
 
 
+def _of_model(model: str, page: Path | None) -> "Results":
+    from tfsr.api import evaluate
+    from tfsr.evaluation import report
+
+    results = evaluate(model, _HIGH.value, _PROTOCOL.value, _FILES.value, _LOW.value)
+    print(results.table(), results.summary(), sep="\n\n")
+    if page:
+        print(f"\npage {report.write_page(results, page)}", flush=True)
+    return results
+
+
 def _scores(run_dir: str, page: Path | None) -> "Results":
     from tfsr.evaluation.evaluate import evaluate_run
-    from tfsr.evaluation.test_set import Pairs
 
-    low, high = _LOW.value, _HIGH.value
-    pairs = Pairs(Path(low), Path(high)) if low and high else None
     return evaluate_run(
         _run(run_dir),
         Path(run_dir),
@@ -102,7 +128,8 @@ def _scores(run_dir: str, page: Path | None) -> "Results":
         split=_SPLIT.value,
         files=_FILES.value,
         page=page,
-        pairs=pairs,
+        high=Path(_HIGH.value) if _HIGH.value else None,
+        low=Path(_LOW.value) if _LOW.value else None,
     )
 
 

@@ -2,6 +2,7 @@
 
     python -m tfsr.summarize --gin configs/audiounet.gin
     python -m tfsr.summarize --run_dir runs/quickstart
+    python -m tfsr.summarize --model speech-16k-x2
 
 Parameters, multiply-adds per second of audio, receptive field, hop and memory.
 """
@@ -14,18 +15,30 @@ from tfsr.errors import UserError
 _GIN = flags.DEFINE_multi_string("gin", [], "Configuration file; may repeat, later ones override.")
 _PARAM = flags.DEFINE_multi_string("gin_param", [], "One more setting; may repeat.")
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "A run directory, instead of --gin.")
+_MODEL = flags.DEFINE_string("model", None, "A preset or a model folder, instead of --gin.")
 
 
 def main(positional: list[str]) -> None:
-    if positional or bool(_GIN.value) == bool(_RUN_DIR.value):
-        raise UserError("summarize: give either --gin FILE or --run_dir DIR")
-    from tfsr import gin_config
+    if positional or sum(map(bool, (_GIN.value, _RUN_DIR.value, _MODEL.value))) != 1:
+        raise UserError("summarize: give one of --gin FILE, --run_dir DIR and --model NAME")
+    if _MODEL.value and _PARAM.value:
+        raise UserError("summarize: --model has no settings: leave out --gin_param")
     from tfsr.upsamplers.complexity import complexity
+
+    upsampler = _upsampler()
+    print(table(upsampler, complexity(upsampler)))
+
+
+def _upsampler():
+    if _MODEL.value:
+        from tfsr.loading import load_upsampler
+
+        return load_upsampler(_MODEL.value, for_training=False)
+    from tfsr import gin_config
 
     run_dir = _RUN_DIR.value
     files = [gin_config.operative_config(run_dir)] if run_dir else _GIN.value
-    upsampler = gin_config.experiment(files, _PARAM.value).upsampler
-    print(table(upsampler, complexity(upsampler)))
+    return gin_config.experiment(files, _PARAM.value).upsampler
 
 
 def table(upsampler, counts) -> str:

@@ -29,6 +29,7 @@ from tfsr import command, presets
 from tfsr.atomic_files import write_text
 from tfsr.errors import UserError
 from tfsr.model_card import SUITED_TO, ModelCard
+from tfsr.presets.card import page
 
 SECONDS = 10
 LEAST_DB = 60
@@ -40,7 +41,7 @@ def main() -> None:
     use_threads(1)
     upsampler = _refreshed(arguments.name) if arguments.refresh else _made(arguments)
     write(upsampler, presets.folder() / arguments.name)
-    write_text(arguments.cards, cards([presets.get(name) for name in presets.names()]))
+    write_text(arguments.cards, page([presets.get(name) for name in presets.names()]))
 
 
 def _arguments() -> argparse.Namespace:
@@ -179,18 +180,6 @@ def _check(folder: Path) -> None:
         difference = np.max(np.abs(one - other))
         if difference > 1e-4:
             raise UserError(f"{folder}: its TensorFlow Lite file differs by {difference:.1e}")
-
-
-def cards(known: list[presets.Preset]) -> str:
-    from tfsr.presets.card import card as section
-
-    head = (
-        "# Presets\n\nMade by `tools/make_preset.py` of the folders in `tfsr/presets`. Scores are "
-        "means over the recordings of the test set, by the protocols of `tfsr.evaluate`; SNR in "
-        "dB, LSD in factors of ten of power. The weights may be used as their training data may: "
-        "with attribution, and where that says share-alike, alike.\n"
-    )
-    return "\n".join([head, *map(section, known)])
 
 
 if __name__ == "__main__":

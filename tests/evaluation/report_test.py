@@ -33,7 +33,7 @@ def page(results, parse_page):
 class TestPage:
     def test_says_what_was_evaluated(self, page, results):
         text = " ".join(page.words)
-        for fact in ("my <system>", "tfsr", "8000 Hz to 16000 Hz", results.files_hash, "Chebyshev"):
+        for fact in ("my <system>", "tfsr", "8000 -> 16000 Hz", results.files_hash, "Chebyshev"):
             assert fact in text
         assert "<a/0.wav> & co" in text
 
@@ -42,7 +42,9 @@ class TestPage:
         for scores in [*results.means.values(), *(f.scores["linear"] for f in results.files)]:
             for value in scores.values():
                 assert f"{value:.3f}" in cells
-        assert sum(tag == "tr" for tag, _ in page.elements) == (1 + 4) + (1 + 2 * 4)
+        means, intervals, differences, files = 1 + 4, 1 + 4, 1 + 3, 1 + 2 * 4
+        rows = sum(tag == "tr" for tag, _ in page.elements)
+        assert rows == means + intervals + differences + files
 
     def test_every_picture_decodes(self, page):
         pictures = [Image.open(io.BytesIO(png)) for png in page.sources("img")]

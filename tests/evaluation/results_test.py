@@ -1,9 +1,13 @@
+import csv
 import dataclasses
+import io
 import json
 import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tfsr.evaluation.results import FileScores, Results
 
@@ -63,6 +67,54 @@ def test_means_leave_out_infinities_but_show_nan():
     assert math.isnan(means["spline"]["LSD"])
 
 
+class TestIntervals:
+    def of(self, *values: float, **changes):
+        files = tuple(
+            FileScores(str(n), 1.0, {"estimate": {"LSD": x}, "sinc": {"LSD": 2 * x}}, f"s{n // 2}")
+            for n, x in enumerate(values)
+        )
+        return results(files=files, **changes)
+
+    @given(st.lists(st.floats(-9, 9), min_size=2, max_size=9))
+    def test_lie_around_the_mean_and_within_the_scores(self, values):
+        mean, low, high = self.of(*values).intervals["estimate"]["LSD"]
+        assert mean == pytest.approx(np.mean(values))
+        assert min(values) - 1e-9 <= low <= mean + 1e-9
+        assert mean - 1e-9 <= high <= max(values) + 1e-9
+
+    def test_are_those_of_the_normal_distribution_for_many_scores(self):
+        scores = np.random.default_rng(0).normal(3, 2, 400)
+        mean, low, high = self.of(*scores).intervals["estimate"]["LSD"]
+        half = 1.96 * np.std(scores) / 20
+        assert (low, high) == (
+            pytest.approx(mean - half, abs=0.02),
+            pytest.approx(mean + half, abs=0.02),
+        )
+
+    def test_differences_are_paired(self):
+        mean, low, high = self.of(5.0, 5.0, 5.0).differences["sinc"]["LSD"]
+        assert (mean, low, high) == (-5.0, -5.0, -5.0)
+
+    def test_speakers_are_drawn_where_means_are_by_speaker(self):
+        mean, low, high = self.of(1.0, 3.0, 2.0, 2.0, by_speaker=True).intervals["estimate"]["LSD"]
+        assert (mean, low, high) == (2.0, 2.0, 2.0)
+
+    def test_infinite_scores_are_left_out(self):
+        mean, low, high = self.of(1.0, math.inf, 1.0).intervals["estimate"]["LSD"]
+        assert (mean, low, high) == (1.0, 1.0, 1.0)
+
+    def test_one_file_has_none(self):
+        assert self.of(1.0).intervals == self.of(1.0).differences == {}
+        assert "95 %" not in self.of(1.0).summary()
+        assert "95 %" in self.of(1.0, 2.0).summary()
+
+
+def test_csv_has_a_line_for_each_file_and_system():
+    rows = list(csv.DictReader(io.StringIO(results().to_csv())))
+    assert [row["system"] for row in rows] == ["estimate", "spline"] * 2
+    assert (rows[1]["file"], rows[1]["SNR"], rows[3]["LSD"]) == ("p228/a.flac", "inf", "nan")
+
+
 def test_totals():
     assert results().count == 2
     assert results().seconds == 3.5
@@ -92,7 +144,7 @@ class TestJson:
 
 class TestText:
     def test_columns_are_aligned(self):
-        for text in (results().table(), results().summary().partition("\n\n")[2]):
+        for text in (results().table(), *results().summary().split("\n\n")[1:]):
             ends = {line.rstrip().__len__() for line in text.splitlines()}
             assert len(ends) == 1
 

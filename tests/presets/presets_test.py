@@ -1,4 +1,5 @@
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -6,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+import tfsr
 from tfsr import presets
 from tfsr.data.bundled import Bundled
 from tfsr.degradation.decimation import Decimate
@@ -15,7 +17,7 @@ from tfsr.lite.interpreter import WholeRecordings
 from tfsr.loading import load_upsampler
 from tfsr.model_card import TELEPHONE
 from tfsr.model_config import MODEL_TFLITE, STREAM_TFLITE, WEIGHTS
-from tfsr.presets.card import card, table
+from tfsr.presets.card import board, card, table
 from tfsr.signal.interpolation import Spline
 
 NAMES = presets.names()
@@ -115,11 +117,31 @@ def test_a_card_tells_all(preset):
     assert text.count("| **this** |") == len(known.scores)
 
 
-def test_the_cards_in_the_documentation_are_these():
-    root = presets.folder().parents[1]
-    text = (root / "docs" / "presets.md").read_text()
-    for name in NAMES:
-        assert card(presets.get(name)) in text
+DOCS = presets.folder().parents[1] / "docs"
+RESULTS = (DOCS / "results.md").read_text()
+
+
+def test_the_documentation_is_what_the_command_prints(succeed):
+    known = [presets.get(name) for name in NAMES]
+    assert succeed("-m", "tfsr.list", "--markdown") == (DOCS / "presets.md").read_text()
+    assert board(known) in RESULTS
+
+
+def test_the_board_has_the_scores_and_costs_of_all_presets(preset):
+    rows = [line.split(" | ") for line in board([preset]).splitlines()]
+    row = dict(zip(rows[0], rows[2], strict=True))
+    known = preset.card
+    assert row["SNR"] == f"{known.scores['apbwe']['estimate']['SNR']:.3f}"
+    assert row["PESQ"] == f"{known.scores['perceived']['estimate']['PESQ']:.3f}"
+    assert row["parameters |"] == f"{known.parameters:,} |"
+    assert [line[1] for line in rows[2:]] == [f"**{preset.name}**", "nothing", "spline", "original"]
+
+
+def test_scores_of_the_bundled_recordings_are_those_of_the_documentation(preset):
+    means = tfsr.evaluate(preset.name, protocol="apbwe", files=2).means["estimate"]
+    (row,) = re.findall(rf"^\| {preset.name} \| (.*) \| (.*) \|$", RESULTS, re.MULTILINE)
+    # Processors round sums otherwise.
+    assert [*map(float, row)] == pytest.approx([means["LSD"], means["SNR"]], abs=0.01)
 
 
 def test_the_list_has_a_line_for_each(succeed):

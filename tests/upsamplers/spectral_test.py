@@ -35,7 +35,6 @@ TINY = {
     "configs/spectral/*.gin": _TINY,
     "configs/presets/speech_*.gin": [*_TINY, "CRITICS_START = 0"],
     "configs/presets/telephony_*.gin": [*_TINY, "PATCH = 3200", "CRITICS_START = 0"],
-    "configs/telephony_8k_16k.gin": [*_TINY, "PATCH = 3200"],
 }
 
 # The rates and frames of the configurations, and of a shorter delay.

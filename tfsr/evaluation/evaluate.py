@@ -8,6 +8,8 @@ import numpy as np
 from tqdm import tqdm
 
 from tfsr.backend import Backend
+from tfsr.data.corpora import Folder
+from tfsr.degradation.base import Degradation
 from tfsr.errors import UserError
 from tfsr.evaluation import protocols, report
 from tfsr.evaluation.metrics import finite_mean
@@ -30,7 +32,8 @@ def evaluate_run(
     split: str = "test",
     files: int | None = None,
     page: Path | None = None,
-    pairs: Pairs | None = None,
+    high: Path | None = None,
+    low: Path | None = None,
 ) -> Results:
     """Evaluate a run on its own corpus, or on files, print the scores and write the page.
 
@@ -41,14 +44,18 @@ def evaluate_run(
         split: "train", "validation" or "test".
         files: only so many recordings, the first ones.
         page: folder of the page; None: evaluation/PROTOCOL in the run directory.
-        pairs: files to evaluate on, all of them, in place of the corpus; the metrics alone are
-            the protocol's then.
+        high: folder of originals, in place of the corpus.
+        low: folder of what these were made of, same names; the metrics alone are the protocol's
+            then.
 
     Raises:
         UserError: unknown protocol, a rate it is not for, no recordings, or no place for a page.
     """
     chosen = protocols.named(protocol)
-    test_set = pairs or _of_corpus(experiment, run_dir, chosen, split, files)
+    if high:
+        test_set = of_files(high, low, files, chosen, experiment.data.degradation)
+    else:
+        test_set = _of_corpus(experiment, run_dir, chosen, split, files)
     folder = report.make_folder(page or Path(run_dir) / "evaluation" / chosen.name)
     results = evaluate(experiment.upsampler, test_set, chosen, system=Path(run_dir).resolve().name)
     print(results.table(), results.summary(), sep="\n\n", end="\n\n")
@@ -113,6 +120,25 @@ def evaluate(
         spread=_spread(drawn) if draws > 1 else {},
         examples=tuple(examples),
     )
+
+
+def of_files(
+    high: Path, low: Path | None, files: int | None, protocol: Protocol, degradation: Degradation
+) -> Degraded | Pairs:
+    """The recordings of a folder, with what they were made of or with what is made of them.
+
+    Args:
+        high: folder of originals.
+        low: folder of the others, same names; None: the protocol makes them.
+        files: only so many, the first ones.
+        degradation: makes the low-rate signals where the protocol leaves that open.
+
+    Raises:
+        UserError: a folder has no usable audio, or one of `low` has no original.
+    """
+    if low:
+        return Pairs(low, high, files)
+    return protocol.test_set(Folder(high).all_recordings[:files], degradation)
 
 
 def _of_corpus(

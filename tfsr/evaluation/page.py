@@ -53,20 +53,26 @@ def facts(rows: Mapping[str, str]) -> str:
 def table(
     texts: Sequence[str],
     columns: Sequence[str],
-    rows: Iterable[tuple[Sequence[str], Iterable[float]]],
+    rows: Iterable[tuple[Sequence[str], Iterable[float | str]]],
 ) -> str:
-    """Rows of (names, numbers), under the headings `texts` and `columns`; plain text all."""
+    """Rows of (names, numbers), below the headings `texts` and `columns`; plain text all."""
     head = "".join(f'<th scope="col" class="text">{name}</th>' for name in texts)
     head += "".join(f'<th scope="col">{html.escape(name)}</th>' for name in columns)
     body = "".join(
         "<tr>"
         + "".join(f'<th scope="row">{html.escape(name)}</th>' for name in names)
-        + "".join(f"<td>{number(value)}</td>" for value in values)
+        + "".join(
+            f"<td>{value if isinstance(value, str) else number(value)}</td>" for value in values
+        )
         + "</tr>\n"
         for names, values in rows
     )
     lines = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>"
     return f'<div class="scroll">{lines}</div>\n'
+
+
+def _cell(value: float | str) -> str:
+    return html.escape(value) if isinstance(value, str) else number(value)
 
 
 def png_url(picture: bytes) -> str:

@@ -40,7 +40,7 @@ def page(results: Results) -> str:
     return document(
         f"{results.system}: {results.protocol}",
         f"{_facts(results)}"
-        f"<h2>Means</h2>\n{_means(results)}"
+        f"<h2>Means</h2>\n{_means(results)}{_intervals(results)}"
         f"<h2>Signals</h2>\n{examples}"
         f"<h2>Files</h2>\n{_files(results)}",
     )
@@ -50,11 +50,12 @@ def _facts(results: Results) -> str:
     rows = {
         "System": results.system,
         "Protocol": results.protocol,
-        "Rates": f"{results.input_rate} Hz to {results.output_rate} Hz",
+        "Rates": results.rates,
         "Degradation": results.degradation,
         "Files": f"{results.count}, together {results.seconds:.1f} s",
         "File-list hash": f"SHA-256 {results.files_hash}",
-        "Inputs' hash": f"SHA-256 {results.inputs_hash}",
+        **({"Inputs' hash": f"SHA-256 {results.inputs_hash}"} if results.inputs_hash else {}),
+        **({"Remarks": "; ".join(results.remarks)} if results.remarks else {}),
         "Date": datetime.date.today().isoformat(),
     }
     return facts(rows)
@@ -66,6 +67,13 @@ def _means(results: Results) -> str:
     speakers = [(names, means.values()) for names, means in results.speakers.items()]
     return table(["system"], results.columns, rows + spread) + (
         table(["speaker", "system"], results.columns, speakers) if speakers else ""
+    )
+
+
+def _intervals(results: Results) -> str:
+    return "".join(
+        table([title], results.columns, [((name,), cells) for name, cells in found.items()])
+        for title, found in results.interval_tables.items()
     )
 
 

@@ -1,19 +1,30 @@
 """What an evaluation found out, as numbers, text and JSON."""
 
 import collections
+import csv
 import dataclasses
+import io
 import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from tfsr.evaluation.metrics import finite_mean
 from tfsr.plot import Panel
 
 Scores = Mapping[str, Mapping[str, float]]
-"""{system: {column: value}}, the first system being "estimate"."""
+"""{system: {column: value}}, what is evaluated first and what it is compared with after it."""
+
+Interval = tuple[float, float, float]
+"""A mean, and the ends of its 95 % interval."""
 
 _MOST_SPEAKERS = 12
+
+# Of the bootstrap (Efron & Tibshirani 1993).
+_RESAMPLES = 2000
+_ENDS = 0.025, 0.975
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +53,7 @@ class Results:
         system: what was evaluated, as the reader knows it.
         protocol: name of the protocol.
         degradation: what made the low-rate signals.
-        input_rate, output_rate: Hz.
+        input_rate, output_rate: Hz; the former None where it is not known.
         files_hash: SHA-256 over names and samples of the reference audio.
         inputs_hash: likewise of what was made better: two evaluations with the same two hashes and
             protocol can be compared.
@@ -50,19 +61,21 @@ class Results:
         by_speaker: whether means are first over the files of a speaker, then over speakers.
         spread: column -> standard deviation of the estimate's mean between draws of its noise;
             empty where it was drawn once.
+        remarks: what readers should know beside the scores, a sentence each.
         examples: signals of the first recordings; they are no part of the JSON form.
     """
 
     system: str
     protocol: str
     degradation: str
-    input_rate: int
+    input_rate: int | None
     output_rate: int
     files_hash: str
     inputs_hash: str
     files: tuple[FileScores, ...]
     by_speaker: bool = False
     spread: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
     examples: tuple[Example, ...] = dataclasses.field(default=(), compare=False, repr=False)
 
     @property
@@ -79,7 +92,7 @@ class Results:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return tuple(self.files[0].scores["estimate"])
+        return tuple(self.files[0].scores[self.systems[0]])
 
     @property
     def means(self) -> Scores:
@@ -88,6 +101,25 @@ class Results:
             system: {column: self._mean(system, column) for column in self.columns}
             for system in self.systems
         }
+
+    @property
+    def intervals(self) -> Mapping[str, Mapping[str, Interval]]:
+        """{system: {column: (mean, low end, high end)}}: 95 % intervals of the means.
+
+        By the bootstrap over files, or over speakers where means are by speaker; its chance is
+        always the same. Empty for a single one.
+        """
+        return self._bootstrapped({system: self._table(system) for system in self.systems})
+
+    @property
+    def differences(self) -> Mapping[str, Mapping[str, Interval]]:
+        """As `intervals`, of the first system less each other one on the same files.
+
+        Zero outside of the interval: the two differ by more than the choice of files explains.
+        """
+        first, *others = self.systems
+        table = self._table(first)
+        return self._bootstrapped({other: _less(table, self._table(other)) for other in others})
 
     @property
     def speakers(self) -> Mapping[tuple[str, str], Mapping[str, float]]:
@@ -106,19 +138,40 @@ class Results:
     def summary(self) -> str:
         """The head of a report and the tables of means."""
         head = [
-            f"{self.system}, protocol {self.protocol}: {self.input_rate} -> {self.output_rate} Hz",
+            f"{self.system}, protocol {self.protocol}: {self.rates}",
             f"degradation {self.degradation}",
             f"{self.count} files, {self.seconds:.1f} s, SHA-256 {self.files_hash}",
-            f"inputs SHA-256 {self.inputs_hash}",
+            *([f"inputs SHA-256 {self.inputs_hash}"] if self.inputs_hash else []),
+            *self.remarks,
         ]
         rows = [[system, *_cells(means)] for system, means in self.means.items()]
         if self.spread:
             rows.append(["spread between draws", *_cells(self.spread)])
         tables = [aligned(["mean", *self.columns], rows, texts=1)]
+        for title, found in self.interval_tables.items():
+            rows = [[name, *cells] for name, cells in found.items()]
+            tables.append(aligned([title, *self.columns], rows, texts=1))
         rows = [[*names, *_cells(means)] for names, means in self.speakers.items()]
         if rows:
             tables.append(aligned(["speaker", "system", *self.columns], rows, texts=2))
         return "\n\n".join(["\n".join(head), *tables])
+
+    @property
+    def rates(self) -> str:
+        """Of input and output, for people."""
+        known = f"{self.input_rate} -> " if self.input_rate else ""
+        return f"{known}{self.output_rate} Hz"
+
+    @property
+    def interval_tables(self) -> Mapping[str, Mapping[str, list[str]]]:
+        """Heading -> system -> cells of `intervals` and `differences`, as far as there are any."""
+        ranges = {name: [*map(_range, of.values())] for name, of in self.intervals.items()}
+        less = {
+            name: [f"{number(of[0])} {_range(of)}" for of in columns.values()]
+            for name, columns in self.differences.items()
+        }
+        tables = {"95 % of mean": ranges, f"{self.systems[0]} less": less}
+        return {title: found for title, found in tables.items() if found}
 
     def table(self) -> str:
         """The scores of every file."""
@@ -128,6 +181,17 @@ class Results:
             for system, scores in file.scores.items()
         ]
         return aligned(["file", "system", *self.columns], rows, texts=2)
+
+    def to_csv(self) -> str:
+        """A line for each file and system: file, speaker, seconds, system and all columns."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["file", "speaker", "seconds", "system", *self.columns])
+        for file in self.files:
+            for system, scores in file.scores.items():
+                head = file.name, file.speaker, f"{file.seconds:.3f}", system
+                writer.writerow([*head, *(repr(value) for value in scores.values())])
+        return text.getvalue()
 
     def to_json(self) -> str:
         """Strict JSON; values that are not finite become the strings "inf", "-inf" and "nan"."""
@@ -140,15 +204,19 @@ class Results:
             }
             for file in self.files
         ]
-        means = {"count": self.count, "seconds": self.seconds, "means": _encoded(self.means)}
-        return json.dumps(fields | means, indent=2, allow_nan=False) + "\n"
+        derived = {
+            **{"count": self.count, "seconds": self.seconds, "means": _encoded(self.means)},
+            **{"intervals": _encoded(self.intervals), "differences": _encoded(self.differences)},
+        }
+        return json.dumps(fields | derived, indent=2, allow_nan=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "Results":
         """The results that `to_json` wrote, without examples."""
         fields = json.loads(text)
-        for derived in ("count", "seconds", "means"):
+        for derived in ("count", "seconds", "means", "intervals", "differences"):
             del fields[derived]
+        fields["remarks"] = tuple(fields["remarks"])
         fields["files"] = tuple(
             FileScores(file["name"], file["seconds"], _decoded(file["scores"]), file["speaker"])
             for file in fields["files"]
@@ -161,12 +229,60 @@ class Results:
             groups[file.speaker if self.by_speaker else ""].append(file.scores[system][column])
         return finite_mean(finite_mean(group) for group in groups.values())
 
+    def _table(self, system: str) -> np.ndarray:
+        """The scores of a system, [files, columns]."""
+        rows = [[file.scores[system][column] for column in self.columns] for file in self.files]
+        return np.array(rows, np.float64)
 
-def _encoded(scores: Scores) -> dict[str, dict[str, Any]]:
+    def _bootstrapped(self, tables: Mapping[str, np.ndarray]) -> dict[str, dict[str, Interval]]:
+        speakers = [
+            file.speaker if self.by_speaker else index for index, file in enumerate(self.files)
+        ]
+        groups = [np.array(speakers) == speaker for speaker in dict.fromkeys(speakers)]
+        if len(groups) == 1:
+            return {}
+        found = {}
+        for name, table in tables.items():
+            rows = np.stack([_column_means(table[group]) for group in groups])
+            means = _column_means(rows)
+            values = [(float(mean), *_ends(of)) for mean, of in zip(means, rows.T, strict=True)]
+            found[name] = dict(zip(self.columns, values, strict=True))
+        return found
+
+
+def _less(table: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The difference; infinite, so that it is left out, where one of the two is."""
+    with np.errstate(invalid="ignore"):
+        return np.where(np.isinf(table) | np.isinf(other), np.inf, table - other)
+
+
+def _column_means(rows: np.ndarray) -> np.ndarray:
+    """`finite_mean` of each column, [rows, columns] -> [columns]."""
+    return np.array([finite_mean(column) for column in rows.T])
+
+
+def _ends(scores: np.ndarray) -> tuple[float, float]:
+    """The two ends of the interval of a mean; infinite scores are left out, NaN stays NaN."""
+    bounded = scores[~np.isinf(scores)]
+    if not bounded.size:
+        return finite_mean(scores), finite_mean(scores)
+    drawn = np.random.default_rng(0).integers(bounded.size, size=(_RESAMPLES, bounded.size))
+    low, high = np.quantile(np.mean(bounded[drawn], axis=1), _ENDS)
+    return float(low), float(high)
+
+
+def _encoded(scores: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     return {
-        system: {name: x if math.isfinite(x) else str(x) for name, x in values.items()}
+        system: {name: _strict(value) for name, value in values.items()}
         for system, values in scores.items()
     }
+
+
+def _strict(value: float | Interval) -> Any:
+    """As JSON has it."""
+    if isinstance(value, tuple):
+        return [_strict(each) for each in value]
+    return value if math.isfinite(value) else str(value)
 
 
 def _decoded(scores: Mapping[str, Mapping[str, Any]]) -> Scores:
@@ -182,6 +298,11 @@ def _cells(scores: Mapping[str, float]) -> list[str]:
 def number(value: float) -> str:
     """As tables show it: with three decimals, smaller ones with a power of ten."""
     return f"{value:.1e}" if 0 < abs(value) < 1e-3 else f"{value:.3f}"
+
+
+def _range(interval: Interval) -> str:
+    """The ends, in brackets."""
+    return "[{}, {}]".format(*map(number, interval[1:]))
 
 
 def aligned(header: list[str], rows: list[list[str]], texts: int) -> str:

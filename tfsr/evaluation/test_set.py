@@ -126,16 +126,17 @@ class Pairs:
     Args:
         low: folder of the damaged files; sub-folders are searched too.
         high: folder of the others; may have more files. The format may be another.
+        files: only so many, the first ones.
 
     Raises:
         UserError: a folder has no usable audio, or a damaged file has no counterpart.
     """
 
-    def __init__(self, low: Path, high: Path):
+    def __init__(self, low: Path, high: Path, files: int | None = None):
         self.description = f"files of {Path(low).name}, compared with those of {Path(high).name}"
         counterparts = by_stem(Path(high))
         self._pairs = []
-        for stem, recording in by_stem(Path(low)).items():
+        for stem, recording in [*by_stem(Path(low)).items()][:files]:
             if stem not in counterparts:
                 raise UserError(f"{recording.path}: {high} has no recording {stem} to compare with")
             self._pairs.append((recording, counterparts[stem]))

@@ -1,12 +1,28 @@
 """What is known of presets, to be read: lines for a terminal, and model cards in Markdown."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 
 from tfsr.model_card import ModelCard
 from tfsr.model_config import MODEL_TFLITE, STREAM_TFLITE, WEIGHTS
 from tfsr.presets import Preset
 
 _UNKNOWN = "not measured"
+
+_HEAD = """# Presets
+
+Made by `tfsr list --markdown` of the folders in `tfsr/presets`. Scores are means over the
+recordings of the test set, by the protocols of `tfsr evaluate`; SNR in dB, LSD in factors of ten of
+power. The weights may be used as their training data may: with attribution, and where that says
+share-alike, alike.
+"""
+
+# Columns of the board -> the protocol that has them.
+_COLUMNS = {
+    **{"DistillMOS": "perceived", "ViSQOL": "perceived", "PESQ": "perceived"},
+    **{"buzz": "perceived", "LSD": "perceived", "SNR": "apbwe"},
+}
+_BESIDE = ("nothing", "spline", "original")
 
 
 def table(presets: Sequence[Preset]) -> str:
@@ -22,6 +38,47 @@ def _line(preset: Preset) -> str:
         f"{config.input_rate:>5} to {config.output_rate} Hz  {config.weights.size / 1e6:.1f} MB  "
         f"{speed}{preset.card.description}"
     )
+
+
+def page(presets: Sequence[Preset]) -> str:
+    """All that is known of presets, as a page of Markdown."""
+    return "\n".join([_HEAD, board(presets), *map(card, presets)])
+
+
+def board(presets: Sequence[Preset]) -> str:
+    """A table of Markdown: what presets of the same rates score, and what they cost.
+
+    Beside them stand what is no network, as the first of these presets was tested.
+    """
+    names = "kHz", "system", *_COLUMNS, "multiply-adds for 1 s", "real-time factor", "parameters"
+    rows: list[list[str]] = []
+    for rates, of_rates in itertools.groupby(sorted(presets, key=_rates), _rates):
+        rows += _board_rows(" to ".join(f"{rate / 1000:g}" for rate in rates), list(of_rates))
+    lines = [names, ["---"] * len(names), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _board_rows(rates: str, presets: Sequence[Preset]) -> Iterator[list[str]]:
+    for preset in presets:
+        known = preset.card
+        factor = _UNKNOWN if known.real_time_factor is None else f"{known.real_time_factor:.4f}"
+        cost = [_number(known.multiply_adds), factor, _number(known.parameters)]
+        yield [rates, f"**{preset.name}**", *_board_scores(known, "estimate"), *cost]
+    for system in _BESIDE:
+        yield [rates, system, *_board_scores(presets[0].card, system), "", "", ""]
+
+
+def _board_scores(known: ModelCard, system: str) -> list[str]:
+    # Interpolations that a protocol lacks have no score by it.
+    found = (
+        known.scores.get(protocol, {}).get(system, {}).get(column, "")
+        for column, protocol in _COLUMNS.items()
+    )
+    return [*map(_shown, found)]
+
+
+def _rates(preset: Preset) -> tuple[int, int]:
+    return preset.config.input_rate, preset.config.output_rate
 
 
 def card(preset: Preset) -> str:

@@ -62,6 +62,11 @@ class Protocol:
             return ()
         return tuple(column for column, metric in self.metrics.items() if uses_cutoff(metric))
 
+    def without(self, columns: Sequence[str]) -> "Protocol":
+        """The protocol without some of its columns."""
+        metrics = {name: metric for name, metric in self.metrics.items() if name not in columns}
+        return dataclasses.replace(self, metrics=metrics)
+
     def check_rate(self, output_rate: int) -> None:
         """Raise UserError unless this protocol is made for an output rate in Hz."""
         if self.output_rate not in (None, output_rate):

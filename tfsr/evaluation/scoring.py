@@ -1,0 +1,354 @@
+"""What systems made, as files, compared with the originals by a named protocol."""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from tfsr import audio_file
+from tfsr.data.recordings import read_mono
+from tfsr.errors import UserError
+from tfsr.evaluation.evaluate import EXCERPT_SECONDS
+from tfsr.evaluation.metrics import LowBandSnr
+from tfsr.evaluation.protocols import Protocol
+from tfsr.evaluation.restoration_metrics import delay
+from tfsr.evaluation.results import Example, FileScores, Results
+from tfsr.evaluation.test_set import by_stem
+from tfsr.inference.chunks import upsample_array
+from tfsr.plot import Panel
+from tfsr.signal.resample import resample
+from tfsr.upsamplers.interpolation import Interpolation
+
+# The row of what the systems were given, where the protocol has no interpolation of it.
+_LOW = "low"
+
+# What is longer or shorter by more is no matter of padding.
+_MOST_EXCESS_SECONDS = 0.1
+
+# From where on readers are told, and how far a delay is looked for.
+_LEVEL_DB, _DELAY_SAMPLES, _LOW_BAND_DB = 1.0, 2, 20.0
+_DELAY_SECONDS = 0.05
+
+_MOST_NAMES = 10
+
+
+class Trial(NamedTuple):
+    """The files of one original.
+
+    Attributes:
+        name: of the original.
+        speaker: whose.
+        original, low: paths; the latter None where what the systems were given is not known.
+        estimates: system -> path.
+    """
+
+    name: str
+    speaker: str
+    original: Path
+    estimates: Mapping[str, Path]
+    low: Path | None
+
+
+class _Signals(NamedTuple):
+    """Of one trial, float32 [time] each, equally long at the original's rate but for `low`."""
+
+    original: np.ndarray
+    estimates: dict[str, np.ndarray]
+    low: np.ndarray | None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Rates:
+    """Of the originals and of what the systems were given, in Hz, and the cut-off."""
+
+    original: int
+    low: int | None
+    cutoff_hz: float | None
+
+
+def score(
+    trials: Sequence[Trial],
+    protocol: Protocol,
+    cutoff_hz: float | None = None,
+    frame_rate: float | None = None,
+    left_out: Sequence[str] = (),
+    shown: int = 8,
+) -> Results:
+    """Compare what systems made with the originals.
+
+    Where it is known what the systems were given, its interpolations stand beside them. Columns
+    that count from the cut-off are left out where that is not known, which the results say. They
+    say, too, where levels, delays or low bands are not the original's.
+
+    Args:
+        trials: of the same systems; see `found`.
+        protocol: metrics, baselines, 16 bits or not, and whether originals have a peak of 1.
+        cutoff_hz: from which upwards the systems made something. None: half the rate of what
+            they were given.
+        frame_rate: of the systems in Hz, for the column "buzz" of protocols that have it.
+        left_out: originals that not every system has, to be told.
+        shown: how many trials are kept as examples.
+
+    Raises:
+        UserError: a file cannot be read; rates, channels or lengths do not fit; or the protocol
+            is for another rate.
+    """
+    rates = _rates(trials, cutoff_hz or protocol.cutoff_hz)
+    protocol.check_rate(rates.original)
+    input_rate = round(2 * rates.cutoff_hz) if rates.cutoff_hz else rates.original
+    fitted = protocol.fitted(input_rate, rates.original, frame_rate)
+    unknown = () if rates.cutoff_hz else fitted.needing_cutoff
+    fitted = fitted.without(unknown)
+    baselines = _baselines(protocol, rates)
+    remarks = _Remarks()
+    files, examples, digests = [], [], (hashlib.sha256(), hashlib.sha256())
+    for index, trial in enumerate(tqdm(trials, "score", leave=False, disable=None)):
+        signals = _read(trial, rates)
+        for digest, signal in zip(digests, (signals.original, signals.low), strict=True):
+            content = b"" if signal is None else signal.astype("<f4").tobytes()
+            digest.update(trial.name.encode() + b"\0" + content)
+        rows = signals.estimates | _rows_of_low(signals.low, rates, baselines)
+        remarks.add(trial, signals, rates)
+        original, rows = _prepared(signals.original, rows, protocol)
+        if protocol.originals:
+            rows["original"] = original
+        scores = {
+            name: fitted.scores(original, row, input_rate, rates.original)
+            for name, row in rows.items()
+        }
+        files.append(FileScores(trial.name, original.size / rates.original, scores, trial.speaker))
+        if index < shown:
+            examples.append(_example(trial.name, {**rows, "original": original}, rates.original))
+    told = {
+        "originals left out, which not every system has": left_out,
+        "columns left out, for the cut-off is not known": unknown,
+    }
+    return Results(
+        system=", ".join(trials[0].estimates),
+        protocol=protocol.name,
+        degradation="that of the files",
+        input_rate=input_rate if rates.cutoff_hz else None,
+        output_rate=rates.original,
+        files_hash=digests[0].hexdigest(),
+        inputs_hash=digests[1].hexdigest() if rates.low else "",
+        files=tuple(files),
+        by_speaker=protocol.by_speaker,
+        remarks=(
+            *(f"{what}: {_some(names)}" for what, names in told.items() if names),
+            *remarks.sentences(len(trials)),
+        ),
+        examples=tuple(examples),
+    )
+
+
+def found(
+    reference: Path, estimates: Mapping[str, Path], low: Path | None = None
+) -> tuple[list[Trial], list[str]]:
+    """The trials of folders, or of single files, and the names of the originals left out.
+
+    Names are compared without their ends, folders below included. Left out are originals that
+    not every system has. A speaker is the first folder below `reference`; where files lie in none,
+    it is what comes before the first underscore of a name, if all names have one.
+
+    Args:
+        reference: a folder of originals, or one original.
+        estimates: system -> folder, or file.
+        low: likewise, of what the systems were given.
+
+    Raises:
+        UserError: a folder beside a file; a system's file that has no original; originals that no
+            system has; or one without its low signal.
+    """
+    if not estimates:
+        raise UserError("give what a system made, a file or a folder, after the reference")
+    given = {**estimates, **({_LOW: low} if low else {})}
+    if not os.path.isdir(reference):
+        for path in given.values():
+            if os.path.isdir(path):
+                raise UserError(f"{path}: is a folder, and {reference} a file; give two of a kind")
+        return [Trial(reference.name, "", reference, estimates, low)], []
+    originals = _by_stem(reference)
+    of_systems = {name: _by_stem(path) for name, path in given.items()}
+    for name, files in of_systems.items():
+        strange = next((stem for stem in files if stem not in originals), None)
+        if strange is not None and name != _LOW:
+            raise UserError(f"{files[strange]}: {reference} has no recording {strange}")
+    stems = [stem for stem in originals if all(stem in of_systems[name] for name in estimates)]
+    if not stems:
+        raise UserError(f"{reference}: has no recording of which every system has one of its name")
+    speakers = _speakers(stems, reference.name)
+    trials = []
+    for stem in stems:
+        if low and stem not in of_systems[_LOW]:
+            raise UserError(f"{low}: has no recording {stem}, which is among the originals")
+        paths = {name: of_systems[name][stem] for name in estimates}
+        source = of_systems[_LOW][stem] if low else None
+        trials.append(Trial(stem, speakers[stem], originals[stem], paths, source))
+    return trials, [stem for stem in originals if stem not in stems]
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    if not os.path.isdir(folder):
+        raise UserError(f"{folder}: is no folder, as the reference is; give two of a kind")
+    return {stem: recording.path for stem, recording in by_stem(folder).items()}
+
+
+def _speakers(stems: Sequence[str], otherwise: str) -> dict[str, str]:
+    by_folder = {stem: stem.split("/")[0] for stem in stems if "/" in stem}
+    by_name = {stem: stem.split("_")[0] for stem in stems if "_" in stem}
+    named = len(by_name) == len(stems)
+    return {stem: by_folder.get(stem) or (by_name[stem] if named else otherwise) for stem in stems}
+
+
+def _rates(trials: Sequence[Trial], cutoff_hz: float | None) -> _Rates:
+    first = trials[0]
+    original = audio_file.info(first.original).rate
+    low = audio_file.info(first.low).rate if first.low else None
+    if low and low > original:
+        raise UserError(f"{first.low}: is at {low} Hz, above the original's {original} Hz")
+    if cutoff_hz is None and low and low < original:
+        cutoff_hz = low / 2
+    if cutoff_hz is not None and not 0 < cutoff_hz < original / 2:
+        raise UserError(
+            f"`cutoff` is {cutoff_hz:g} Hz, and the originals are at {original} Hz: give one below "
+            f"{original / 2:g}"
+        )
+    return _Rates(original, low, cutoff_hz)
+
+
+def _baselines(protocol: Protocol, rates: _Rates) -> dict[str, Interpolation]:
+    """Label -> interpolation of the low signal; none where it is no whole ratio below."""
+    if not rates.low or rates.low == rates.original or rates.original % rates.low:
+        return {}
+    return {
+        label: Interpolation(rates.low, rates.original, how)
+        for label, how in protocol.baselines.items()
+    }
+
+
+def _rows_of_low(
+    low: np.ndarray | None, rates: _Rates, baselines: Mapping[str, Interpolation]
+) -> dict[str, np.ndarray]:
+    if low is None or rates.low is None:
+        return {}
+    if baselines:
+        return {label: upsample_array(how, low, how.chunk) for label, how in baselines.items()}
+    return {_LOW: resample(low, rates.low, rates.original)}
+
+
+def _read(trial: Trial, rates: _Rates) -> _Signals:
+    """The signals, cut to what they have in common."""
+    original = read_mono(trial.original, _fits(trial.original, trial, rates.original))
+    estimates = {
+        name: read_mono(path, _fits(path, trial, rates.original))
+        for name, path in trial.estimates.items()
+    }
+    time = min(original.size, *(estimate.size for estimate in estimates.values()))
+    low = None
+    if trial.low and rates.low:
+        low = read_mono(trial.low, _fits(trial.low, trial, rates.low))
+        time = min(time, low.size * rates.original // rates.low)
+        low = low[: time * rates.low // rates.original]
+        time = low.size * rates.original // rates.low
+    return _Signals(
+        original[:time], {name: estimate[:time] for name, estimate in estimates.items()}, low
+    )
+
+
+def _fits(path: Path, trial: Trial, rate: int) -> int:
+    """The rate that a file must be at; UserError where it, or channels or length, do not fit."""
+    header, wanted = audio_file.info(path), audio_file.info(trial.original)
+    if header.rate != rate:
+        raise UserError(f"{path}: is at {header.rate} Hz, where {rate} Hz are compared")
+    if header.channels != wanted.channels:
+        raise UserError(
+            f"{path}: has {header.channels} channels, and {trial.original} {wanted.channels}"
+        )
+    if abs(header.seconds - wanted.seconds) > _MOST_EXCESS_SECONDS:
+        raise UserError(
+            f"{path}: {header.samples} samples at {rate} Hz, and {trial.original} has "
+            f"{wanted.samples} at {wanted.rate} Hz: give files that differ by "
+            f"{_MOST_EXCESS_SECONDS} s at most"
+        )
+    return rate
+
+
+def _prepared(
+    original: np.ndarray, rows: Mapping[str, np.ndarray], protocol: Protocol
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """All by the factor that brings the original to the protocol's peak."""
+    peak = float(np.max(np.abs(original), initial=0.0))
+    gain = protocol.preparation.peak / peak if protocol.preparation.peak and peak else 1.0
+    return gain * original, {name: gain * row for name, row in rows.items()}
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more
+
+
+def _example(name: str, rows: Mapping[str, np.ndarray], rate: int) -> Example:
+    """The beginnings of what is compared, the original last."""
+    beginnings = {title: row[: EXCERPT_SECONDS * rate].copy() for title, row in rows.items()}
+    return Example(name, tuple(Panel(title, row, rate) for title, row in beginnings.items()))
+
+
+class _Oddity(NamedTuple):
+    """What readers should know of an estimate.
+
+    Attributes:
+        sentence: has a place for the value.
+        value: how it is said.
+        badness: by which the worst is found.
+    """
+
+    sentence: str
+    value: float
+    badness: float
+
+
+class _Remarks:
+    """What is to be told of the systems' files: how bad it is, and of how many."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], list[tuple[_Oddity, str]]] = {}
+
+    def add(self, trial: Trial, signals: _Signals, rates: _Rates) -> None:
+        for name, estimate in signals.estimates.items():
+            for oddity in _oddities(estimate, signals, rates):
+                found = self._found.setdefault((name, oddity.sentence), [])
+                found.append((oddity, trial.name))
+
+    def sentences(self, count: int) -> list[str]:
+        """One for each system and kind, with the worst file."""
+        texts = []
+        for (system, sentence), found in self._found.items():
+            worst, name = max(found, key=lambda one: one[0].badness)
+            of = f"{len(found)} of {count} files"
+            texts.append(f"{system}: {sentence.format(worst.value)} in {name}; {of}")
+        return texts
+
+
+def _oddities(estimate: np.ndarray, signals: _Signals, rates: _Rates) -> Iterator[_Oddity]:
+    original = signals.original
+    energies = [float(np.sum(np.square(x, dtype=np.float64))) for x in (original, estimate)]
+    if all(energies):
+        level = float(10 * np.log10(energies[1] / energies[0]))
+        if abs(level) > _LEVEL_DB:
+            yield _Oddity("level {:+.1f} dB from the original's", level, abs(level))
+    limit = min(int(_DELAY_SECONDS * rates.original), original.size // 2)
+    late = delay(original, estimate, limit)
+    if abs(late) > _DELAY_SAMPLES:
+        yield _Oddity("{:+d} samples late", late, abs(late))
+    if rates.cutoff_hz:
+        whose, kept = "original's", original
+        if signals.low is not None and rates.low:
+            whose, kept = "input's", resample(signals.low, rates.low, rates.original)
+        near = LowBandSnr()(kept[: estimate.size], estimate, rates.original, rates.cutoff_hz)
+        if near < _LOW_BAND_DB:
+            yield _Oddity(f"low band not the {whose}, SNR {{:.1f}} dB", near, -near)

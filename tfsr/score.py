@@ -1,0 +1,89 @@
+"""Score what systems made, file by file, against the originals: no model and no run is needed.
+
+    python -m tfsr.score originals/ ours/ theirs/ --low low/ --protocol apbwe
+    python -m tfsr.score originals/ AERO=aero/out SEANet=seanet/out --low low/ --html page.html
+    python -m tfsr.score original.wav wide.wav --cutoff 4000 --json scores.json --csv scores.csv
+
+The first is a folder of originals, or one; the others are what systems made of each, under the same
+names whatever their ends, and NAME= says what the tables call them. --low is what the systems were
+given: the columns for the high band count from half its rate on, and its interpolations stand
+beside the systems. Prints means with their 95 % intervals (bootstrap), how much better or worse the
+first system is than each other one on the same files, and what is odd: levels, delays, and low
+bands that are not the input's. Files that do not fit are refused.
+"""
+
+import functools
+from pathlib import Path
+
+from absl import flags
+
+from tfsr import command
+from tfsr.errors import UserError
+from tfsr.evaluation.protocol_names import listed
+
+# Of so many originals, each file is printed.
+_MOST_PRINTED = 20
+
+_PROTOCOL = flags.DEFINE_string(
+    "protocol",
+    "tfsr",
+    f"Whose formulas, as a shell writes several: {listed()}. Or one's own, as module:name of a "
+    "tfsr.evaluation.protocols.Protocol.",
+)
+_LOW = flags.DEFINE_string("low", None, "What the systems were given: a folder, or a file.")
+_CUTOFF = flags.DEFINE_float(
+    "cutoff", None, "Hz from which on the systems made something. Default: half the rate of --low."
+)
+_FRAME_RATE = flags.DEFINE_float(
+    "frame_rate", None, "Frames a second of the systems, at which their output may buzz."
+)
+_CSV = flags.DEFINE_string("csv", None, "File for the scores of each file, as a table.")
+_JSON = flags.DEFINE_string("json", None, "File for all scores as JSON.")
+_HTML = flags.DEFINE_string("html", None, "File for a page that shows and plays the signals.")
+
+
+def main(positional: list[str]) -> None:
+    if len(positional) < 2:
+        raise UserError("score: give REFERENCE and ESTIMATE..., folders or files; --help says more")
+    reference, *estimates = positional
+    systems = _systems(estimates)
+    from tfsr.api import score
+    from tfsr.atomic_files import write_text
+    from tfsr.evaluation import report
+
+    results = score(
+        reference,
+        systems,
+        _PROTOCOL.value,
+        low=_LOW.value,
+        cutoff=_CUTOFF.value,
+        frame_rate=_FRAME_RATE.value,
+    )
+    if results.count <= _MOST_PRINTED:
+        print(results.table(), end="\n\n")
+    print(results.summary())
+    for flag, text in (
+        (_CSV, results.to_csv),
+        (_JSON, results.to_json),
+        (_HTML, functools.partial(report.page, results)),
+    ):
+        if flag.value:
+            write_text(flag.value, text())
+            print(f"{flag.name} {flag.value}")
+
+
+def _systems(estimates: list[str]) -> dict[str, str]:
+    """Name -> path, of NAME=PATH or a path, of which the last part is the name."""
+    systems: dict[str, str] = {}
+    for estimate in estimates:
+        name, separator, path = estimate.partition("=")
+        if not separator:
+            name, path = Path(estimate).resolve().stem, estimate
+        if name in systems:
+            raise UserError(f"score: there are two systems {name}; give NAME=PATH")
+        systems[name] = path
+    return systems
+
+
+if __name__ == "__main__":
+    command.run(main)
