@@ -19,7 +19,16 @@ FLOORS = [
     {"training"},
     {"convert", "evaluation", "export", "presets"},
     {
-        *("command", "gin_config", "train", "evaluate", "upsample", "prepare", "summarize"),
+        *(
+            "command",
+            "gin_config",
+            "train",
+            "evaluate",
+            "upsample",
+            "prepare",
+            "score",
+            "summarize",
+        ),
         *("compare", "listen", "list", "loading", "model", "api", "__main__"),
     },
 ]

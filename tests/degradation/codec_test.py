@@ -98,6 +98,15 @@ class TestMp3:
     def test_refuses_rates_and_bits_that_it_does_not_have(self):
         with pytest.raises(UserError, match="no 96000 Hz"):
             through(Mp3(), speech(100), 96000)
+        with pytest.raises(UserError, match="no 96000 Hz"):
+            Mp3(rate=96000)
         for bits in (7, 321):
             with pytest.raises(UserError, match="between 8 and 320"):
                 Mp3(bits)
+
+    def test_may_be_coded_at_another_rate(self):
+        signal = speech(9000)
+        decoded = through(Mp3(128, 48000), signal, 44100)
+        assert np.argmax(scipy.signal.correlate(decoded, signal)) == len(signal) - 1
+        assert np.linalg.norm(decoded - signal) < 0.1 * np.linalg.norm(signal)
+        assert through(Mp3(128, 48000), signal[:1], 44100).shape == (1,)

@@ -8,6 +8,7 @@ import numpy as np
 from tfsr.audio_file import through_file, through_mp3
 from tfsr.degradation.base import Degradation
 from tfsr.errors import UserError
+from tfsr.signal.resample import soxr_hq
 
 # What is added to a magnitude of 16 bits, the largest one, and the exponent of the finest steps.
 _LAWS = {"mu": (132, 32635, 0), "a": (0, 32767, 1)}
@@ -97,23 +98,34 @@ class Mp3(Degradation):
 
     Args:
         kbit_s: LAME takes the nearest that there is at the sample rate.
+        rate: in Hz, to which soxr brings the signal before, and from which it comes back; None:
+            that of the signal.
 
     Raises:
-        UserError: no such bit rate; when called, a sample rate that MP3 does not have.
+        UserError: no such bit rate or sample rate; when called, a signal at one that MP3 has not.
     """
 
     kbit_s: int = 128
+    rate: int | None = None
     changes_rate = False
     context = 2304
 
     def __post_init__(self):
         if not 8 <= self.kbit_s <= 320:
             raise UserError(f"Mp3.kbit_s is {self.kbit_s}: give a number between 8 and 320")
+        if self.rate is not None:
+            _check_mp3(self.rate)
 
     def __call__(
         self, high: np.ndarray, output_rate: int, input_rate: int, rng: np.random.Generator
     ) -> np.ndarray:
-        if output_rate not in _MP3_RATES:
-            rates = ", ".join(map(str, _MP3_RATES))
-            raise UserError(f"MP3 has no {output_rate} Hz: put it where that is one of {rates}")
-        return through_mp3(high, output_rate, self.kbit_s)
+        rate, high = self.rate or output_rate, np.asarray(high, np.float64)
+        _check_mp3(rate)
+        decoded = through_mp3(soxr_hq(high, output_rate, rate), rate, self.kbit_s)
+        return soxr_hq(decoded, rate, output_rate)[: len(high)]
+
+
+def _check_mp3(rate: int) -> None:
+    if rate not in _MP3_RATES:
+        rates = ", ".join(map(str, _MP3_RATES))
+        raise UserError(f"MP3 has no {rate} Hz: put it where that is one of {rates}, or set rate")

@@ -30,6 +30,6 @@ def test_all_average_speakers_and_say_what_they_are():
 
 
 def test_fewer_bits_score_worse(sound, scores):
-    assert PROTOCOLS["ssr_eval_mp3_48"].degradation == Mp3(48)
+    assert PROTOCOLS["ssr_eval_mp3_48"].degradation == Mp3(48, 48000)
     few, many = (scores(f"ssr_eval_mp3_{bits}", sound(30001, 6), 44100) for bits in (32, 128))
     assert few["LSD"] > many["LSD"] and few["SiSpec"] < many["SiSpec"]

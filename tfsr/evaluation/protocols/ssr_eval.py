@@ -28,7 +28,6 @@ _METRICS: Mapping[str, Metric] = {
     "SSIM": Ssim(),
 }
 
-# Forwards and backwards, all of them.
 _KINDS: Mapping[str, Callable[[int], LowPass]] = {
     "cheby": lambda order: Chebyshev(order, 0.1, edge=1.0),
     "butter": lambda order: Butterworth(order, zero_phase=True),
@@ -40,7 +39,11 @@ _KINDS: Mapping[str, Callable[[int], LowPass]] = {
 _FILTERS: Mapping[str, tuple[LowPass, str]] = {
     "": (BrickWall(2048, 441, append=False), "their default"),
     **{
-        f"{kind}{order}_": (make(order), f"by a {kind} filter of order {order}, twice")
+        f"{kind}{order}_": (
+            make(order),
+            f"by a {kind} filter of order {order}, forwards and backwards; that they resample "
+            "after it has no effect",
+        )
         for kind, make in _KINDS.items()
         for order in (3, 6, 9)
     },
@@ -58,9 +61,10 @@ _CUT_OFFS = {
 
 _CODED = {
     f"mp3_{kbit_s}": (
-        Mp3(kbit_s),
-        f"as MP3 of {kbit_s} kbit/s. They encode files at 48 kHz, by SoX with LAME, and leave what "
-        "is decoded a sample late",
+        Mp3(kbit_s, 48000),
+        f"as MP3 of {kbit_s} kbit/s at 48 kHz. They code the file itself by SoX and LAME, align "
+        "the result to whole samples and leave it a sample late: an LSD differs by 0.04 at 32 "
+        "kbit/s, by 0.01 from 64 on",
     )
     for kbit_s in (32, 48, 64, 96, 128)
 }
