@@ -80,7 +80,7 @@ def test_rates_must_be_given(tensors):
 )
 def test_a_misshapen_weight_is_named(tensors, name, shape):
     given = tensors | {name: np.zeros(shape, np.float32)}
-    with pytest.raises(UserError, match=rf"{name} has the shape \(.*\) where the other"):
+    with pytest.raises(UserError, match=rf"^{name}: has the shape \[.*\], which does not fit"):
         apbwe.converted(given, RATES, *FRAMES)
 
 

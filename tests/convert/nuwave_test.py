@@ -26,10 +26,6 @@ def model(tensors) -> nuwave.Converted:
     return nuwave.converted(tensors, RATES, CYCLE)
 
 
-def misshapen(tensors, name: str) -> dict[str, np.ndarray]:
-    return tensors | {name: np.zeros([n + 1 for n in tensors[name].shape], np.float32)}
-
-
 def test_estimate_equals_the_recorded_one(model):
     recorded, network = np.load(FIXTURES / "nuwave_small.npz"), model.upsampler.network
     made = network(
@@ -74,20 +70,13 @@ def test_rates_must_be_given(tensors):
 
 def test_a_missing_block_is_named(tensors):
     rest = {name: one for name, one in tensors.items() if "layers.2." not in name}
-    with pytest.raises(UserError, match=r"residual_layers\.2\..* is missing"):
+    with pytest.raises(UserError, match=r"^residual_layers\.2\.\*: is missing"):
         nuwave.converted(rest, RATES, CYCLE)
-
-
-@pytest.mark.parametrize("name", ["skip_projection.weight", "residual_layers.5.dilated_conv.bias"])
-def test_a_misshapen_weight_is_named(tensors, name):
-    given = {f"model.{one}": tensor for one, tensor in misshapen(tensors, name).items()}
-    with pytest.raises(UserError, match=rf"model\.{name} has the shape \(.*\) where the other"):
-        nuwave.converted(given, RATES, CYCLE)
 
 
 def test_a_weight_with_other_axes_is_named(tensors):
     flat = {nuwave._WIDEST: np.zeros([32, 48], np.float32)}
-    with pytest.raises(UserError, match=r"dilated_conv.weight has the shape \(32, 48\) where 3"):
+    with pytest.raises(UserError, match=r"dilated_conv.weight: has the shape \[32, 48\]"):
         nuwave.converted(tensors | flat, RATES, CYCLE)
 
 

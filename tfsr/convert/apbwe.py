@@ -1,15 +1,14 @@
 """The weights of AP-BWE's generator (Lu, Ai, Du & Ling 2024), as the authors' code writes them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
-import tensorflow as tf
 import tf_keras as keras
 
 from tfsr.convert.converted import Converted, given_rates, terms
-from tfsr.convert.weights import Weights, prefix_of, weights_of
+from tfsr.convert.places import Place, Tensors, as_it_is, of_layers, prefix_of
 from tfsr.errors import UserError
-from tfsr.layers.convnext import ConvNeXt
+from tfsr.layers.convnext import ConvNeXt, ConvNeXtBlock
 from tfsr.networks.apbwe import APBWE
 from tfsr.signal.polar import PolarStft
 from tfsr.upsamplers.amplitude_phase import AmplitudePhase
@@ -52,14 +51,14 @@ def converted(
         UserError: there are no rates, or a weight is missing or does not fit the others.
     """
     rates = given_rates(rates, "AP-BWE", _PUBLISHED)
-    weights = Weights(tensors, _KNOWN)
-    bins = weights.shape(_INPUT, 3)[1]
+    inside = Tensors(tensors, prefix_of(tensors, _KNOWN) or "")
+    bins = inside.shape(_INPUT, 3)[1]
     transform = PolarStft(_n_fft(bins, window_length), hop_length, window_length)
-    network = APBWE(bins, weights.shape(_WIDEST, 2)[0], weights.count("convnext_mag."))
+    network = APBWE(bins, inside.shape(_WIDEST, 2)[0], inside.count("convnext_mag.%d."))
     upsampler = AmplitudePhase(network, *rates, transform)
     upsampler.initialize()
-    weights.put(network, by_name(network))
-    return Converted(upsampler, weights.passed_over, _SOURCE, terms(_REPOSITORY))
+    inside.put(places(network), network)
+    return Converted(upsampler, inside.passed_over, _SOURCE, terms(_REPOSITORY))
 
 
 def layers_by_name(network: APBWE) -> dict[str, keras.layers.Layer]:
@@ -73,18 +72,15 @@ def layers_by_name(network: APBWE) -> dict[str, keras.layers.Layer]:
     return layers
 
 
-def by_name(network: APBWE) -> dict[str, tf.Variable]:
-    """Weights by their names in the authors' code."""
-    found: dict[str, tf.Variable] = {}
+def places(network: APBWE) -> Iterator[Place]:
+    """Where the weights are that have these names in the authors' network."""
     for name, layer in layers_by_name(network).items():
-        if not name.startswith("convnext"):
-            found |= weights_of({name: layer})
-            continue
-        inner = {"dwconv": layer.depthwise, "norm": layer.norm}
-        inner |= {"pwconv1": layer.expand, "pwconv2": layer.project}
-        found[f"{name}.gamma"] = layer.gamma
-        found |= weights_of({f"{name}.{part}": each for part, each in inner.items()})
-    return found
+        layers = {name: layer}
+        if isinstance(layer, ConvNeXtBlock):
+            yield Place(layer.gamma, (f"{name}.gamma",), as_it_is)
+            layers = {f"{name}.dwconv": layer.depthwise, f"{name}.norm": layer.norm}
+            layers |= {f"{name}.pwconv1": layer.expand, f"{name}.pwconv2": layer.project}
+        yield from of_layers(layers)
 
 
 def _n_fft(bins: int, window_length: int) -> int:

@@ -3,13 +3,12 @@
 Either a checkpoint of training or the moving average beside it; layers have the same names here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
-import tensorflow as tf
 
 from tfsr.convert.converted import Converted, given_rates, terms
-from tfsr.convert.weights import Weights, prefix_of, weights_of
+from tfsr.convert.places import Place, Tensors, as_it_is, of_layers, prefix_of
 from tfsr.networks.nuwave import NuWave
 from tfsr.upsamplers.diffusion import Diffusion
 
@@ -48,31 +47,32 @@ def converted(
         UserError: there are no rates, or a weight is missing or does not fit the others.
     """
     rates = given_rates(rates, "NU-Wave", _PUBLISHED)
-    weights = Weights(tensors, _KNOWN)
-    network = _network(weights, dilation_cycle)
+    inside = Tensors(tensors, prefix_of(tensors, _KNOWN) or "")
+    network = _network(inside, dilation_cycle)
     upsampler = Diffusion(network, *rates)
     upsampler.initialize()
-    weights.put(network, by_name(network))
-    return Converted(upsampler, weights.passed_over, _SOURCE, terms(_REPOSITORY))
+    inside.put(places(network), network)
+    return Converted(upsampler, inside.passed_over, _SOURCE, terms(_REPOSITORY))
 
 
-def by_name(network: NuWave) -> dict[str, tf.Variable]:
-    """Weights by their names in the authors' code."""
+def places(network: NuWave) -> Iterator[Place]:
+    """Where the weights are that have these names in the authors' network."""
     layers = {name: getattr(network, name) for name in _PROJECTIONS}
     embedding = network.diffusion_embedding
     for name in ("projection1", "projection2"):
         layers[f"diffusion_embedding.{name}"] = getattr(embedding, name)
     for number, block in enumerate(network.residual_layers):
         layers |= {f"residual_layers.{number}.{name}": getattr(block, name) for name in _OF_BLOCKS}
-    return {_EXPONENTS: embedding.exponents} | weights_of(layers)
+    yield Place(embedding.exponents, (_EXPONENTS,), as_it_is)
+    yield from of_layers(layers)
 
 
-def _network(weights: Weights, dilation_cycle: int) -> NuWave:
-    """Of the sizes of the weights."""
+def _network(tensors: Tensors, dilation_cycle: int) -> NuWave:
+    """A network of the sizes that shapes tell."""
     return NuWave(
-        channels=weights.shape(_WIDEST, 3)[1],
-        blocks=weights.count("residual_layers."),
+        channels=tensors.shape(_WIDEST, 3)[1],
+        blocks=tensors.count("residual_layers.%d."),
         dilation_cycle=dilation_cycle,
-        waves=weights.shape(_EXPONENTS, 1)[0],
-        embedding=weights.shape(_DEEPEST, 2)[1],
+        waves=tensors.shape(_EXPONENTS, 1)[0],
+        embedding=tensors.shape(_DEEPEST, 2)[1],
     )

@@ -5,7 +5,7 @@ the vocoder. The released analysis has a denoiser and a ResUNet of two channels,
 training code a ResUNet of one channel. Training checkpoints hold the vocoder too.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 import tf_keras as keras
@@ -24,7 +24,7 @@ from tfsr.upsamplers.vocoder import Vocoder
 _REPOSITORY = "github.com/haoheliu/voicefixer"
 SOURCE = f"VoiceFixer, Liu et al. 2022: https://{_REPOSITORY}"
 
-_VOCODER = "condnet.0.bias"
+_VOCODER = ("condnet.0.bias", "generator.1.bias")
 _OF_DENOISER = "denoiser.1.weight"
 _OF_UNET = "encoder_block1.conv_block1.conv1.weight"
 # Before the names of the ResUNet, in the release beside the denoiser and in the training code.
@@ -162,7 +162,7 @@ def _vocoder(tensors: Mapping[str, np.ndarray]) -> tuple[Vocoder, tuple[str, ...
     prefix = prefix_of(tensors, _VOCODER)
     if prefix is None:
         raise UserError(
-            f"vocoder: no name of the file ends in {_VOCODER}; give VoiceFixer's vocoder, "
+            f"vocoder: the file has no {' and '.join(_VOCODER)}; give VoiceFixer's vocoder, "
             "model.ckpt-1490000_trimed.pt"
         )
     inside = Tensors(tensors, prefix)
@@ -206,10 +206,12 @@ def _voicefixer(
     upsampler = VoiceFixer(network, synthesis)
     upsampler.initialize()
     inside.put(analysis_places(network), network)
-    names = {*passed_over, *inside.passed_over}
+    names = inside.passed_over
     if vocoder is None:  # one file, of which each took its part
-        names = set(passed_over) & set(inside.passed_over)
-    return Converted(upsampler, tuple(sorted(names)), SOURCE, terms(_REPOSITORY))
+        names = tuple(name for name in names if name in passed_over)
+    else:
+        names += passed_over
+    return Converted(upsampler, names, SOURCE, terms(_REPOSITORY))
 
 
 def _analysis(tensors: Tensors, bands: int) -> MelMask:
@@ -241,13 +243,10 @@ def _resunet(
     return ResUNet(channels, inputs, momentum)
 
 
-def _analysis_prefix(names: Iterable[str]) -> str | None:
+def _analysis_prefix(names: Collection[str]) -> str | None:
     """What comes before the names of an analysis' two networks, or its one; None: it is none.
 
     A ResUNet without a denoiser under its name in the release is the baseline, on spectra.
     """
-    for ending in f"{_TRAINED}{_OF_UNET}", _OF_DENOISER:
-        prefix = prefix_of(names, ending)
-        if prefix is not None:
-            return prefix
-    return None
+    trained = prefix_of(names, [f"{_TRAINED}{_OF_UNET}"])
+    return prefix_of(names, [_OF_DENOISER]) if trained is None else trained

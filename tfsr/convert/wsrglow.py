@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from tfsr.convert.converted import Converted, terms
-from tfsr.convert.places import Place, Tensors, as_it_is, of_layers, prefix_of
+from tfsr.convert.places import Place, Tensors, as_it_is, matrix, of_layers, prefix_of
 from tfsr.errors import UserError
 from tfsr.networks.wsrglow import WSRGlow
 from tfsr.signal.companding import sign_only
@@ -22,11 +22,12 @@ _OUTPUT_RATE = 48000
 _WAVEFORM = "muembed.embed.weight"
 _PHASE = "phase_embedding.embed.weight"
 _CONVOLUTION = "convinv.%d.conv.weight"
+_KNOWN = (_WAVEFORM, "WN.0.start.bias")
 
 
 def recognised(names_and_shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Whether a file with these tensors is one of WSRGlow."""
-    return prefix_of(names_and_shapes, _WAVEFORM) is not None
+    return prefix_of(names_and_shapes, _KNOWN) is not None
 
 
 def converted(tensors: Mapping[str, np.ndarray], rates: tuple[int, int] | None = None) -> Converted:
@@ -40,7 +41,7 @@ def converted(tensors: Mapping[str, np.ndarray], rates: tuple[int, int] | None =
     Raises:
         UserError: a tensor is missing or has another shape; or the rates do not fit.
     """
-    inside = Tensors(tensors, prefix_of(tensors, _WAVEFORM) or "")
+    inside = Tensors(tensors, prefix_of(tensors, _KNOWN) or "")
     network = _network(inside)
     upsampler = Flow(network, *_rates(network.ratio, rates))
     upsampler.initialize()
@@ -57,7 +58,7 @@ def places(network: WSRGlow) -> Iterator[Place]:
             layers[f"in_layers.{i}"] = layer.dilated_conv
             layers[f"res_skip_layers.{i}"] = layer.output_projection
         yield from of_layers({f"{name}.{of}": layer for of, layer in layers.items()})
-        yield Place(step.convolution.kernel, (_CONVOLUTION % number,), _matrix)
+        yield Place(step.convolution.kernel, (_CONVOLUTION % number,), matrix)
     for part, name in ("waveform", _WAVEFORM), ("phase", _PHASE):
         yield Place(network.encoder.parts[part].vectors, (name,), as_it_is)
 
@@ -114,8 +115,3 @@ def _rates(ratio: int, rates: tuple[int, int] | None) -> tuple[int, int]:
 def _example(ratio: int) -> str:
     low = _OUTPUT_RATE // ratio
     return f"{low},{ratio * low}"
-
-
-def _matrix(tensor: np.ndarray) -> np.ndarray:
-    """[outputs, inputs, 1] -> [inputs, outputs]."""
-    return tensor[..., 0].T
