@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import tfsr
 from tfsr.convert import places, voicefixer
 from tfsr.convert.converted import Converted
 from tfsr.errors import UserError
@@ -117,7 +116,6 @@ def without_normalisation(tensors: Tensors) -> Tensors:
 def test_the_vocoder_s_waveform_is_the_recorded_one(vocoder, stored, prefix):
     tensors = under(prefix, stored(vocoder))
     assert voicefixer.recognised(shapes(tensors))
-    assert not voicefixer.wants_vocoder(shapes(tensors))
     found = voicefixer.converted(tensors)
     assert found.passed_over == tuple(f"{prefix}{name}" for name in UNUSED)
     assert isinstance(found.upsampler, Vocoder) and found.upsampler.input_rate == 44100
@@ -127,7 +125,7 @@ def test_the_vocoder_s_waveform_is_the_recorded_one(vocoder, stored, prefix):
 
 
 def test_the_trained_analysis_is_the_recorded_one(trained, whole_vocoder):
-    assert voicefixer.recognised(shapes(trained)) and voicefixer.wants_vocoder(shapes(trained))
+    assert voicefixer.recognised(shapes(trained))
     found = voicefixer.converted(trained, (44100, 44100), whole_vocoder)
     (count,) = (name for name in trained if name.endswith("num_batches_tracked"))
     assert found.passed_over == (count, *UNUSED)
@@ -160,7 +158,7 @@ def test_the_vocoder_is_that_of_its_file(trained, whole_vocoder):
 
 def test_a_checkpoint_may_hold_its_vocoder(trained, whole_vocoder):
     both = trained | under("vocoder.model.", whole_vocoder)
-    assert voicefixer.recognised(shapes(both)) and not voicefixer.wants_vocoder(shapes(both))
+    assert voicefixer.recognised(shapes(both))
     found = voicefixer.converted(both)
     counts = [name for name in trained if name.endswith("num_batches_tracked")]
     assert found.passed_over == (*counts, *(f"vocoder.model.{n}" for n in UNUSED))
@@ -168,17 +166,6 @@ def test_a_checkpoint_may_hold_its_vocoder(trained, whole_vocoder):
     audio = noise(1, 3000)
     made, expected = (one.upsample(audio) for one in (found.upsampler, other))
     np.testing.assert_allclose(made, expected, rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize("part", ["whole", "vocoder"])
-def test_it_is_saved_and_opened(part, restorer, vocoder, tmp_path):
-    upsampler = (restorer if part == "whole" else voicefixer.converted(vocoder)).upsampler
-    upsampler.save(tmp_path / "model")
-    audio = noise(3000)
-    made, again = (
-        tfsr.load(what).upsample(audio, 44100) for what in (upsampler, tmp_path / "model")
-    )
-    np.testing.assert_allclose(again, made, rtol=1e-5, atol=1e-5)
 
 
 def without(tensors: Tensors, beginning: str) -> Tensors:
@@ -238,7 +225,7 @@ def test_an_analysis_wants_its_vocoder(trained, released, vocoder):
         ):
             voicefixer.converted(analysis)
         with pytest.raises(
-            UserError, match="^vocoder: the file has no condnet.0.bias and generator.1.bias; give"
+            UserError, match="^vocoder: has no condnet.0.bias and generator.1.bias; give"
         ):
             voicefixer.converted(analysis, vocoder=analysis)
     with pytest.raises(UserError, match="takes 10 mel bands, and the analysis gives 128; give"):

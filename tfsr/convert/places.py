@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.convert.tensors import Tensor
 from tfsr.errors import UserError
 from tfsr.layers.streaming import DepthwiseConv1D
 
@@ -24,6 +25,10 @@ _NORMS = {
     keras.layers.BatchNormalization: _AFFINE
     | {"running_mean": "moving_mean", "running_var": "moving_variance"},
 }
+
+
+Arrays = Mapping[str, np.ndarray | Tensor]
+"""By name; a `Tensor` becomes an array when that is needed."""
 
 
 class Place(NamedTuple):
@@ -47,11 +52,11 @@ class Tensors:
     and where its normalisation was taken away, they are made of its `weight`.
 
     Args:
-        file: name -> tensor.
+        file: name -> tensor, of which arrays are made when they are needed.
         prefix: what the names begin with.
     """
 
-    def __init__(self, file: Mapping[str, np.ndarray], prefix: str):
+    def __init__(self, file: Arrays, prefix: str):
         self._file = file
         self._prefix = prefix
         inside = [name for name in file if name.startswith(prefix)]
@@ -78,7 +83,7 @@ class Tensors:
         Raises:
             UserError: it is missing, or has another number of dimensions.
         """
-        shape = self._tensor(name).shape
+        shape = self._given(name).shape
         if len(shape) != dimensions:
             raise _misshapen(self.name_in_file(name), shape)
         return shape
@@ -124,13 +129,16 @@ class Tensors:
             names = " or ".join(map(self.name_in_file, place.names))
             raise _misshapen(names, tensors[0].shape)
         self._used |= {self.name_in_file(name) for name in place.names}
-        return value.astype(place.variable.dtype.as_numpy_dtype)
+        return value.astype(place.variable.dtype.as_numpy_dtype, copy=False)
 
-    def _tensor(self, name: str) -> np.ndarray:
+    def _given(self, name: str) -> np.ndarray | Tensor:
         found = self.name_in_file(name)
         if found not in self._file:
             raise _missing(found)
-        tensor = np.asarray(self._file[found])
+        return self._file[found]
+
+    def _tensor(self, name: str) -> np.ndarray:
+        tensor = np.asarray(self._given(name))
         if name in self or name.endswith(_DIRECTION):
             return tensor
         return np.sqrt(np.sum(np.square(tensor), tuple(range(1, tensor.ndim)), keepdims=True))
