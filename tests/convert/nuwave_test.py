@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import tfsr
 from tfsr.convert import nuwave
 from tfsr.errors import UserError
 from tfsr.signal.noise_schedule import NoiseSchedule
@@ -24,10 +23,6 @@ def tensors(recorded_tensors) -> dict[str, np.ndarray]:
 @pytest.fixture(scope="module")
 def model(tensors) -> nuwave.Converted:
     return nuwave.converted(tensors, RATES, CYCLE)
-
-
-def misshapen(tensors, name: str) -> dict[str, np.ndarray]:
-    return tensors | {name: np.zeros([n + 1 for n in tensors[name].shape], np.float32)}
 
 
 def test_estimate_equals_the_recorded_one(model):
@@ -50,22 +45,6 @@ def test_the_dilations_start_again_after_ten_blocks_unless_told(model, tensors):
     assert ten.receptive_field == sum(2**block for block in range(6))
 
 
-def test_who_made_the_weights_is_told(model):
-    assert "maum-ai/nuwave" in model.source and "Lee & Han 2021" in model.source
-    assert model.licence == (
-        "The authors of the weights set their licence: see https://github.com/maum-ai/nuwave."
-    )
-
-
-def test_a_saved_model_upsamples_the_same(model, tmp_path):
-    model.upsampler.save(tmp_path / "nuwave")
-    low = np.random.default_rng(0).normal(0, 0.1, 100).astype(np.float32)
-    audio = tfsr.load(tmp_path / "nuwave").upsample(low, 24000, seed=3)
-    expected = tfsr.load(model.upsampler).upsample(low, 24000, seed=3)
-    assert len(audio) == 200
-    np.testing.assert_allclose(audio, expected, atol=1e-6)
-
-
 def test_rates_must_be_given(tensors):
     message = "do not tell theirs: give --rates 24000,48000 or --rates 16000,48000"
     with pytest.raises(UserError, match=message):
@@ -74,20 +53,13 @@ def test_rates_must_be_given(tensors):
 
 def test_a_missing_block_is_named(tensors):
     rest = {name: one for name, one in tensors.items() if "layers.2." not in name}
-    with pytest.raises(UserError, match=r"residual_layers\.2\..* is missing"):
+    with pytest.raises(UserError, match=r"^residual_layers\.2\.\*: is missing"):
         nuwave.converted(rest, RATES, CYCLE)
-
-
-@pytest.mark.parametrize("name", ["skip_projection.weight", "residual_layers.5.dilated_conv.bias"])
-def test_a_misshapen_weight_is_named(tensors, name):
-    given = {f"model.{one}": tensor for one, tensor in misshapen(tensors, name).items()}
-    with pytest.raises(UserError, match=rf"model\.{name} has the shape \(.*\) where the other"):
-        nuwave.converted(given, RATES, CYCLE)
 
 
 def test_a_weight_with_other_axes_is_named(tensors):
     flat = {nuwave._WIDEST: np.zeros([32, 48], np.float32)}
-    with pytest.raises(UserError, match=r"dilated_conv.weight has the shape \(32, 48\) where 3"):
+    with pytest.raises(UserError, match=r"dilated_conv.weight: has the shape \[32, 48\]"):
         nuwave.converted(tensors | flat, RATES, CYCLE)
 
 

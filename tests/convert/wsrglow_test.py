@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import tfsr
 from tfsr.convert import wsrglow
 from tfsr.errors import UserError
 
@@ -50,16 +49,6 @@ def test_the_waveform_is_the_recorded_one(of_file, ratio, group, rate):
     z = 0.8 * recorded["io/sample_z"].swapaxes(1, 2)
     made = network.inverse(tf.constant(z, tf.float32), condition | {"phase": tf.constant(phases)})
     np.testing.assert_allclose(made, recorded["io/official/sample"], rtol=1e-5, atol=1e-5)
-
-
-def test_it_is_saved_and_opened(tensors, tmp_path):
-    upsampler = wsrglow.converted(tensors, (24000, 48000)).upsampler
-    upsampler.save(tmp_path / "model")
-    audio = np.random.default_rng(0).normal(0, 0.1, 500).astype(np.float32)
-    made, again = (
-        tfsr.load(what).upsample(audio, 24000) for what in (upsampler, tmp_path / "model")
-    )
-    np.testing.assert_allclose(again, made, rtol=1e-5, atol=1e-5)
 
 
 def test_what_is_not_needed_is_named(tensors):

@@ -3,14 +3,16 @@ import os
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras as keras
 from ai_edge_litert import interpreter as litert
 
 from tfsr.errors import UserError
 from tfsr.export import metadata
 from tfsr.export.artifact import Artifact
 from tfsr.export.quantization import QUANTIZATIONS
-from tfsr.export.tflite import export_tflite
+from tfsr.export.tflite import convert, export_tflite
 from tfsr.lite.interpreter import WholeRecordings
+from tfsr.upsamplers.base import Signature
 
 
 @pytest.fixture(scope="module", params=["unet", "drawing"])
@@ -28,6 +30,13 @@ def operations(path) -> set[str]:
 def test_equals_keras(exported, assert_equal):
     upsampler, path = exported
     assert_equal(upsampler, WholeRecordings(path))
+
+
+def test_the_loop_that_a_gru_needs_is_told_as_what_is_lacking():
+    gru = keras.layers.GRU(1, return_sequences=True)
+    inputs = {"audio": tf.TensorSpec([None, None, 1])}
+    with pytest.raises(UserError, match="no built-in loop over frames.*use `format` saved_model"):
+        convert({"serving_default": Signature(lambda audio: gru(audio), inputs)})
 
 
 def test_more_threads_change_nothing(exported, assert_equal):

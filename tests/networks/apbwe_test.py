@@ -7,8 +7,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsr.convert.apbwe import by_name, converted, layers_by_name
-from tfsr.convert.weights import in_our_order
+from tfsr.convert.apbwe import converted, layers_by_name, places
 from tfsr.losses.phase import amplitude_distance, complex_distance, phase_distance
 from tfsr.networks.apbwe import APBWE
 from tfsr.signal.polar import Polar, PolarStft
@@ -97,7 +96,7 @@ def learned(small, recorded) -> tuple[dict, tf.Tensor, list[tf.Tensor]]:
         losses = {name: tf.reduce_mean(loss) for name, loss in losses.items()}
         weighted = zip((45, 100, 90, 90), losses.values(), strict=True)
         total = tf.add_n([weight * loss for weight, loss in weighted])
-    return losses, total, tape.gradient(total, list(by_name(small).values()))
+    return losses, total, tape.gradient(total, [place.variable for place in places(small)])
 
 
 def test_losses_equal_the_recorded_ones(learned, recorded):
@@ -112,8 +111,9 @@ def test_gradients_equal_the_recorded_ones(learned, small, recorded, rounding):
     """To the roundings of a sum over all frames, in the recorded ones and in ours."""
     *_, gradients = learned
     terms = np.prod(recorded["logamp_in"].shape[:2])
-    for (name, weight), gradient in zip(by_name(small).items(), gradients, strict=True):
-        expected = in_our_order(recorded[f"grad/{name}"], weight.shape)
+    for place, gradient in zip(places(small), gradients, strict=True):
+        (name,) = place.names
+        expected = place.made(recorded[f"grad/{name}"])
         np.testing.assert_allclose(gradient, expected, atol=rounding(2 * terms, expected))
 
 
@@ -137,7 +137,7 @@ def test_parameter_count_is_the_published_one(published):
 
 
 def test_kernels_start_normal_heads_uniform_and_factors_small(published):
-    for name, weight in by_name(published).items():
+    for weight, (name,), _ in places(published):
         kind, last = name.split("_")[0], name.rsplit(".")[-1]
         deviation, most = np.std(weight), np.abs(weight).max()
         if kind == "linear":

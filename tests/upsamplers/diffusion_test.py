@@ -8,8 +8,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsr.convert.nuwave import by_name
-from tfsr.convert.weights import in_our_order
+from tfsr.convert.nuwave import places
 from tfsr.export.saved_model import export_saved_model
 from tfsr.inference.chunks import upsample_array
 from tfsr.inference.noise import standard_normal
@@ -85,9 +84,9 @@ def test_three_training_steps_equal_the_recorded_ones(recorded_network, recorded
 
 def like_weights(network: NuWave, tensors: dict[str, np.ndarray]) -> np.ndarray:
     """Tensors by the names of the trained weights, in their order."""
-    names = {weight.ref(): name for name, weight in by_name(network).items()}
-    weights = network.trainable_variables
-    return flat([in_our_order(tensors[names[weight.ref()]], weight.shape) for weight in weights])
+    place_of = {place.variable.ref(): place for place in places(network)}
+    trained = [place_of[weight.ref()] for weight in network.trainable_variables]
+    return flat([place.made(tensors[place.names[0]]) for place in trained])
 
 
 def flat(tensors) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Make a model of weights that the authors of a system published.
 
-    python -m tfsr.convert g_16kto48k --rates 16000,48000 --output models/apbwe-16k-48k
-    python -m tfsr.convert nuwave_x2_436.ckpt --rates 24000,48000 -o models/nuwave-x2
+    python -m tfsr.convert g_16kto48k --output models/apbwe-16k-48k
+    python -m tfsr.convert nuwave_x2_436.ckpt --output models/nuwave-x2
+    python -m tfsr.convert renamed --rates 16000,48000 --output models/renamed
     python -m tfsr.convert vf.ckpt --vocoder model.ckpt-1490000_trimed.pt -o models/voicefixer
     python -m tfsr.upsample tape.wav --model models/voicefixer
 
@@ -16,9 +17,13 @@ from tfsr.errors import UserError
 
 _OUTPUT = flags.DEFINE_string("output", None, "The new folder of the model.", short_name="o")
 _RATES = flags.DEFINE_list(
-    "rates", None, "Hz of input and output, such as 24000,48000, where weights do not tell them."
+    "rates", None, "Hz of input and output, such as 24000,48000, where the file does not tell them."
 )
 _VOCODER = flags.DEFINE_string("vocoder", None, "The file of VoiceFixer's vocoder.")
+_MODE = flags.DEFINE_integer("mode", None, "Of VoiceFixer: 0 unless given, 1 or 2.")
+_FLOAT32_SCHEDULE = flags.DEFINE_bool(
+    "float32_schedule", None, "NU-Wave's steps as its authors compute them, 0.115 dB too quiet."
+)
 
 
 def main(positional: list[str]) -> None:
@@ -27,19 +32,21 @@ def main(positional: list[str]) -> None:
     if not _OUTPUT.value:
         raise UserError("convert: give --output FOLDER, the new folder of the model")
     rates = _rates(_RATES.value)
-    from tfsr.convert.conversion import convert
+    given = {"mode": _MODE.value, "float32_schedule": _FLOAT32_SCHEDULE.value}
+    options = {name: value for name, value in given.items() if value is not None}
+    from tfsr.convert.conversion import convert, summary, title
 
-    name, made = convert(positional[0], rates, _VOCODER.value)
+    system, made = convert(positional[0], rates, _VOCODER.value, **options)
     made.upsampler.save(_OUTPUT.value)
-    upsampler = made.upsampler
     print(
-        f"{positional[0]}: {name}, {upsampler.input_rate} to {upsampler.output_rate} Hz, "
-        f"{upsampler.count_params():,} weights -> {_OUTPUT.value}"
+        f"{positional[0]}: {title(system, made)}, {made.upsampler.count_params():,} weights -> "
+        f"{_OUTPUT.value}"
     )
-    print(made.source)
-    print(made.licence)
-    for passed_over in made.passed_over:
-        print(f"passed over: {passed_over}")
+    print(system.source)
+    print(system.terms)
+    if made.passed_over:
+        print(f"passed over, {len(made.passed_over)} tensors that the model does without:")
+        print("\n".join(f"  {line}" for line in summary(made.passed_over)))
 
 
 def _rates(given: list[str] | None) -> tuple[int, int] | None:

@@ -1,26 +1,35 @@
 """The weights of AP-BWE's generator (Lu, Ai, Du & Ling 2024), as the authors' code writes them."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
-import numpy as np
-import tensorflow as tf
 import tf_keras as keras
 
-from tfsr.convert.converted import Converted, given_rates, terms
-from tfsr.convert.weights import Weights, prefix_of, weights_of
+from tfsr.convert.checkpoint import Checkpoint
+from tfsr.convert.converted import Converted, System, given_rates, has_size
+from tfsr.convert.places import Arrays, Place, Tensors, as_it_is, of_layers, prefix_of
 from tfsr.errors import UserError
-from tfsr.layers.convnext import ConvNeXt
+from tfsr.layers.convnext import ConvNeXt, ConvNeXtBlock
+from tfsr.model_card import Scores
 from tfsr.networks.apbwe import APBWE
 from tfsr.signal.polar import PolarStft
 from tfsr.upsamplers.amplitude_phase import AmplitudePhase
 
-_REPOSITORY = "github.com/yxlu-0102/AP-BWE"
-_SOURCE = (
-    f"{_REPOSITORY}; Lu, Ai, Du & Ling 2024, Towards high-quality and efficient speech bandwidth "
-    "extension with parallel amplitude and phase prediction"
-)
-# Two of seven: from 8, 12, 16 or 24 to 48 kHz, from 2, 4 or 8 to 16 kHz.
-_PUBLISHED = ((16000, 48000), (8000, 16000))
+_EXAMPLES = ((16000, 48000), (8000, 16000))
+_SIZE = 29_760_515
+# Rates -> LSD and ViSQOL of the network for these rates alone, and of sinc interpolation.
+_FIGURES = {
+    (24000, 48000): ((0.61, 4.25), (2.17, 2.99)),
+    (16000, 48000): ((0.72, 3.70), (2.57, 2.26)),
+    (12000, 48000): ((0.78, 3.46), (2.75, 2.09)),
+    (8000, 48000): ((0.84, 3.35), (2.94, 2.07)),
+    (8000, 16000): ((0.69, 4.71), (1.80, 4.34)),
+    (4000, 16000): ((0.87, 4.30), (2.68, 3.52)),
+    (2000, 16000): ((0.99, 3.76), (3.15, 2.73)),
+}
+_CRITICS = ("mpd.", "mrad.", "mrpd.")
 
 _INPUT = "conv_pre_mag.weight"
 _WIDEST = "convnext_mag.0.pwconv2.weight"
@@ -35,7 +44,7 @@ def recognised(names_and_shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def converted(
-    tensors: Mapping[str, np.ndarray],
+    tensors: Arrays,
     rates: tuple[int, int] | None,
     hop_length: int = 80,
     window_length: int = 320,
@@ -51,15 +60,21 @@ def converted(
     Raises:
         UserError: there are no rates, or a weight is missing or does not fit the others.
     """
-    rates = given_rates(rates, "AP-BWE", _PUBLISHED)
-    weights = Weights(tensors, _KNOWN)
-    bins = weights.shape(_INPUT, 3)[1]
+    rates = given_rates(rates, "AP-BWE", _EXAMPLES)
+    inside = Tensors(tensors, prefix_of(tensors, _KNOWN) or "")
+    bins = inside.shape(_INPUT, 3)[1]
     transform = PolarStft(_n_fft(bins, window_length), hop_length, window_length)
-    network = APBWE(bins, weights.shape(_WIDEST, 2)[0], weights.count("convnext_mag."))
+    network = APBWE(bins, inside.shape(_WIDEST, 2)[0], inside.count("convnext_mag.%d."))
     upsampler = AmplitudePhase(network, *rates, transform)
     upsampler.initialize()
-    weights.put(network, by_name(network))
-    return Converted(upsampler, weights.passed_over, _SOURCE, terms(_REPOSITORY))
+    inside.put(places(network), network)
+    return Converted(upsampler, inside.passed_over)
+
+
+def told(read: Checkpoint) -> dict[str, Any]:
+    """The rates, by the authors' name of the file, such as g_16kto48k."""
+    named = re.search(r"(\d+)k(?:to)?(\d+)k", Path(read.path).name)
+    return {"rates": (1000 * int(named[1]), 1000 * int(named[2]))} if named else {}
 
 
 def layers_by_name(network: APBWE) -> dict[str, keras.layers.Layer]:
@@ -73,18 +88,15 @@ def layers_by_name(network: APBWE) -> dict[str, keras.layers.Layer]:
     return layers
 
 
-def by_name(network: APBWE) -> dict[str, tf.Variable]:
-    """Weights by their names in the authors' code."""
-    found: dict[str, tf.Variable] = {}
+def places(network: APBWE) -> Iterator[Place]:
+    """Where the weights are that have these names in the authors' network."""
     for name, layer in layers_by_name(network).items():
-        if not name.startswith("convnext"):
-            found |= weights_of({name: layer})
-            continue
-        inner = {"dwconv": layer.depthwise, "norm": layer.norm}
-        inner |= {"pwconv1": layer.expand, "pwconv2": layer.project}
-        found[f"{name}.gamma"] = layer.gamma
-        found |= weights_of({f"{name}.{part}": each for part, each in inner.items()})
-    return found
+        layers = {name: layer}
+        if isinstance(layer, ConvNeXtBlock):
+            yield Place(layer.gamma, (f"{name}.gamma",), as_it_is)
+            layers = {f"{name}.dwconv": layer.depthwise, f"{name}.norm": layer.norm}
+            layers |= {f"{name}.pwconv1": layer.expand, f"{name}.pwconv2": layer.project}
+        yield from of_layers(layers)
 
 
 def _n_fft(bins: int, window_length: int) -> int:
@@ -100,3 +112,31 @@ def _n_fft(bins: int, window_length: int) -> int:
             f"{window_length} samples at least makes: give a checkpoint of the authors' network"
         )
     return n_fft
+
+
+def _advice(names: Collection[str]) -> str:
+    if any(name.startswith(_CRITICS) for name in names):
+        return "these are AP-BWE's critics, for training: give the generator's file, g_16kto48k say"
+    return ""
+
+
+def _published(upsampler: AmplitudePhase) -> Scores:
+    figures = _FIGURES.get((upsampler.input_rate, upsampler.output_rate))
+    if not figures or not has_size(upsampler.network, _SIZE):
+        return {}
+    systems = zip(("estimate", "sinc interpolation"), figures, strict=True)
+    return {"VCTK": {name: {"lsd": lsd, "visqol": visqol} for name, (lsd, visqol) in systems}}
+
+
+SYSTEM = System(
+    "AP-BWE",
+    "github.com/yxlu-0102/AP-BWE",
+    "Lu, Ai, Du & Ling 2024, Towards high-quality and efficient speech bandwidth extension with "
+    "parallel amplitude and phase prediction",
+    recognised,
+    converted,
+    told,
+    advice=_advice,
+    published=_published,
+    licence="MIT, as https://github.com/yxlu-0102/AP-BWE says of code and weights.",
+)

@@ -9,10 +9,13 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from tfsr.convert import pytorch, safetensors
+from tfsr.convert.known_globals import Opaque
 from tfsr.convert.tensors import Cache, Tensor
 from tfsr.errors import UserError
 
 _HEAD = 64
+# Where OmegaConf keeps what a container holds, and what a node does.
+_INSIDE = "_content", "_val"
 _DEEPEST = 32
 _LONGEST_NAME = 1000
 # Each of which may stand in several places, or within itself.
@@ -36,10 +39,28 @@ class Checkpoint:
         """All arrays, read now, by the keys that lead to them, joined by dots."""
         return self.state_dict()
 
+    def whole_number(self, *keys: str) -> int | None:
+        """A positive number among the settings that a trainer wrote, or None.
+
+        Args:
+            keys: lead to it; what lies on the way may be dicts, or objects that stand for some.
+        """
+        value = self.content
+        for key in keys:
+            value = _plain(value)
+            value = value.get(key) if isinstance(value, dict) else None
+        value = _plain(value)
+        return value if type(value) is int and value > 0 else None
+
     def state_dict(self, *keys: str | int) -> dict[str, np.ndarray]:
         """As the function `state_dict`, with errors that name the file."""
-        with _errors_of(self.path):
+        with errors_of(self.path):
             return state_dict(self.content, *keys)
+
+    def entries(self, *keys: str | int) -> dict[str, Tensor]:
+        """As `state_dict`, but each is read when `numpy.asarray` makes an array of it."""
+        with errors_of(self.path):
+            return entries(self.content, *keys)
 
 
 def read(path: str | os.PathLike) -> Checkpoint:
@@ -51,12 +72,12 @@ def read(path: str | os.PathLike) -> Checkpoint:
     Raises:
         UserError: it is none of these, is damaged, or names what is no tensor or plain data.
     """
-    with _errors_of(path), open(path, "rb") as file:
+    with errors_of(path), open(path, "rb") as file:
         return Checkpoint(path, _content(file, path))
 
 
 @contextlib.contextmanager
-def _errors_of(path: str | os.PathLike) -> Iterator[None]:
+def errors_of(path: str | os.PathLike) -> Iterator[None]:
     """Name the file in what is said of it."""
     try:
         yield
@@ -83,6 +104,15 @@ def state_dict(content: Any, *keys: str | int) -> dict[str, np.ndarray]:
 
     Arrays are not to be written to, and share memory where the file's tensors do.
 
+    Args, returns and raises as `entries`.
+    """
+    cache: Cache = {}
+    return {name: tensor.read(cache) for name, tensor in entries(content, *keys).items()}
+
+
+def entries(content: Any, *keys: str | int) -> dict[str, Tensor]:
+    """The tensors of a checkpoint's content, or of a part of it, not read yet.
+
     Args:
         content: of a `Checkpoint`.
         keys: lead to the part, from the outermost on, as "model" or "state_dict".
@@ -97,15 +127,21 @@ def state_dict(content: Any, *keys: str | int) -> dict[str, np.ndarray]:
         if not isinstance(content, dict) or key not in content:
             raise UserError(f'has no "{key}", but {_names(content)}')
         content = content[key]
-    cache: Cache = {}
-    found: dict[str, np.ndarray] = {}
+    found: dict[str, Tensor] = {}
     for name, tensor in _tensors(content):
         if name in found:
             raise UserError(f"has two tensors of the name {name[:80]!r}")
-        found[name] = tensor.read(cache)
+        found[name] = tensor
     if not found:
         raise UserError(f"has no tensors there, but {_names(content)}")
     return found
+
+
+def _plain(value: Any) -> Any:
+    """What an object of OmegaConf or argparse stands for: its content, value or attributes."""
+    if not isinstance(value, Opaque) or not isinstance(value.state, dict):
+        return value
+    return next((value.state[key] for key in _INSIDE if key in value.state), value.state)
 
 
 def _names(content: Any) -> str:

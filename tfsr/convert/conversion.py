@@ -2,77 +2,120 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-
 from tfsr.convert import apbwe, checkpoint, nuwave, voicefixer, wsrglow
-from tfsr.convert.converted import Converted
+from tfsr.convert.converted import Converted, System
+from tfsr.convert.tensors import Tensor
 from tfsr.errors import UserError
 from tfsr.model_card import ModelCard, Source
 
-SYSTEMS = {"NU-Wave": nuwave, "AP-BWE": apbwe, "WSRGlow": wsrglow, "VoiceFixer": voicefixer}
+SYSTEMS = (nuwave.SYSTEM, apbwe.SYSTEM, wsrglow.SYSTEM, voicefixer.SYSTEM)
 
 # Where trainers keep the weights that are used, beside the state of optimizers.
 _PARTS = ("state_dict", "generator")
+# Of what is passed over, so many lines are read with ease.
+_LINES = 12
 
 
 def convert(
     path: str | os.PathLike,
     rates: tuple[int, int] | None = None,
     vocoder: str | os.PathLike | None = None,
-) -> tuple[str, Converted]:
+    **options: Any,
+) -> tuple[System, Converted]:
     """The system whose weights a file has, and the model with them, its card filled.
 
     Args:
         path: a checkpoint of PyTorch, or a safetensors file.
-        rates: Hz, of input and output; None where the weights tell them.
+        rates: Hz, of input and output; None where the file tells them.
         vocoder: the file of VoiceFixer's vocoder, for its analysis.
+        options: a system's own: `mode` of VoiceFixer, `float32_schedule` of NU-Wave.
 
     Raises:
-        UserError: the file cannot be read, is of no system that is known here, or does not tell
-            its rates.
+        UserError: the file cannot be read, is of no system that is known here, does not tell its
+            rates, or is of a system without such an option.
     """
-    tensors = _tensors(path)
-    more = {} if vocoder is None else {"vocoder": _tensors(vocoder)}
-    shapes = {name: tensor.shape for name, tensor in tensors.items()}
-    for name, system in SYSTEMS.items():
-        if system.recognised(shapes):
-            try:
-                made = _converted(system, tensors, rates, **more)
-            except UserError as error:
-                raise UserError(f"{path}: {error}") from error
-            made.upsampler.card = card(name, made)
-            return name, made
-    raise UserError(
-        f"{path}: has the weights of none of {', '.join(SYSTEMS)}, but {_some(list(tensors))}"
-    )
+    read = checkpoint.read(path)
+    tensors = _tensors(read)
+    if vocoder is not None:
+        options["vocoder"] = _tensors(checkpoint.read(vocoder))
+    with checkpoint.errors_of(path):
+        system = _system(tensors)
+        for name in options.keys() - set(system.options):
+            raise UserError(f"`{name}` is nothing that {system.name} has: leave it out")
+        told = {"rates": None} | system.told(read)
+        given = options if rates is None else options | {"rates": rates}
+        made = system.converted(tensors, **told | given)
+    made.upsampler.card = card(system, made)
+    return system, made
 
 
-def _converted(system: Any, tensors: Mapping, rates: tuple[int, int] | None, **more: Mapping):
-    # Only systems of two files say whether they want the second one.
-    if more and not hasattr(system, "wants_vocoder"):
-        raise UserError("has no vocoder: leave --vocoder out")
-    return system.converted(tensors, rates, **more)
-
-
-def card(name: str, made: Converted) -> ModelCard:
+def card(system: System, made: Converted) -> ModelCard:
     """What is known of a converted model."""
     upsampler = made.upsampler
+    figures = {
+        f"{protocol} (published by the authors, not measured here)": scores
+        for protocol, scores in system.published(upsampler).items()
+    }
     return dataclasses.replace(
         upsampler.card,
-        description=f"{name}, {upsampler.input_rate} to {upsampler.output_rate} Hz, weights of its "
-        f"authors ({made.source})",
-        training_data=(Source("what its authors trained on", made.licence),),
+        description=f"{title(system, made)}, weights of the authors' code ({system.source})",
+        training_data=(Source("what the authors of the weights chose", system.terms),),
+        parameters=upsampler.count_params(),
+        scores=figures,
+        test_set=f"that of the paper ({system.paper})" if figures else "",
     )
 
 
-def _tensors(path: str | os.PathLike) -> Mapping[str, np.ndarray]:
-    read = checkpoint.read(path)
+def title(system: System, made: Converted) -> str:
+    """System and rates, in a few words."""
+    part, upsampler = made.part and f", {made.part} alone", made.upsampler
+    return f"{system.name}{part}, {upsampler.input_rate} to {upsampler.output_rate} Hz"
+
+
+def summary(names: Iterable[str]) -> list[str]:
+    """Names in a few lines, each with how many it stands for; numbers in names become *.
+
+    Of more than 12 such lines the ends of names are left out, as far as that takes.
+    """
+    patterns = [re.sub(r"\d+", "*", name).split(".") for name in names]
+    lines: list[str] = []
+    for depth in range(max(map(len, patterns), default=0), 0, -1):
+        counts = Counter(
+            ".".join(parts[:depth]) + ".*" * (len(parts) > depth) for parts in patterns
+        )
+        lines = [f"{name} ({count})" if count > 1 else name for name, count in counts.items()]
+        if len(lines) <= _LINES:
+            break
+    return lines
+
+
+def _system(tensors: Mapping[str, Tensor]) -> System:
+    """The one whose weights these are.
+
+    Raises:
+        UserError: there is none; the message has some names, and what to give instead.
+    """
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    for system in SYSTEMS:
+        if system.recognised(shapes):
+            return system
+    advice = next((said for system in SYSTEMS if (said := system.advice(tensors))), "")
+    known = ", ".join(system.name for system in SYSTEMS)
+    raise UserError(
+        f"has the weights of none of {known}, but {_some(list(tensors))}"
+        f"{'; ' * bool(advice)}{advice}"
+    )
+
+
+def _tensors(read: checkpoint.Checkpoint) -> Mapping[str, Tensor]:
     content = read.content if isinstance(read.content, dict) else {}
     parts = [part for part in _PARTS if isinstance(content.get(part), dict)]
-    return read.state_dict(*parts[:1])
+    return read.entries(*parts[:1])
 
 
 def _some(names: list[str]) -> str:

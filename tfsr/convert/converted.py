@@ -1,9 +1,18 @@
-"""What becomes of a file of weights that authors published."""
+"""What is known of a system whose weights were published, and what becomes of a file of them."""
 
-from typing import NamedTuple
+import dataclasses
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
 
+import tf_keras as keras
+
+from tfsr.convert.checkpoint import Checkpoint
 from tfsr.errors import UserError
+from tfsr.model_card import Scores
 from tfsr.upsamplers.base import Upsampler
+
+OUTPUT_RATE = 48000
+"""Hz, at which NU-Wave's and WSRGlow's authors published."""
 
 
 class Converted(NamedTuple):
@@ -11,15 +20,64 @@ class Converted(NamedTuple):
 
     Attributes:
         upsampler: has them all.
-        passed_over: names of the file's tensors that it does without, in their order.
-        source: repository and paper.
-        licence: a sentence about the terms of the weights.
+        passed_over: names of tensors that it does without, in the order of the file or files.
+        part: which part of the system it is; "": all of it.
     """
 
     upsampler: Upsampler
     passed_over: tuple[str, ...]
-    source: str
-    licence: str
+    part: str = ""
+
+
+def _nothing(*_: Any) -> Any:
+    return {}
+
+
+def _no_advice(_: Collection[str]) -> str:
+    return ""
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+    """A system whose authors published weights.
+
+    Args:
+        name: of it.
+        repository: the authors' own, without https://.
+        paper: authors, year and title.
+        recognised: whether tensors of these names and shapes are the system's.
+        converted: takes tensors by name, the rates in Hz or None, and by name what `told` gives and
+            what `options` allows.
+        told: what a checkpoint tells besides its weights, as arguments of `converted`; rates too.
+        options: names of what users may choose.
+        advice: on names of another file of the same authors, what to give in its place, or "".
+        published: figures that the authors gave for such an upsampler; none for other sizes.
+        licence: of the weights, in a sentence; "": it is to be looked up.
+    """
+
+    name: str
+    repository: str
+    paper: str
+    recognised: Callable[[Mapping[str, tuple[int, ...]]], bool]
+    converted: Callable[..., Converted]
+    told: Callable[[Checkpoint], dict[str, Any]] = _nothing
+    options: tuple[str, ...] = ()
+    advice: Callable[[Collection[str]], str] = _no_advice
+    published: Callable[[Any], Scores] = _nothing
+    licence: str = ""
+
+    @property
+    def source(self) -> str:
+        """Repository and paper."""
+        return f"{self.repository}; {self.paper}"
+
+    @property
+    def terms(self) -> str:
+        """A sentence about the licence of the weights."""
+        return self.licence or (
+            "The authors of the weights set their licence: look it up at "
+            f"https://{self.repository}."
+        )
 
 
 def given_rates(
@@ -41,6 +99,34 @@ def given_rates(
     return rates
 
 
-def terms(repository: str) -> str:
-    """The sentence about a licence."""
-    return f"The authors of the weights set their licence: see https://{repository}."
+def rates_of_ratio(
+    ratio: int, rates: tuple[int, int] | None, output_rate: int = OUTPUT_RATE
+) -> tuple[int, int]:
+    """The rates that were given, or those of a ratio.
+
+    Args:
+        ratio: by which the weights multiply the rate.
+        rates: Hz, of input and output; None where none were given.
+        output_rate: Hz, to be taken then.
+
+    Raises:
+        UserError: they have another ratio, or the output rate is no multiple of it.
+    """
+    low = max(1, output_rate // ratio)
+    example = f"give --rates {low},{ratio * low}"
+    if rates is None and output_rate % ratio:
+        raise UserError(
+            f"rates: these weights multiply the rate by {ratio}, and {output_rate} Hz is no "
+            f"multiple of that: {example}"
+        )
+    if rates is not None and rates[1] != ratio * rates[0]:
+        raise UserError(
+            f"rates: {rates[1]} Hz is not {ratio} times {rates[0]} Hz, by which these weights "
+            f"multiply the rate: {example}"
+        )
+    return rates or (low, output_rate)
+
+
+def has_size(network: keras.Model, weights: int) -> bool:
+    """Whether a network has so many weights that are trained, as the authors' has."""
+    return sum(weight.shape.num_elements() for weight in network.trainable_weights) == weights

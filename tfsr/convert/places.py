@@ -2,14 +2,16 @@
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.convert.tensors import Tensor
 from tfsr.errors import UserError
+from tfsr.layers.streaming import DepthwiseConv1D
 
 # PyTorch's newer names of a weight-normalised layer's gain and direction, and those before.
 _RENAMED = {
@@ -17,10 +19,16 @@ _RENAMED = {
     "parametrizations.weight.original1": "weight_v",
 }
 _GAIN, _DIRECTION = ".weight_g", ".weight_v"
-_NORM = {
-    **{"weight": "gamma", "bias": "beta"},
-    **{"running_mean": "moving_mean", "running_var": "moving_variance"},
+_AFFINE = {"weight": "gamma", "bias": "beta"}
+_NORMS = {
+    keras.layers.LayerNormalization: _AFFINE,
+    keras.layers.BatchNormalization: _AFFINE
+    | {"running_mean": "moving_mean", "running_var": "moving_variance"},
 }
+
+
+Arrays = Mapping[str, np.ndarray | Tensor]
+"""By name; a `Tensor` becomes an array when that is needed."""
 
 
 class Place(NamedTuple):
@@ -44,11 +52,11 @@ class Tensors:
     and where its normalisation was taken away, they are made of its `weight`.
 
     Args:
-        file: name -> tensor.
+        file: name -> tensor, of which arrays are made when they are needed.
         prefix: what the names begin with.
     """
 
-    def __init__(self, file: Mapping[str, np.ndarray], prefix: str):
+    def __init__(self, file: Arrays, prefix: str):
         self._file = file
         self._prefix = prefix
         inside = [name for name in file if name.startswith(prefix)]
@@ -57,8 +65,8 @@ class Tensors:
 
     @property
     def passed_over(self) -> tuple[str, ...]:
-        """The file's names that `put` had no use for, sorted."""
-        return tuple(sorted(set(self._file) - self._used))
+        """The file's names that `put` had no use for, in its order."""
+        return tuple(name for name in self._file if name not in self._used)
 
     def __contains__(self, name: str) -> bool:
         return name in self._names
@@ -75,7 +83,7 @@ class Tensors:
         Raises:
             UserError: it is missing, or has another number of dimensions.
         """
-        shape = self._tensor(name).shape
+        shape = self._given(name).shape
         if len(shape) != dimensions:
             raise _misshapen(self.name_in_file(name), shape)
         return shape
@@ -90,28 +98,26 @@ class Tensors:
         found = {int(match[1]) for match in map(number.match, self._names) if match}
         for wanted in itertools.islice(itertools.count(first, step), max(1, len(found))):
             if wanted not in found:
-                raise UserError(
-                    f"{self.name_in_file(pattern % wanted)}*: is missing; get the file again"
-                )
+                raise _missing(f"{self.name_in_file(pattern % wanted)}*")
         return len(found)
 
-    def put(self, places: Iterable[Place], network: keras.Model) -> None:
+    def put(self, places: Iterable[Place], network: keras.layers.Layer) -> None:
         """Set all weights of a network.
 
         Args:
-            places: of every weight of the network.
+            places: of every weight of the network, or layer.
             network: its weights exist.
 
         Raises:
             UserError: a tensor is missing or has another shape; the message names it.
         """
-        left = {weight.ref() for weight in network.weights}
+        places = list(places)
+        placed = {place.variable.ref() for place in places}
+        if wrong := placed ^ {weight.ref() for weight in network.weights}:
+            names = sorted(reference.deref().name for reference in wrong)
+            raise ValueError(f"{network.name}: without a place, or not of the network: {names}")
         for place in places:
             place.variable.assign(self._value(place))
-            left.discard(place.variable.ref())
-        if left:
-            names = sorted(reference.deref().name for reference in left)
-            raise ValueError(f"{network.name} has weights without a place: {names}")
 
     def _value(self, place: Place) -> np.ndarray:
         tensors = [self._tensor(name) for name in place.names]
@@ -123,22 +129,30 @@ class Tensors:
             names = " or ".join(map(self.name_in_file, place.names))
             raise _misshapen(names, tensors[0].shape)
         self._used |= {self.name_in_file(name) for name in place.names}
-        return value.astype(place.variable.dtype.as_numpy_dtype)
+        return value.astype(place.variable.dtype.as_numpy_dtype, copy=False)
 
-    def _tensor(self, name: str) -> np.ndarray:
+    def _given(self, name: str) -> np.ndarray | Tensor:
         found = self.name_in_file(name)
         if found not in self._file:
-            raise UserError(f"{found}: is missing; get the file again")
-        tensor = np.asarray(self._file[found])
+            raise _missing(found)
+        return self._file[found]
+
+    def _tensor(self, name: str) -> np.ndarray:
+        tensor = np.asarray(self._given(name))
         if name in self or name.endswith(_DIRECTION):
             return tensor
         return np.sqrt(np.sum(np.square(tensor), tuple(range(1, tensor.ndim)), keepdims=True))
 
 
-def prefix_of(names: Iterable[str], ending: str) -> str | None:
-    """What comes before `ending` in the shortest name that ends so; None where none does."""
-    found = [name.removesuffix(ending) for name in names if f".{name}".endswith(f".{ending}")]
-    return min(found, key=len, default=None)
+def prefix_of(names: Collection[str], known: Sequence[str]) -> str | None:
+    """What stands before all of the names `known`: "", or what ends with a dot; None: they do not.
+
+    Where there are several, of a network and its average say, the shortest, and of these the first.
+    """
+    first = known[0]
+    prefixes = [name.removesuffix(first) for name in names if f".{name}".endswith(f".{first}")]
+    whole = (prefix for prefix in prefixes if all(f"{prefix}{name}" in names for name in known))
+    return min(whole, key=len, default=None)
 
 
 def of_layer(name: str, layer: keras.layers.Layer) -> Iterator[Place]:
@@ -148,12 +162,14 @@ def of_layer(name: str, layer: keras.layers.Layer) -> Iterator[Place]:
         name: the layer's, where PyTorch has it.
         layer: its weights exist.
     """
-    if isinstance(layer, keras.layers.BatchNormalization):
-        for part, attribute in _NORM.items():
-            yield Place(getattr(layer, attribute), (f"{name}.{part}",), as_it_is)
-        return
+    for kind, parts in _NORMS.items():
+        if isinstance(layer, kind):
+            for part, attribute in parts.items():
+                yield Place(getattr(layer, attribute), (f"{name}.{part}",), as_it_is)
+            return
     normalised = hasattr(layer, "gain")
-    yield Place(layer.kernel, (f"{name}.weight_v" if normalised else f"{name}.weight",), kernel)
+    direction = f"{name}.weight_v" if normalised else f"{name}.weight"
+    yield Place(layer.kernel, (direction,), _maker_of_kernel(layer))
     if layer.bias is not None:
         yield Place(layer.bias, (f"{name}.bias",), as_it_is)
     if normalised:
@@ -176,6 +192,22 @@ def kernel(tensor: np.ndarray) -> np.ndarray:
     return tensor.transpose(*range(2, tensor.ndim), 1, 0)
 
 
+def matrix(tensor: np.ndarray) -> np.ndarray:
+    """[outputs, inputs], or that of a convolution with one tap -> [inputs, outputs]."""
+    return kernel(tensor).reshape(tensor.shape[1::-1])
+
+
+def _maker_of_kernel(layer: keras.layers.Layer) -> Callable[[np.ndarray], np.ndarray]:
+    if isinstance(layer, DepthwiseConv1D):
+        return _depthwise
+    return matrix if isinstance(layer, keras.layers.Dense) else kernel
+
+
+def _depthwise(tensor: np.ndarray) -> np.ndarray:
+    """[channels, 1, taps] -> [taps, channels]."""
+    return kernel(tensor).squeeze(1)
+
+
 def _usual(name: str) -> str:
     for new, usual in _RENAMED.items():
         if name.endswith(f".{new}"):
@@ -191,8 +223,12 @@ def _plain(name: str) -> str:
     return name
 
 
+def _missing(name: str) -> UserError:
+    return UserError(f"{name}: is missing; get the file again, or one of the authors' own network")
+
+
 def _misshapen(name: str, shape: tuple[int, ...]) -> UserError:
     return UserError(
-        f"{name}: has the shape {list(shape)}, which does not fit the other weights; "
-        "get the file again"
+        f"{name}: has the shape {list(shape)}, which does not fit the other weights; get the file "
+        "again, or one of the authors' own network"
     )

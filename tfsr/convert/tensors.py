@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import os
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -46,12 +46,18 @@ class Storage:
     start: int = 0
     order: Order = "<"
 
-    def numbers(self, kind: str) -> np.ndarray:
-        """All of it as numbers of a kind, not to be written to; bfloat16 becomes float32."""
+    def numbers(self, kind: str, first: int = 0, count: int | None = None) -> np.ndarray:
+        """Numbers of a kind, not to be written to; bfloat16 becomes float32.
+
+        Args:
+            kind: one of `STORED`.
+            first, count: which of them; None is all from there on.
+        """
         native = np.dtype(STORED[kind])
         stored = native.newbyteorder(self.order)
-        whole = self.size // native.itemsize * native.itemsize
-        found = self._bytes()[:whole].view(native if stored.isnative else stored)
+        count = self.size // native.itemsize - first if count is None else count
+        found = self._bytes(first * native.itemsize, count * native.itemsize)
+        found = found.view(native if stored.isnative else stored)
         found = found.astype(native, copy=False)
         if kind == "bfloat16":
             wide = found.astype(np.uint32)
@@ -62,15 +68,15 @@ class Storage:
         found.flags.writeable = False
         return found
 
-    def _bytes(self) -> np.ndarray:
-        data = np.empty(self.size, np.uint8)
+    def _bytes(self, begin: int, size: int) -> np.ndarray:
+        data = np.empty(size, np.uint8)
         with open(self.path, "rb") as file:
-            file.seek(self.start)
+            file.seek(self.start + begin)
             # One call may read less than there is: Linux stops at 2 GiB.
             done = 0
             while count := file.readinto(data[done:].data):
                 done += count
-        if done < self.size:
+        if done < size:
             raise UserError("changed while it was read; try it again")
         return data
 
@@ -80,7 +86,7 @@ Cache = dict[tuple[int, str], np.ndarray]
 
 
 class Tensor:
-    """Shape and place of an array in a `Storage`.
+    """Shape and place of an array in a `Storage`; `numpy.asarray` reads it.
 
     Args:
         storage: where its numbers are.
@@ -94,7 +100,7 @@ class Tensor:
         UserError: it reaches beyond these, or its elements lie on one another.
     """
 
-    __slots__ = ("storage", "kind", "shape", "_strides", "_offset")
+    __slots__ = ("storage", "kind", "shape", "_strides", "_offset", "_reach")
 
     def __init__(
         self,
@@ -107,7 +113,8 @@ class Tensor:
     ):
         whole = storage.size // item_size(kind)
         strides = _of_c(shape) if strides is None else strides
-        _check(shape, strides, offset, whole if count is None else min(count, whole))
+        most = whole if count is None else min(count, whole)
+        self._reach = _reach(shape, strides, offset, most)
         self.storage, self.kind, self.shape = storage, kind, shape
         # Whatever is said of axes with one element, along which nobody goes.
         along = zip(shape, strides, strict=True)
@@ -118,18 +125,24 @@ class Tensor:
         """The array, not to be written to; bfloat16 is float32.
 
         Args:
-            cache: kept from tensor to tensor, lets those of one storage share its memory.
+            cache: kept from tensor to tensor, lets those of one storage share its memory. None:
+                nothing of the storage is read but what the array reaches over.
         """
-        cache, key = {} if cache is None else cache, (id(self.storage), self.kind)
-        if key not in cache:
-            cache[key] = self.storage.numbers(self.kind)
-        numbers, size = cache[key], cache[key].itemsize
+        if cache is None:
+            numbers = self.storage.numbers(self.kind, self._offset, self._reach)
+        else:
+            key = id(self.storage), self.kind
+            if key not in cache:
+                cache[key] = self.storage.numbers(self.kind)
+            numbers = cache[key][self._offset :]
         if 0 in self.shape:
             return np.empty(self.shape, numbers.dtype)
-        strides = [stride * size for stride in self._strides]
-        return np.lib.stride_tricks.as_strided(
-            numbers[self._offset :], self.shape, strides, writeable=False
-        )
+        strides = [stride * numbers.itemsize for stride in self._strides]
+        return np.lib.stride_tricks.as_strided(numbers, self.shape, strides, writeable=False)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        found = self.read()
+        return found if dtype is None else found.astype(dtype)
 
 
 def _of_c(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -141,7 +154,8 @@ class _Axis(NamedTuple):
     size: int
 
 
-def _check(shape: tuple[int, ...], strides: tuple[int, ...], offset: int, count: int) -> None:
+def _reach(shape: tuple[int, ...], strides: tuple[int, ...], offset: int, count: int) -> int:
+    """How many numbers lie from the first to the last of an array that is as it should be."""
     if len(shape) != len(strides) or len(shape) > _MOST_AXES:
         raise UserError(f"has a tensor with {len(shape)} sizes and {len(strides)} strides")
     if not all(type(x) is int and 0 <= x < _MOST_ITEMS for x in (*shape, *strides, offset)):
@@ -149,7 +163,7 @@ def _check(shape: tuple[int, ...], strides: tuple[int, ...], offset: int, count:
     if math.prod(size or 1 for size in shape) > _MOST_ITEMS:
         raise UserError("has a tensor larger than any file")
     if 0 in shape:
-        return
+        return 0
     axes = sorted(map(_Axis, strides, shape))
     last = 0
     for axis in axes:
@@ -158,3 +172,4 @@ def _check(shape: tuple[int, ...], strides: tuple[int, ...], offset: int, count:
         last += (axis.size - 1) * axis.stride
     if offset + last >= count:
         raise UserError("has a tensor that reaches beyond its storage; get the file again")
+    return last + 1

@@ -5,14 +5,15 @@ the vocoder. The released analysis has a denoiser and a ResUNet of two channels,
 training code a ResUNet of one channel. Training checkpoints hold the vocoder too.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 import tf_keras as keras
 
-from tfsr.convert.converted import Converted, terms
-from tfsr.convert.places import Place, Tensors, kernel, of_layers, prefix_of
+from tfsr.convert.converted import Converted, System, has_size
+from tfsr.convert.places import Arrays, Place, Tensors, kernel, of_layers, prefix_of
 from tfsr.errors import UserError
+from tfsr.model_card import Scores
 from tfsr.networks.mel_denoiser import MelDenoiser, WholeNorm
 from tfsr.networks.mel_mask import DenoisedMelMask, MelMask
 from tfsr.networks.resunet import ResidualUnit, ResUNet
@@ -21,16 +22,34 @@ from tfsr.signal.mel import MelSpectrogram
 from tfsr.upsamplers.restoration import VoiceFixer
 from tfsr.upsamplers.vocoder import Vocoder
 
-_REPOSITORY = "github.com/haoheliu/voicefixer"
-SOURCE = f"VoiceFixer, Liu et al. 2022: https://{_REPOSITORY}"
-
-_VOCODER = "condnet.0.bias"
+_VOCODER = ("condnet.0.bias", "generator.1.bias")
 _OF_DENOISER = "denoiser.1.weight"
 _OF_UNET = "encoder_block1.conv_block1.conv1.weight"
 # Before the names of the ResUNet, in the release beside the denoiser and in the training code.
 _RELEASED, _TRAINED = "unet.", "analysis_module."
 _RATE = 44100
 _RELEASED_MOMENTUM = 0.99
+
+_SIZE = 65_152_867
+# The paper's network is that of the training code; nothing was published of the released one.
+_FIGURES = {
+    "HiFi-Res": {
+        "estimate": {"pesq": 2.05, "lsd": 1.01, "ssim": 0.71, "mos": 3.62},
+        "unprocessed": {"pesq": 1.94, "lsd": 2.00, "ssim": 0.64, "mos": 2.38},
+    },
+    "VD-Test": {
+        "estimate": {"si_snr": -16.23, "pesq": 2.43, "mos": 3.69},
+        "unprocessed": {"si_snr": 8.40, "pesq": 1.97, "mos": 3.20},
+    },
+    "DECLI, clipped at 0.25": {
+        "estimate": {"stoi": 0.82, "mos": 3.38},
+        "unprocessed": {"stoi": 0.95, "mos": 2.56},
+    },
+    "DECLI, clipped at 0.1": {
+        "estimate": {"stoi": 0.80, "mos": 3.38},
+        "unprocessed": {"stoi": 0.89, "mos": 2.72},
+    },
+}
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -41,16 +60,11 @@ def recognised(names_and_shapes: Shapes) -> bool:
     return vocoder or _analysis_prefix(names_and_shapes) is not None
 
 
-def wants_vocoder(names_and_shapes: Shapes) -> bool:
-    """Whether it is an analysis without a vocoder, so that `converted` needs another file."""
-    vocoder = prefix_of(names_and_shapes, _VOCODER) is not None
-    return not vocoder and _analysis_prefix(names_and_shapes) is not None
-
-
 def converted(
-    tensors: Mapping[str, np.ndarray],
+    tensors: Arrays,
     rates: tuple[int, int] | None = None,
-    vocoder: Mapping[str, np.ndarray] | None = None,
+    vocoder: Arrays | None = None,
+    mode: int | None = None,
 ) -> Converted:
     """The upsampler of a file that is `recognised`: a `VoiceFixer`, or a `Vocoder`.
 
@@ -59,10 +73,11 @@ def converted(
         rates: None, or 44,100 Hz twice, the only rate that there is.
         vocoder: of an analysis, the tensors of the vocoder's file; where it is None, the file's
             own are taken.
+        mode: see `VoiceFixer`; None is 0.
 
     Raises:
         UserError: a tensor is missing or has another shape; the vocoder is missing, or has other
-            bands than the analysis; or other rates are asked for.
+            bands than the analysis; or other rates are asked for, or a mode of a vocoder alone.
     """
     if rates not in (None, (_RATE, _RATE)):
         raise UserError(
@@ -72,9 +87,10 @@ def converted(
     if prefix is None:
         if vocoder is not None:
             raise UserError("vocoder: the other file is no analysis of VoiceFixer; give vf.ckpt")
-        synthesis, passed_over = _vocoder(tensors)
-        return Converted(synthesis, passed_over, SOURCE, terms(_REPOSITORY))
-    return _voicefixer(tensors, prefix, vocoder)
+        if mode is not None:
+            raise UserError("`mode` is the analysis', and this file is a vocoder: leave it out")
+        return Converted(*_vocoder(tensors), part="vocoder")
+    return _voicefixer(tensors, prefix, vocoder, mode or 0)
 
 
 def vocoder_layers(network: TFGAN) -> dict[str, keras.layers.Layer]:
@@ -157,12 +173,12 @@ def _keras_gates(tensor: np.ndarray) -> np.ndarray:
     return np.concatenate([update, reset, candidate])
 
 
-def _vocoder(tensors: Mapping[str, np.ndarray]) -> tuple[Vocoder, tuple[str, ...]]:
+def _vocoder(tensors: Arrays) -> tuple[Vocoder, tuple[str, ...]]:
     """A vocoder, and the names that were passed over."""
     prefix = prefix_of(tensors, _VOCODER)
     if prefix is None:
         raise UserError(
-            f"vocoder: no name of the file ends in {_VOCODER}; give VoiceFixer's vocoder, "
+            f"has no {' and '.join(_VOCODER)}; give VoiceFixer's vocoder, "
             "model.ckpt-1490000_trimed.pt"
         )
     inside = Tensors(tensors, prefix)
@@ -172,6 +188,14 @@ def _vocoder(tensors: Mapping[str, np.ndarray]) -> tuple[Vocoder, tuple[str, ...
     vocoder.initialize()
     inside.put(of_layers(vocoder_layers(network)), vocoder)
     return vocoder, inside.passed_over
+
+
+def _second_file(vocoder: Arrays) -> tuple[Vocoder, tuple[str, ...]]:
+    """As `_vocoder`, and errors say that they are of that file."""
+    try:
+        return _vocoder(vocoder)
+    except UserError as error:
+        raise UserError(f"vocoder: {error}") from error
 
 
 def _tfgan(tensors: Tensors) -> TFGAN:
@@ -193,23 +217,28 @@ def _bands(tensors: Tensors) -> int:
 
 
 def _voicefixer(
-    tensors: Mapping[str, np.ndarray], prefix: str, vocoder: Mapping[str, np.ndarray] | None
+    tensors: Arrays,
+    prefix: str,
+    vocoder: Arrays | None,
+    mode: int,
 ) -> Converted:
     if vocoder is None and prefix_of(tensors, _VOCODER) is None:
         raise UserError(
             "vocoder: this file is VoiceFixer's analysis alone; give the file of its vocoder too, "
             "model.ckpt-1490000_trimed.pt"
         )
-    synthesis, passed_over = _vocoder(tensors if vocoder is None else vocoder)
+    synthesis, passed_over = _vocoder(tensors) if vocoder is None else _second_file(vocoder)
     inside = Tensors(tensors, prefix)
     network = _analysis(inside, synthesis.spectrogram.bands)
-    upsampler = VoiceFixer(network, synthesis)
+    upsampler = VoiceFixer(network, synthesis, mode)
     upsampler.initialize()
     inside.put(analysis_places(network), network)
-    names = {*passed_over, *inside.passed_over}
+    names = inside.passed_over
     if vocoder is None:  # one file, of which each took its part
-        names = set(passed_over) & set(inside.passed_over)
-    return Converted(upsampler, tuple(sorted(names)), SOURCE, terms(_REPOSITORY))
+        names = tuple(name for name in names if name in passed_over)
+    else:
+        names += passed_over
+    return Converted(upsampler, names)
 
 
 def _analysis(tensors: Tensors, bands: int) -> MelMask:
@@ -241,13 +270,41 @@ def _resunet(
     return ResUNet(channels, inputs, momentum)
 
 
-def _analysis_prefix(names: Iterable[str]) -> str | None:
+def _analysis_prefix(names: Collection[str]) -> str | None:
     """What comes before the names of an analysis' two networks, or its one; None: it is none.
 
     A ResUNet without a denoiser under its name in the release is the baseline, on spectra.
     """
-    for ending in f"{_TRAINED}{_OF_UNET}", _OF_DENOISER:
-        prefix = prefix_of(names, ending)
-        if prefix is not None:
-            return prefix
-    return None
+    trained = prefix_of(names, [f"{_TRAINED}{_OF_UNET}"])
+    return prefix_of(names, [_OF_DENOISER]) if trained is None else trained
+
+
+def _advice(names: Collection[str]) -> str:
+    if any(f".{_TRAINED}" in f".{name}" for name in names):
+        return (
+            "this is an analysis of VoiceFixer, and not by a ResUNet: give one of variant unet, "
+            "or the released vf.ckpt"
+        )
+    if prefix_of(names, [f"{_RELEASED}{_OF_UNET}"]) is not None:
+        return (
+            "this is a ResUNet without a denoiser, as VoiceFixer's baseline on spectra: give the "
+            "released vf.ckpt, or a checkpoint with analysis_module"
+        )
+    return ""
+
+
+def _published(upsampler: VoiceFixer | Vocoder) -> Scores:
+    paper = type(upsampler.network) is MelMask and has_size(upsampler.network, _SIZE)
+    return _FIGURES if paper else {}
+
+
+SYSTEM = System(
+    "VoiceFixer",
+    "github.com/haoheliu/voicefixer",
+    "Liu et al. 2022, VoiceFixer: A unified framework for high-fidelity speech restoration",
+    recognised,
+    converted,
+    options=("vocoder", "mode"),
+    advice=_advice,
+    published=_published,
+)

@@ -7,29 +7,28 @@ companded values; so have the weights learnt it, and `companding` is `sign_only`
 
 from collections.abc import Iterator, Mapping
 
-import numpy as np
-
-from tfsr.convert.converted import Converted, terms
-from tfsr.convert.places import Place, Tensors, as_it_is, of_layers, prefix_of
+from tfsr.convert.converted import OUTPUT_RATE, Converted, System, has_size, rates_of_ratio
+from tfsr.convert.places import Arrays, Place, Tensors, as_it_is, matrix, of_layers, prefix_of
 from tfsr.errors import UserError
+from tfsr.model_card import Scores
 from tfsr.networks.wsrglow import WSRGlow
 from tfsr.signal.companding import sign_only
 from tfsr.upsamplers.flow import Flow
 
-SOURCE = "WSRGlow, Zhang et al. 2021: https://github.com/zkx06111/WSRGlow"
-
-_OUTPUT_RATE = 48000
+# Ratio -> number of weights, and the paper's SNR in dB and LSD.
+_FIGURES = {2: (229_862_760, 30.84, 0.68), 4: (141_192_552, 18.38, 1.64)}
 _WAVEFORM = "muembed.embed.weight"
 _PHASE = "phase_embedding.embed.weight"
 _CONVOLUTION = "convinv.%d.conv.weight"
+_KNOWN = (_WAVEFORM, "WN.0.start.bias")
 
 
 def recognised(names_and_shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Whether a file with these tensors is one of WSRGlow."""
-    return prefix_of(names_and_shapes, _WAVEFORM) is not None
+    return prefix_of(names_and_shapes, _KNOWN) is not None
 
 
-def converted(tensors: Mapping[str, np.ndarray], rates: tuple[int, int] | None = None) -> Converted:
+def converted(tensors: Arrays, rates: tuple[int, int] | None = None) -> Converted:
     """The upsampler of a file that is `recognised`.
 
     Args:
@@ -40,12 +39,12 @@ def converted(tensors: Mapping[str, np.ndarray], rates: tuple[int, int] | None =
     Raises:
         UserError: a tensor is missing or has another shape; or the rates do not fit.
     """
-    inside = Tensors(tensors, prefix_of(tensors, _WAVEFORM) or "")
+    inside = Tensors(tensors, prefix_of(tensors, _KNOWN) or "")
     network = _network(inside)
-    upsampler = Flow(network, *_rates(network.ratio, rates))
+    upsampler = Flow(network, *rates_of_ratio(network.ratio, rates))
     upsampler.initialize()
     inside.put(places(network), upsampler)
-    return Converted(upsampler, inside.passed_over, SOURCE, terms("github.com/zkx06111/WSRGlow"))
+    return Converted(upsampler, inside.passed_over)
 
 
 def places(network: WSRGlow) -> Iterator[Place]:
@@ -57,7 +56,7 @@ def places(network: WSRGlow) -> Iterator[Place]:
             layers[f"in_layers.{i}"] = layer.dilated_conv
             layers[f"res_skip_layers.{i}"] = layer.output_projection
         yield from of_layers({f"{name}.{of}": layer for of, layer in layers.items()})
-        yield Place(step.convolution.kernel, (_CONVOLUTION % number,), _matrix)
+        yield Place(step.convolution.kernel, (_CONVOLUTION % number,), matrix)
     for part, name in ("waveform", _WAVEFORM), ("phase", _PHASE):
         yield Place(network.encoder.parts[part].vectors, (name,), as_it_is)
 
@@ -90,32 +89,25 @@ def _ratio(tensors: Tensors, group: int, waveform: int, phase: int) -> int:
     if rest or hop < 1 or group % hop:
         raise UserError(
             f"{tensors.name_in_file(name)}: has {features} inputs, which no ratio gives groups of "
-            f"{group} samples with vectors of {waveform} and {phase}; get the file again"
+            f"{group} samples with vectors of {waveform} and {phase}: the file is "
+            "damaged, or of an ablation; get it again, or that of the whole network"
         )
     return group // hop
 
 
-def _rates(ratio: int, rates: tuple[int, int] | None) -> tuple[int, int]:
-    if rates is None:
-        if _OUTPUT_RATE % ratio:
-            raise UserError(
-                f"rates: these weights multiply the rate by {ratio}, and {_OUTPUT_RATE} Hz is no "
-                f"multiple of that: give --rates {_example(ratio)}"
-            )
-        return _OUTPUT_RATE // ratio, _OUTPUT_RATE
-    if rates[1] != ratio * rates[0]:
-        raise UserError(
-            f"rates: {rates[1]} Hz is not {ratio} times {rates[0]} Hz, by which these weights "
-            f"multiply the rate: give --rates {_example(ratio)}"
-        )
-    return rates
+def _published(upsampler: Flow) -> Scores:
+    weights, snr, lsd = _FIGURES.get(upsampler.ratio, (0, 0.0, 0.0))
+    if upsampler.output_rate != OUTPUT_RATE or not has_size(upsampler.network, weights):
+        return {}
+    return {"VCTK": {"estimate": {"snr": snr, "lsd": lsd}}}
 
 
-def _example(ratio: int) -> str:
-    low = _OUTPUT_RATE // ratio
-    return f"{low},{ratio * low}"
-
-
-def _matrix(tensor: np.ndarray) -> np.ndarray:
-    """[outputs, inputs, 1] -> [inputs, outputs]."""
-    return tensor[..., 0].T
+SYSTEM = System(
+    "WSRGlow",
+    "github.com/zkx06111/WSRGlow",
+    "Zhang, Ren, Xu & Zhao 2021, WSRGlow: A Glow-based waveform generative model for audio "
+    "super-resolution",
+    recognised,
+    converted,
+    published=_published,
+)

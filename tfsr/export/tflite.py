@@ -171,6 +171,8 @@ def _converted(converter: tf.lite.TFLiteConverter, name: str) -> bytes:
             return converter.convert()
     except ConverterError as error:
         foreign = sorted(set(re.findall(r"'tf\.(\w+)' op is neither", str(error))))
+        if "tensor list ops is failed" in str(error):
+            foreign.append("loop over frames of any number, as GRUs have")
         if not foreign:
             raise
         raise UserError(
