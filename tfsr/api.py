@@ -188,7 +188,11 @@ def evaluate(
 def _protocol(protocol: str | Protocol) -> Protocol:
     from tfsr.evaluation import protocols
 
-    return protocols.named(protocol) if isinstance(protocol, str) else protocol
+    if isinstance(protocol, protocols.Protocol):
+        return protocol
+    if not isinstance(protocol, str):
+        raise UserError(f"`protocol`: {protocol!r} is no Protocol and no name of one")
+    return protocols.named(protocol)
 
 
 def score(
@@ -230,13 +234,17 @@ def score(
         from tfsr.evaluation import scoring
 
     systems = estimates if isinstance(estimates, Mapping) else {"estimate": estimates}
+    for name in systems:
+        if not isinstance(name, str):
+            raise UserError(f"`estimates`: {name!r} is no name; give text")
     paths = {name: Path(path("estimates", each)) for name, each in systems.items()}
+    chosen = _protocol(protocol)
     for name, value in {"cutoff": cutoff, "frame_rate": frame_rate}.items():
         if value is not None:
             number(name, value, "Hz", 1)
     given = None if low is None else Path(path("low", low))
     trials, left_out = scoring.found(Path(path("reference", reference)), paths, given)
-    return scoring.score(trials, _protocol(protocol), cutoff, frame_rate, left_out)
+    return scoring.score(trials, chosen, cutoff, frame_rate, left_out)
 
 
 def compare(

@@ -13,6 +13,7 @@ bands that are not the input's. Files that do not fit are refused.
 """
 
 import functools
+import os
 from pathlib import Path
 
 from absl import flags
@@ -47,6 +48,7 @@ def main(positional: list[str]) -> None:
         raise UserError("score: give REFERENCE and ESTIMATE..., folders or files; --help says more")
     reference, *estimates = positional
     systems = _systems(estimates)
+    _check_outputs([reference, *systems.values(), *([_LOW.value] if _LOW.value else [])])
     from tfsr.api import score
     from tfsr.atomic_files import write_text
     from tfsr.evaluation import report
@@ -77,12 +79,32 @@ def _systems(estimates: list[str]) -> dict[str, str]:
     systems: dict[str, str] = {}
     for estimate in estimates:
         name, separator, path = estimate.partition("=")
-        if not separator:
-            name, path = Path(estimate).resolve().stem, estimate
+        if not separator or os.path.exists(estimate):
+            name, path = _name(Path(estimate).resolve()), estimate
         if name in systems:
             raise UserError(f"score: there are two systems {name}; give NAME=PATH")
         systems[name] = path
     return systems
+
+
+def _name(path: Path) -> str:
+    """Of a folder as it is, of a file without its end."""
+    return path.stem if path.is_file() else path.name
+
+
+def _check_outputs(inputs: list[str]) -> None:
+    """Raise UserError, before anything is scored, where an output would take another's place."""
+    given = {flag.name: flag.value for flag in (_CSV, _JSON, _HTML) if flag.value}
+    for name, value in given.items():
+        if os.path.isdir(value):
+            raise UserError(f"score: --{name} {value}: is a folder; give the name of a file")
+        if list(given.values()).count(value) > 1:
+            raise UserError(f"score: --{name} {value}: is the file of another flag too")
+        folders = (Path(one).resolve() for one in inputs)
+        if os.path.exists(value) and any(
+            one in (Path(value).resolve(), *Path(value).resolve().parents) for one in folders
+        ):
+            raise UserError(f"score: --{name} {value}: is one of the files that are scored")
 
 
 if __name__ == "__main__":

@@ -103,10 +103,21 @@ class TestIntervals:
         mean, low, high = self.of(1.0, math.inf, 1.0).intervals["estimate"]["LSD"]
         assert (mean, low, high) == (1.0, 1.0, 1.0)
 
+    def test_what_means_leave_out_is_told(self):
+        told = self.of(1.0, math.inf, 1.0)
+        assert told.unscored[0] == "estimate: infinite, and left out of means: LSD of 1 of 3 files"
+        assert told.unscored[0] in told.summary()
+        assert self.of(math.inf, math.inf).unscored == self.of(1.0, 2.0).unscored == []
+
     def test_one_file_has_none(self):
         assert self.of(1.0).intervals == self.of(1.0).differences == {}
         assert "95 %" not in self.of(1.0).summary()
         assert "95 %" in self.of(1.0, 2.0).summary()
+
+
+def test_csv_starts_no_formula():
+    file = FileScores("=1+1", 1.0, {"estimate": {"LSD": 1.0}})
+    assert "'=1+1,,1.000,estimate" in results(files=(file,)).to_csv()
 
 
 def test_csv_has_a_line_for_each_file_and_system():

@@ -11,6 +11,7 @@ from tfsr.evaluation.protocols import PROTOCOLS
 from tfsr.evaluation.scoring import Trial, found, score
 from tfsr.evaluation.test_set import Pairs, Preparation
 from tfsr.signal.interpolation import Linear
+from tfsr.signal.resample import resample
 from tfsr.upsamplers.interpolation import Interpolation
 
 RATE = 16000
@@ -63,6 +64,7 @@ class TestScores:
             assert by_files.means["s1"][column] == pytest.approx(value, rel=1e-5)
             assert by_files.means["linear"][column] == pytest.approx(value, rel=1e-5)
         assert by_files.input_rate == RATE // 2
+        assert by_files.files_hash == evaluated.files_hash
 
     def test_count_from_the_cutoff_that_is_given(self, folder):
         lower, higher = (scored(folder, cutoff_hz=hz).means["s2"] for hz in (1000, 6000))
@@ -90,6 +92,30 @@ class TestScores:
             write(folder / "low" / path.name, noise(4000, 20))
         results = scored(folder, low=True, cutoff_hz=4000)
         assert results.systems == ("s1", "s2", "low")
+
+    def test_channels_are_scored_apart(self, tmp_path):
+        left, right = noise(4000, 1), noise(4000, 2)
+        write(tmp_path / "high" / "a.wav", np.stack([left, right], 1))
+        write(tmp_path / "s1" / "a.wav", np.stack([right, left], 1))
+        write(tmp_path / "s2" / "a.wav", np.stack([left, right], 1))
+        means = scored(tmp_path).means
+        assert means["s1"]["SNR"] < 0
+        assert means["s2"]["LSD"] == 0
+
+    def test_a_protocol_for_one_rate_has_its_input_resampled_beside(self, tmp_path):
+        high = noise(48000)
+        write(tmp_path / "high" / "a.wav", high)
+        write(tmp_path / "s" / "a.wav", high)
+        write(tmp_path / "low" / "a.wav", resample(high, RATE, 8000), 8000)
+        results = scored(tmp_path, PROTOCOLS["apbwe_8k"], low=True)
+        assert results.systems == ("s", "low")
+        assert results.means["low"]["LSD-low"] < 0.5
+
+    def test_ratios_need_not_be_whole(self, tmp_path):
+        write(tmp_path / "high" / "a.wav", noise(4001))
+        write(tmp_path / "s" / "a.wav", noise(4001))
+        write(tmp_path / "low" / "a.wav", noise(2755), 11025)
+        assert scored(tmp_path, low=True).systems == ("s", "low")
 
     def test_files_may_differ_by_a_little_in_length(self, folder):
         write(folder / "s1" / "a_1.wav", noise(3900, 0))
@@ -122,6 +148,8 @@ class TestFound:
         ("names", "message"),
         [
             (("high", {"s": "high/a_1.wav"}), "no folder"),
+            (("nowhere", {"s": "s1"}), "nowhere: no such file or folder"),
+            (("high", {"s": "nowhere"}), "nowhere: no such file or folder"),
             (("high/a_1.wav", {"s": "s1"}), "is a folder"),
             (("high", {}), "give what a system made"),
             (("high", {"s": "strange"}), "has no recording c"),
@@ -153,8 +181,22 @@ class TestRefusals:
             scored(folder, cutoff_hz=9000)
 
     def test_a_protocol_for_another_rate(self, folder):
-        with pytest.raises(UserError, match="nuwave is made for 48000 Hz"):
+        with pytest.raises(
+            UserError, match="nuwave is made for 48000 Hz, and these signals are at"
+        ):
             scored(folder, PROTOCOLS["nuwave"])
+
+    def test_a_protocol_for_another_cutoff(self, folder):
+        with pytest.raises(UserError, match="apbwe_8k is for a cut-off of 4000 Hz, .* 3000 Hz"):
+            scored(folder, PROTOCOLS["apbwe_8k"], cutoff_hz=3000)
+
+    @pytest.mark.parametrize("name", ["spline", "low", "original", ""])
+    def test_a_name_that_tables_have_already(self, folder, name):
+        for path in list((folder / "high").iterdir()):
+            write(folder / "low" / path.name, noise(2000), RATE // 2)
+        trials, _ = found(folder / "high", {name: folder / "s1"}, folder / "low")
+        with pytest.raises(UserError, match=f"system '{name}': tables have a row"):
+            score(trials, TFSR)
 
 
 class TestRemarks:
@@ -169,9 +211,17 @@ class TestRemarks:
     def test_of_another_level(self, folder):
         assert "s1: level +2.0 dB" in self.remarks(folder, lambda sound: 10**0.1 * sound)
 
+    def test_of_silence(self, folder):
+        text = self.remarks(folder, lambda sound: 0 * sound)
+        assert "s1: silence, where the original has sound, in a_1" in text
+
+    def test_of_polarity(self, folder):
+        text = self.remarks(folder, lambda sound: -sound)
+        assert "s1: polarity inverted in a_1" in text and "late" not in text
+
     def test_of_a_delay(self, folder):
         text = self.remarks(folder, lambda sound: np.roll(sound, 5))
-        assert "s1: +5 samples late" in text
+        assert "s1: 5 samples late" in text
         assert "2 of 2 files" in text
 
     def test_of_a_low_band_that_is_not_the_originals(self, folder):

@@ -55,16 +55,17 @@ class TestPairs:
     def test_names_may_differ_in_their_ends_and_signals_in_rate_and_length(self, tmp_path):
         save(tmp_path / "noisy" / "b.flac", sine(4000) / 2)
         save(tmp_path / "noisy" / "x" / "a.wav", sine(3000))
-        save(tmp_path / "clean" / "b.wav", sine(9000, 48000), 48000)
+        save(tmp_path / "clean" / "b.wav", sine(21000, 48000), 48000)
         save(tmp_path / "clean" / "x" / "a.wav", sine(2999))
         save(tmp_path / "clean" / "more.wav", sine(10))
         pairs = Pairs(tmp_path / "noisy", tmp_path / "clean")
         assert len(pairs) == 2
-        assert pairs.description == "files of noisy, compared with those of clean"
+        what = "files of noisy, compared with those of clean"
+        assert pairs.description == f"{what}, 1 of which have no counterpart or are left out"
         b, a = pairs.items(RATE, 16000)
         assert [a.name, b.name] == ["x/a.wav", "b.flac"]
         assert (a.low.size, a.high.size) == (2999, 5998)
-        assert (b.low.size, b.high.size) == (1500, 3000)
+        assert (b.low.size, b.high.size) == (3500, 7000)
         np.testing.assert_allclose(b.low[100:-100], b.high[200:-200:2] / 2, atol=1e-3)
 
     def test_equal_rates_and_lengths_stay_as_they_are(self, tmp_path):
@@ -90,3 +91,17 @@ class TestPairs:
         save(tmp_path / "noisy" / "a.wav", sine(100))
         with pytest.raises(UserError, match="clean: no such folder"):
             Pairs(tmp_path / "noisy", tmp_path / "clean")
+
+
+@pytest.mark.parametrize(
+    ("rate", "samples", "told"),
+    [
+        (16000, 8000, "is at 16000 Hz, and the system takes 8000 Hz"),
+        (8000, 2000, "2000 samples at 8000 Hz, and .* has 8000 at 16000 Hz"),
+    ],
+)
+def test_pairs_that_do_not_fit_are_refused(tmp_path, rate, samples, told):
+    for folder, of, count in (("low", rate, samples), ("high", 16000, 8000)):
+        audio_file.write(tmp_path / folder / "a.wav", np.full((count, 1), 0.1, np.float32), of)
+    with pytest.raises(UserError, match=f"low.a.wav: {told}"):
+        list(Pairs(tmp_path / "low", tmp_path / "high").items(8000, 16000))

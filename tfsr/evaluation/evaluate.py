@@ -100,7 +100,7 @@ def evaluate(
         drawn.append([protocol.scores(item.high, estimate, *rates) for estimate in estimates])
         others = {name: _upsampled(baseline, item.low, 0) for name, baseline in baselines.items()}
         scores = {name: protocol.scores(item.high, other, *rates) for name, other in others.items()}
-        scores = {"estimate": _means(drawn[-1]), **scores}
+        scores = {"estimate": means_of(drawn[-1]), **scores}
         if protocol.originals:
             scores["original"] = protocol.scores(item.high, item.high, *rates)
         seconds = item.high.size / upsampler.output_rate
@@ -155,13 +155,14 @@ def _upsampled(upsampler: Backend, low: np.ndarray, seed: int) -> np.ndarray:
     return upsample_array(upsampler, low, upsampler.chunk, seed)
 
 
-def _means(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+def means_of(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Of each column; infinite values are left out."""
     return {column: finite_mean(score[column] for score in scores) for column in scores[0]}
 
 
 def _spread(drawn: Sequence[Sequence[Mapping[str, float]]]) -> dict[str, float]:
     """Standard deviation between the draws of the means over the files, from files x draws."""
-    by_draw = [_means(files) for files in zip(*drawn, strict=True)]
+    by_draw = [means_of(files) for files in zip(*drawn, strict=True)]
     return {column: float(np.std([x[column] for x in by_draw], ddof=1)) for column in by_draw[0]}
 
 

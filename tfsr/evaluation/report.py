@@ -47,6 +47,7 @@ def page(results: Results) -> str:
 
 
 def _facts(results: Results) -> str:
+    remarks = [*results.remarks, *results.unscored]
     rows = {
         "System": results.system,
         "Protocol": results.protocol,
@@ -55,7 +56,7 @@ def _facts(results: Results) -> str:
         "Files": f"{results.count}, together {results.seconds:.1f} s",
         "File-list hash": f"SHA-256 {results.files_hash}",
         **({"Inputs' hash": f"SHA-256 {results.inputs_hash}"} if results.inputs_hash else {}),
-        **({"Remarks": "; ".join(results.remarks)} if results.remarks else {}),
+        **({"Remarks": "; ".join(remarks)} if remarks else {}),
         "Date": datetime.date.today().isoformat(),
     }
     return facts(rows)

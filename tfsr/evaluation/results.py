@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tfsr.evaluation.metrics import finite_mean
+from tfsr.names import shown
 from tfsr.plot import Panel
 
 Scores = Mapping[str, Mapping[str, float]]
@@ -135,14 +136,33 @@ class Results:
             for system, means in dataclasses.replace(self, files=tuple(files)).means.items()
         }
 
+    @property
+    def unscored(self) -> list[str]:
+        """What means leave out: of each system the columns, and how many files."""
+        texts = []
+        for system in self.systems:
+            infinite = np.sum(np.isinf(self._table(system)), axis=0)
+            columns = [
+                f"{column} of {number}"
+                for column, number in zip(self.columns, infinite, strict=True)
+                if 0 < number < self.count  # a column of which all is infinite says so itself
+            ]
+            if columns:
+                texts.append(
+                    f"{system}: infinite, and left out of means: {', '.join(columns)} of "
+                    f"{plural(self.count)}"
+                )
+        return texts
+
     def summary(self) -> str:
         """The head of a report and the tables of means."""
         head = [
             f"{self.system}, protocol {self.protocol}: {self.rates}",
             f"degradation {self.degradation}",
-            f"{self.count} files, {self.seconds:.1f} s, SHA-256 {self.files_hash}",
+            f"{plural(self.count)}, {self.seconds:.1f} s, SHA-256 {self.files_hash}",
             *([f"inputs SHA-256 {self.inputs_hash}"] if self.inputs_hash else []),
             *self.remarks,
+            *self.unscored,
         ]
         rows = [[system, *_cells(means)] for system, means in self.means.items()]
         if self.spread:
@@ -176,7 +196,7 @@ class Results:
     def table(self) -> str:
         """The scores of every file."""
         rows = [
-            [file.name, system, *_cells(scores)]
+            [shown(file.name), shown(system), *_cells(scores)]
             for file in self.files
             for system, scores in file.scores.items()
         ]
@@ -189,7 +209,8 @@ class Results:
         writer.writerow(["file", "speaker", "seconds", "system", *self.columns])
         for file in self.files:
             for system, scores in file.scores.items():
-                head = file.name, file.speaker, f"{file.seconds:.3f}", system
+                seconds = f"{file.seconds:.3f}"
+                head = _plain(file.name), _plain(file.speaker), seconds, _plain(system)
                 writer.writerow([*head, *(repr(value) for value in scores.values())])
         return text.getvalue()
 
@@ -293,6 +314,16 @@ def _decoded(scores: Mapping[str, Mapping[str, Any]]) -> Scores:
 
 def _cells(scores: Mapping[str, float]) -> list[str]:
     return [number(value) for value in scores.values()]
+
+
+def plural(files: int) -> str:
+    """So many files, in words."""
+    return f"{files} file{'s' * (files != 1)}"
+
+
+def _plain(text: str) -> str:
+    """For spreadsheets, which take what begins so for a formula."""
+    return f"'{text}" if text[:1] in tuple("=+-@") else text
 
 
 def number(value: float) -> str:

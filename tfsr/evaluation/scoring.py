@@ -2,8 +2,9 @@
 
 import dataclasses
 import hashlib
+import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,14 +12,13 @@ import numpy as np
 from tqdm import tqdm
 
 from tfsr import audio_file
-from tfsr.data.recordings import read_mono
 from tfsr.errors import UserError
-from tfsr.evaluation.evaluate import EXCERPT_SECONDS
+from tfsr.evaluation.evaluate import EXCERPT_SECONDS, means_of
 from tfsr.evaluation.metrics import LowBandSnr
 from tfsr.evaluation.protocols import Protocol
 from tfsr.evaluation.restoration_metrics import delay
-from tfsr.evaluation.results import Example, FileScores, Results
-from tfsr.evaluation.test_set import by_stem
+from tfsr.evaluation.results import Example, FileScores, Results, plural
+from tfsr.evaluation.test_set import MOST_EXCESS_SECONDS, by_stem
 from tfsr.inference.chunks import upsample_array
 from tfsr.plot import Panel
 from tfsr.signal.resample import resample
@@ -26,13 +26,12 @@ from tfsr.upsamplers.interpolation import Interpolation
 
 # The row of what the systems were given, where the protocol has no interpolation of it.
 _LOW = "low"
-
-# What is longer or shorter by more is no matter of padding.
-_MOST_EXCESS_SECONDS = 0.1
+_ORIGINAL = "original"
 
 # From where on readers are told, and how far a delay is looked for.
 _LEVEL_DB, _DELAY_SAMPLES, _LOW_BAND_DB = 1.0, 2, 20.0
 _DELAY_SECONDS = 0.05
+_INVERTED = -0.5  # a coefficient of correlation
 
 _MOST_NAMES = 10
 
@@ -55,7 +54,10 @@ class Trial(NamedTuple):
 
 
 class _Signals(NamedTuple):
-    """Of one trial, float32 [time] each, equally long at the original's rate but for `low`."""
+    """One channel of a trial, float32 [time] each, equally long at the original's rate.
+
+    `low` is at its own rate.
+    """
 
     original: np.ndarray
     estimates: dict[str, np.ndarray]
@@ -70,6 +72,11 @@ class _Rates:
     low: int | None
     cutoff_hz: float | None
 
+    @property
+    def told(self) -> str:
+        """The cut-off, for people."""
+        return f"{self.cutoff_hz:g} Hz" if self.cutoff_hz else "not known"
+
 
 def score(
     trials: Sequence[Trial],
@@ -83,7 +90,8 @@ def score(
 
     Where it is known what the systems were given, its interpolations stand beside them. Columns
     that count from the cut-off are left out where that is not known, which the results say. They
-    say, too, where levels, delays or low bands are not the original's.
+    say, too, where levels, delays, polarities or low bands are not the original's. Channels are
+    scored apart, and their scores averaged.
 
     Args:
         trials: of the same systems; see `found`.
@@ -98,32 +106,34 @@ def score(
         UserError: a file cannot be read; rates, channels or lengths do not fit; or the protocol
             is for another rate.
     """
-    rates = _rates(trials, cutoff_hz or protocol.cutoff_hz)
-    protocol.check_rate(rates.original)
+    rates = _rates(trials, protocol, cutoff_hz)
     input_rate = round(2 * rates.cutoff_hz) if rates.cutoff_hz else rates.original
     fitted = protocol.fitted(input_rate, rates.original, frame_rate)
     unknown = () if rates.cutoff_hz else fitted.needing_cutoff
     fitted = fitted.without(unknown)
     baselines = _baselines(protocol, rates)
+    _check_names(trials[0].estimates, {*baselines, _LOW, _ORIGINAL})
     remarks = _Remarks()
     files, examples, digests = [], [], (hashlib.sha256(), hashlib.sha256())
     for index, trial in enumerate(tqdm(trials, "score", leave=False, disable=None)):
-        signals = _read(trial, rates)
-        for digest, signal in zip(digests, (signals.original, signals.low), strict=True):
-            content = b"" if signal is None else signal.astype("<f4").tobytes()
-            digest.update(trial.name.encode() + b"\0" + content)
-        rows = signals.estimates | _rows_of_low(signals.low, rates, baselines)
-        remarks.add(trial, signals, rates)
-        original, rows = _prepared(signals.original, rows, protocol)
-        if protocol.originals:
-            rows["original"] = original
+        channels = _read(trial, rates)
+        for signals in channels:
+            for digest, signal in zip(digests, (signals.original, signals.low), strict=True):
+                content = b"" if signal is None else signal.astype("<f4").tobytes()
+                digest.update(trial.name.encode() + b"\0" + content)
+        remarks.add(trial, channels, rates)
+        rows = [_rows(signals, rates, baselines, protocol) for signals in channels]
+        compared = [name for name in rows[0] if name != _ORIGINAL or protocol.originals]
         scores = {
-            name: fitted.scores(original, row, input_rate, rates.original)
-            for name, row in rows.items()
+            name: means_of(
+                [fitted.scores(of[_ORIGINAL], of[name], input_rate, rates.original) for of in rows]
+            )
+            for name in compared
         }
-        files.append(FileScores(trial.name, original.size / rates.original, scores, trial.speaker))
+        seconds = channels[0].original.size / rates.original
+        files.append(FileScores(trial.name, seconds, scores, trial.speaker))
         if index < shown:
-            examples.append(_example(trial.name, {**rows, "original": original}, rates.original))
+            examples.append(_example(trial.name, rows[0], rates.original))
     told = {
         "originals left out, which not every system has": left_out,
         "columns left out, for the cut-off is not known": unknown,
@@ -131,8 +141,8 @@ def score(
     return Results(
         system=", ".join(trials[0].estimates),
         protocol=protocol.name,
-        degradation="that of the files",
-        input_rate=input_rate if rates.cutoff_hz else None,
+        degradation=f"that of the files, cut-off {rates.told}",
+        input_rate=rates.low,
         output_rate=rates.original,
         files_hash=digests[0].hexdigest(),
         inputs_hash=digests[1].hexdigest() if rates.low else "",
@@ -167,12 +177,15 @@ def found(
     if not estimates:
         raise UserError("give what a system made, a file or a folder, after the reference")
     given = {**estimates, **({_LOW: low} if low else {})}
+    for path in (reference, *given.values()):
+        if not path.exists():
+            raise UserError(f"{path}: no such file or folder")
     if not os.path.isdir(reference):
         for path in given.values():
             if os.path.isdir(path):
                 raise UserError(f"{path}: is a folder, and {reference} a file; give two of a kind")
         return [Trial(reference.name, "", reference, estimates, low)], []
-    originals = _by_stem(reference)
+    originals = by_stem(reference)
     of_systems = {name: _by_stem(path) for name, path in given.items()}
     for name, files in of_systems.items():
         strange = next((stem for stem in files if stem not in originals), None)
@@ -188,7 +201,8 @@ def found(
             raise UserError(f"{low}: has no recording {stem}, which is among the originals")
         paths = {name: of_systems[name][stem] for name in estimates}
         source = of_systems[_LOW][stem] if low else None
-        trials.append(Trial(stem, speakers[stem], originals[stem], paths, source))
+        original = originals[stem]
+        trials.append(Trial(original.name, speakers[stem], original.path, paths, source))
     return trials, [stem for stem in originals if stem not in stems]
 
 
@@ -205,14 +219,32 @@ def _speakers(stems: Sequence[str], otherwise: str) -> dict[str, str]:
     return {stem: by_folder.get(stem) or (by_name[stem] if named else otherwise) for stem in stems}
 
 
-def _rates(trials: Sequence[Trial], cutoff_hz: float | None) -> _Rates:
+def _check_names(systems: Iterable[str], taken: Collection[str]) -> None:
+    for name in systems:
+        if not name or name in taken:
+            raise UserError(
+                f"system {name!r}: tables have a row of that name already, or it is empty: give "
+                "NAME=PATH with another name"
+            )
+
+
+def _rates(trials: Sequence[Trial], protocol: Protocol, cutoff_hz: float | None) -> _Rates:
     first = trials[0]
     original = audio_file.info(first.original).rate
+    protocol.check_rate(original)
     low = audio_file.info(first.low).rate if first.low else None
     if low and low > original:
         raise UserError(f"{first.low}: is at {low} Hz, above the original's {original} Hz")
     if cutoff_hz is None and low and low < original:
         cutoff_hz = low / 2
+    fixed = protocol.cutoff_hz
+    if fixed is not None:
+        if cutoff_hz not in (None, fixed):
+            raise UserError(
+                f"protocol {protocol.name} is for a cut-off of {fixed:g} Hz, and these signals "
+                f"have one of {cutoff_hz:g} Hz: choose another protocol"
+            )
+        cutoff_hz = fixed
     if cutoff_hz is not None and not 0 < cutoff_hz < original / 2:
         raise UserError(
             f"`cutoff` is {cutoff_hz:g} Hz, and the originals are at {original} Hz: give one below "
@@ -223,7 +255,9 @@ def _rates(trials: Sequence[Trial], cutoff_hz: float | None) -> _Rates:
 
 def _baselines(protocol: Protocol, rates: _Rates) -> dict[str, Interpolation]:
     """Label -> interpolation of the low signal; none where it is no whole ratio below."""
-    if not rates.low or rates.low == rates.original or rates.original % rates.low:
+    whole = rates.low and rates.low < rates.original and rates.original % rates.low == 0
+    # Protocols with a cut-off of their own are for input at the output rate.
+    if not rates.low or not whole or protocol.cutoff_hz is not None:
         return {}
     return {
         label: Interpolation(rates.low, rates.original, how)
@@ -231,37 +265,58 @@ def _baselines(protocol: Protocol, rates: _Rates) -> dict[str, Interpolation]:
     }
 
 
-def _rows_of_low(
-    low: np.ndarray | None, rates: _Rates, baselines: Mapping[str, Interpolation]
+def _rows(
+    signals: _Signals,
+    rates: _Rates,
+    baselines: Mapping[str, Interpolation],
+    protocol: Protocol,
 ) -> dict[str, np.ndarray]:
-    if low is None or rates.low is None:
-        return {}
-    if baselines:
-        return {label: upsample_array(how, low, how.chunk) for label, how in baselines.items()}
-    return {_LOW: resample(low, rates.low, rates.original)}
+    """What is compared with the original, and the original last, at the protocol's level."""
+    rows = dict(signals.estimates)
+    if signals.low is not None and rates.low and not baselines:
+        rows[_LOW] = _wide(signals, rates)
+    if signals.low is not None:
+        rows |= {
+            label: upsample_array(how, signals.low, how.chunk) for label, how in baselines.items()
+        }
+    rows[_ORIGINAL] = signals.original
+    peak = float(np.max(np.abs(signals.original), initial=0.0))
+    gain = protocol.preparation.peak / peak if protocol.preparation.peak and peak else 1.0
+    return {name: gain * row for name, row in rows.items()}
 
 
-def _read(trial: Trial, rates: _Rates) -> _Signals:
-    """The signals, cut to what they have in common."""
-    original = read_mono(trial.original, _fits(trial.original, trial, rates.original))
+def _wide(signals: _Signals, rates: _Rates) -> np.ndarray:
+    """What the systems were given, or else the original, at the original's rate."""
+    if signals.low is None or not rates.low:
+        return signals.original
+    return resample(signals.low, rates.low, rates.original)[: signals.original.size]
+
+
+def _read(trial: Trial, rates: _Rates) -> list[_Signals]:
+    """The channels, cut to what the files have in common."""
+    original = _sound(trial.original, trial, rates.original)
     estimates = {
-        name: read_mono(path, _fits(path, trial, rates.original))
-        for name, path in trial.estimates.items()
+        name: _sound(path, trial, rates.original) for name, path in trial.estimates.items()
     }
-    time = min(original.size, *(estimate.size for estimate in estimates.values()))
+    time = min(map(len, (original, *estimates.values())))
     low = None
     if trial.low and rates.low:
-        low = read_mono(trial.low, _fits(trial.low, trial, rates.low))
-        time = min(time, low.size * rates.original // rates.low)
+        low = _sound(trial.low, trial, rates.low)
+        time = min(time, len(low) * rates.original // rates.low)
         low = low[: time * rates.low // rates.original]
-        time = low.size * rates.original // rates.low
-    return _Signals(
-        original[:time], {name: estimate[:time] for name, estimate in estimates.items()}, low
-    )
+        time = len(low) * rates.original // rates.low
+    return [
+        _Signals(
+            original[:time, channel],
+            {name: estimate[:time, channel] for name, estimate in estimates.items()},
+            None if low is None else low[:, channel],
+        )
+        for channel in range(original.shape[1])
+    ]
 
 
-def _fits(path: Path, trial: Trial, rate: int) -> int:
-    """The rate that a file must be at; UserError where it, or channels or length, do not fit."""
+def _sound(path: Path, trial: Trial, rate: int) -> np.ndarray:
+    """A file, float32 [time, channels]; UserError where rate, channels or length do not fit."""
     header, wanted = audio_file.info(path), audio_file.info(trial.original)
     if header.rate != rate:
         raise UserError(f"{path}: is at {header.rate} Hz, where {rate} Hz are compared")
@@ -269,22 +324,13 @@ def _fits(path: Path, trial: Trial, rate: int) -> int:
         raise UserError(
             f"{path}: has {header.channels} channels, and {trial.original} {wanted.channels}"
         )
-    if abs(header.seconds - wanted.seconds) > _MOST_EXCESS_SECONDS:
+    if abs(header.seconds - wanted.seconds) > MOST_EXCESS_SECONDS:
         raise UserError(
             f"{path}: {header.samples} samples at {rate} Hz, and {trial.original} has "
             f"{wanted.samples} at {wanted.rate} Hz: give files that differ by "
-            f"{_MOST_EXCESS_SECONDS} s at most"
+            f"{MOST_EXCESS_SECONDS} s at most"
         )
-    return rate
-
-
-def _prepared(
-    original: np.ndarray, rows: Mapping[str, np.ndarray], protocol: Protocol
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """All by the factor that brings the original to the protocol's peak."""
-    peak = float(np.max(np.abs(original), initial=0.0))
-    gain = protocol.preparation.peak / peak if protocol.preparation.peak and peak else 1.0
-    return gain * original, {name: gain * row for name, row in rows.items()}
+    return audio_file.read(path)[0]
 
 
 def _some(names: Sequence[str]) -> str:
@@ -293,7 +339,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _example(name: str, rows: Mapping[str, np.ndarray], rate: int) -> Example:
-    """The beginnings of what is compared, the original last."""
+    """The beginnings of the first channel of what is compared, the original last."""
     beginnings = {title: row[: EXCERPT_SECONDS * rate].copy() for title, row in rows.items()}
     return Example(name, tuple(Panel(title, row, rate) for title, row in beginnings.items()))
 
@@ -316,39 +362,46 @@ class _Remarks:
     """What is to be told of the systems' files: how bad it is, and of how many."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, str], list[tuple[_Oddity, str]]] = {}
+        self._found: dict[tuple[str, str], dict[str, _Oddity]] = {}
 
-    def add(self, trial: Trial, signals: _Signals, rates: _Rates) -> None:
-        for name, estimate in signals.estimates.items():
-            for oddity in _oddities(estimate, signals, rates):
-                found = self._found.setdefault((name, oddity.sentence), [])
-                found.append((oddity, trial.name))
+    def add(self, trial: Trial, channels: Sequence[_Signals], rates: _Rates) -> None:
+        for signals in channels:
+            for name, estimate in signals.estimates.items():
+                for oddity in _oddities(estimate, signals, rates):
+                    of_files = self._found.setdefault((name, oddity.sentence), {})
+                    known = of_files.get(trial.name, oddity)
+                    of_files[trial.name] = max(known, oddity, key=lambda one: one.badness)
 
     def sentences(self, count: int) -> list[str]:
         """One for each system and kind, with the worst file."""
         texts = []
-        for (system, sentence), found in self._found.items():
-            worst, name = max(found, key=lambda one: one[0].badness)
-            of = f"{len(found)} of {count} files"
-            texts.append(f"{system}: {sentence.format(worst.value)} in {name}; {of}")
+        for (system, sentence), of_files in self._found.items():
+            name = max(of_files, key=lambda one: of_files[one].badness)
+            told = sentence.format(of_files[name].value)
+            texts.append(f"{system}: {told} in {name}; {len(of_files)} of {plural(count)}")
         return texts
 
 
 def _oddities(estimate: np.ndarray, signals: _Signals, rates: _Rates) -> Iterator[_Oddity]:
-    original = signals.original
-    energies = [float(np.sum(np.square(x, dtype=np.float64))) for x in (original, estimate)]
-    if all(energies):
-        level = float(10 * np.log10(energies[1] / energies[0]))
-        if abs(level) > _LEVEL_DB:
-            yield _Oddity("level {:+.1f} dB from the original's", level, abs(level))
-    limit = min(int(_DELAY_SECONDS * rates.original), original.size // 2)
-    late = delay(original, estimate, limit)
+    original = signals.original.astype(np.float64)
+    energy, made = float(original @ original), float(np.sum(np.square(estimate, dtype=np.float64)))
+    if not energy:
+        return
+    if not made:
+        yield _Oddity("silence, where the original has sound,", 0, 0)
+        return
+    level = 10 * math.log10(made / energy)
+    if abs(level) > _LEVEL_DB:
+        yield _Oddity("level {:+.1f} dB from the original's", level, abs(level))
+    if original @ estimate < _INVERTED * math.sqrt(energy * made):
+        yield _Oddity("polarity inverted", 0, 0)
+        return
+    late = delay(original, estimate, min(int(_DELAY_SECONDS * rates.original), original.size // 2))
     if abs(late) > _DELAY_SAMPLES:
-        yield _Oddity("{:+d} samples late", late, abs(late))
+        yield _Oddity(f"{{}} samples {'late' if late > 0 else 'early'}", abs(late), abs(late))
     if rates.cutoff_hz:
-        whose, kept = "original's", original
-        if signals.low is not None and rates.low:
-            whose, kept = "input's", resample(signals.low, rates.low, rates.original)
-        near = LowBandSnr()(kept[: estimate.size], estimate, rates.original, rates.cutoff_hz)
+        whose = "original's" if signals.low is None else "input's"
+        wide = _wide(signals, rates)
+        near = LowBandSnr()(wide, estimate[: wide.size], rates.original, rates.cutoff_hz)
         if near < _LOW_BAND_DB:
             yield _Oddity(f"low band not the {whose}, SNR {{:.1f}} dB", near, -near)

@@ -18,6 +18,9 @@ from tfsr.errors import UserError
 from tfsr.signal.framing import trim
 from tfsr.signal.resample import whole_ratio
 
+MOST_EXCESS_SECONDS = 0.1
+"""By which a signal may be longer than its counterpart: more is no matter of padding."""
+
 
 class Item(NamedTuple):
     """One signal.
@@ -120,12 +123,13 @@ class Pairs:
     """Files of a folder, damaged, and those of the same names in another one, as they were.
 
     Such are the noisy and clean folders of the Voicebank-DEMAND test set, or one's own recordings
-    by two microphones. Signals are brought to the rates of the system; where one of two is longer
-    its end is left out.
+    by two microphones. Originals are brought to the system's output rate. Where one of two is
+    longer, its end is left out, 0.1 s at most.
 
     Args:
         low: folder of the damaged files; sub-folders are searched too.
-        high: folder of the others; may have more files. The format may be another.
+        high: folder of the others; may have more files, which the description tells. The format
+            may be another.
         files: only so many, the first ones.
 
     Raises:
@@ -133,13 +137,18 @@ class Pairs:
     """
 
     def __init__(self, low: Path, high: Path, files: int | None = None):
-        self.description = f"files of {Path(low).name}, compared with those of {Path(high).name}"
         counterparts = by_stem(Path(high))
         self._pairs = []
         for stem, recording in [*by_stem(Path(low)).items()][:files]:
             if stem not in counterparts:
                 raise UserError(f"{recording.path}: {high} has no recording {stem} to compare with")
             self._pairs.append((recording, counterparts[stem]))
+
+        more = len(counterparts) - len(self._pairs)
+        left = f", {more} of which have no counterpart or are left out" if more else ""
+        self.description = (
+            f"files of {Path(low).name}, compared with those of {Path(high).name}{left}"
+        )
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -148,11 +157,25 @@ class Pairs:
         """In the order of their names; see `Degraded.items`."""
         ratio = whole_ratio(output_rate, input_rate)
         for damaged, good in self._pairs:
+            _check_pair(damaged, good, input_rate if ratio > 1 else None)
             low, high = damaged.read(input_rate), good.read(output_rate)
             time = min(low.size, high.size // ratio)
             if not time:
                 raise UserError(f"{good.path}: shorter than a sample at {input_rate} Hz")
             yield Item(damaged.name, damaged.speaker, low[:time], high[: ratio * time])
+
+
+def _check_pair(damaged: FileRecording, good: FileRecording, rate: int | None) -> None:
+    """Raise UserError where a pair's lengths or the low signal's rate, in Hz, do not fit."""
+    if rate and damaged.rate != rate:
+        raise UserError(f"{damaged.path}: is at {damaged.rate} Hz, and the system takes {rate} Hz")
+    seconds = [one.samples / one.rate for one in (damaged, good)]
+    if abs(seconds[0] - seconds[1]) > MOST_EXCESS_SECONDS:
+        raise UserError(
+            f"{damaged.path}: {damaged.samples} samples at {damaged.rate} Hz, and {good.path} has "
+            f"{good.samples} at {good.rate} Hz: give files that differ by {MOST_EXCESS_SECONDS} s "
+            "at most"
+        )
 
 
 def by_stem(folder: Path) -> dict[str, FileRecording]:
