@@ -11,6 +11,7 @@ cost no more than the layers of a small network.
 
 import functools
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import tensorflow as tf
@@ -105,13 +106,28 @@ class FrameCodec:
             float32 [batch, (frames - 1) * hop_length + support]. The first hop of the signal
             begins after support - hop_length samples.
         """
-        cosines, sines = _waves(self, spectrum.real.shape[-1])
-        even, odd = tf.matmul(spectrum.real, cosines), tf.matmul(spectrum.imag, sines)
+        cosines, sines = self._half(spectrum.real, "cosines"), self._half(spectrum.imag, "sines")
         # A cosine is the same backwards and a sine the negative: half of a frame tells the other.
-        mirrored = tf.reverse((even - odd)[..., 1 : self.n_fft // 2], [-1])
-        frames = tf.concat([even + odd, mirrored], axis=-1)
+        mirrored = tf.reverse((cosines - sines)[..., 1 : self.n_fft // 2], [-1])
+        frames = tf.concat([cosines + sines, mirrored], axis=-1)
         window = np.float32(_windows(self)[1])
         return overlap_add(frames[..., self.n_fft - self.support :] * window, self.hop_length)
+
+    def _half(self, values: tf.Tensor, waves: Literal["cosines", "sines"]) -> tf.Tensor:
+        """The sum of one kind of waves over half a frame, [..., bins] -> [..., n_fft / 2 + 1].
+
+        From the middle of the half backwards, waves of even bins are as they were before it, or
+        their negatives, and those of odd bins the reverse: a quarter of a frame tells the rest.
+        """
+        first, second = (
+            tf.matmul(values[..., start::2], wave)
+            for start, wave in enumerate(_waves(self, values.shape[-1])[waves])
+        )
+        begins_even = (self.bins - values.shape[-1]) % 2 == 0
+        even, odd = (first, second) if begins_even else (second, first)
+        rest = even - odd if waves == "cosines" else odd - even
+        count = self.n_fft // 2 - self.n_fft // 4
+        return tf.concat([even + odd, tf.reverse(rest[..., :count], [-1])], axis=-1)
 
 
 @functools.lru_cache
@@ -145,11 +161,18 @@ def _analysis(codec: FrameCodec, ratio: int) -> np.ndarray:
 
 
 @functools.lru_cache
-def _waves(codec: FrameCodec, bins: int) -> tuple[np.ndarray, np.ndarray]:
-    """The highest bins' cosines and sines over half a frame, both [bins, n_fft / 2 + 1]."""
+def _waves(codec: FrameCodec, bins: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The highest bins' cosines and sines over a quarter of a frame.
+
+    Of each the first, third, ... bin and the others, both [bins, n_fft / 4 + 1].
+    """
     n_fft = codec.n_fft
     numbers = np.arange(codec.bins - bins, codec.bins)
     # Those between the two ends of the spectrum stand for their mirror images too.
     share = np.where(numbers % (n_fft // 2), 2, 1)[:, np.newaxis] / n_fft
-    waves = share * np.exp(2j * np.pi * np.outer(numbers, np.arange(n_fft // 2 + 1)) / n_fft)
-    return waves.real.astype(np.float32), -waves.imag.astype(np.float32)
+    waves = share * np.exp(2j * np.pi * np.outer(numbers, np.arange(n_fft // 4 + 1)) / n_fft)
+    kinds = {"cosines": waves.real, "sines": -waves.imag}
+    return {
+        name: (wave[::2].astype(np.float32), wave[1::2].astype(np.float32))
+        for name, wave in kinds.items()
+    }
