@@ -24,7 +24,7 @@ if "LARGEST" in os.environ:
 def interpolation(*rates):
     from tfsr.upsamplers.interpolation import Interpolation
     return Interpolation(*rates)
-def load(what, bindings, threads):
+def load(what, bindings, threads, allow_import):
     return types.SimpleNamespace(backend=interpolation(*RATES.get(what, (8000, 16000))))
 RATES = {"speech-x2": (8000, 16000), "speech-x3": (16000, 48000), "telephony": (8000, 16000)}
 def get(name):

@@ -16,6 +16,7 @@ _GIN = flags.DEFINE_multi_string("gin", [], "Configuration file; may repeat, lat
 _PARAM = flags.DEFINE_multi_string(
     "gin_param", [], "One more setting, such as STEPS=2000; may repeat."
 )
+_ALLOW_IMPORT = command.allow_import_flag()
 _DATA = flags.DEFINE_multi_string(
     "data",
     [],
@@ -46,7 +47,7 @@ def main(positional: list[str]) -> None:
     strategy = distribution.strategy()
     files = _GIN.value or [gin_config.operative_config(run_dir)]
     with strategy.scope():
-        experiment = gin_config.experiment(files, _bindings())
+        experiment = gin_config.experiment(files, _bindings(), _ALLOW_IMPORT.value)
         # First, for the weights of a large network take long to make.
         described = experiment.data.corpus.describe()
         experiment.upsampler.initialize()

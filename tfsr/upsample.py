@@ -32,6 +32,7 @@ _RUN_DIR = flags.DEFINE_string("run_dir", None, "Or a run: a folder that tfsr.tr
 _PARAM = flags.DEFINE_multi_string(
     "gin_param", [], "A setting that differs from the run's, such as its steps; may repeat."
 )
+_ALLOW_IMPORT = command.allow_import_flag()
 _BANDWIDTH = flags.DEFINE_float(
     "bandwidth", None, "Hz where the recordings end, rather than measured.", lower_bound=300
 )
@@ -72,8 +73,9 @@ def main(positional: list[str]) -> None:
         raise UserError("upsample: give audio files or folders; --help shows how")
     if sum(bool(flag.value) for flag in (_PRESET, _MODEL, _RUN_DIR)) > 1:
         raise UserError("upsample: give one of --preset, --model and --run_dir")
-    if _PARAM.value and not _RUN_DIR.value:
-        raise UserError("upsample: --gin_param changes a run; give --run_dir DIR too")
+    for of_run in _PARAM, _ALLOW_IMPORT:
+        if of_run.value and not _RUN_DIR.value:
+            raise UserError(f"upsample: --{of_run.name} is for a run; give --run_dir DIR too")
     command.quiet_decoders()
     command.share_one_heap()
     request = _request()
@@ -140,7 +142,8 @@ def _backend(system: str):
     from tfsr.lite.interpreter import processors
     from tfsr.loading import load
 
-    backend = load(system, _PARAM.value, max(1, processors() // _JOBS.value)).backend
+    threads = max(1, processors() // _JOBS.value)
+    backend = load(system, _PARAM.value, threads, _ALLOW_IMPORT.value).backend
     command.return_free_memory()
     return backend
 
