@@ -17,6 +17,7 @@ import tensorflow as tf
 from tfsr import gin_config
 from tfsr.errors import UserError
 from tfsr.training import distribution, loop, provenance
+from tfsr.training.run_lock import LOCK
 from tfsr.upsamplers.base import Upsampler
 
 STEPS = 24
@@ -95,6 +96,18 @@ def test_killed_at_ten_instants_it_yields_the_same_losses(start, succeed, record
     succeed(*flags)
     assert len(lines(tmp_path / "whole")) == 151
     assert lines(tmp_path / "killed") == lines(tmp_path / "whole")
+
+
+def test_a_second_training_in_one_folder_is_refused(start, run, recordings, tmp_path):
+    flags = command(recordings, tmp_path / "run", *LONGER)
+    first = start(*flags)
+    wait_for(2, first, tmp_path / "run")
+    second = run(*flags)
+    assert not first.over, "the run was over too early for this test to mean anything"
+    first.kill()
+    assert second.returncode == 2
+    (told,) = second.stderr.splitlines()
+    assert told.startswith(f"tfsr: {tmp_path / 'run'}: another training is at work there; wait")
 
 
 def wait_for(step: int, process, run_dir: Path) -> None:
@@ -244,7 +257,8 @@ def test_two_workers_train_like_one_and_only_the_chief_writes(start, succeed, re
     losses = [[float(line[1]) for line in lines(tmp_path / name)[1:]] for name in ("alone", "both")]
     np.testing.assert_allclose(*losses, rtol=1e-4)
     assert {path.name for path in (tmp_path / "both").iterdir()} == {
-        *("operative_config.gin", "versions.json", "data.json", "checkpoints", "logs", "model")
+        *("operative_config.gin", "versions.json", "data.json", "checkpoints", "logs", "model"),
+        LOCK,
     }
 
 
