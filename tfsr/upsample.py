@@ -10,8 +10,10 @@ Takes files of any rate, length and number of channels, with a preset that suits
 of each really is, whatever its rate, or with a trained run. What a recording has stays as it is.
 """
 
+import contextlib
 import os
 import sys
+from pathlib import Path
 
 from absl import flags
 
@@ -189,23 +191,28 @@ def _upsample(request, jobs: list, left: list, names, told) -> int:
 
     if isinstance(request.system, str):
         request.upsampler(request.system)
-    records = []
+    records: dict[Path, manifest.Record] = {}
     try:
-        with tqdm(total=len(jobs), unit="file", unit_scale=True, disable=None) as bar:
-            for record in in_order(jobs, lambda job: _one(request, job, bar), _JOBS.value):
-                record = record.told(names)
-                records.append(record)
+        with (
+            tqdm(total=len(jobs), unit="file", unit_scale=True, disable=None) as bar,
+            # Those that are at work when it is interrupted end before the manifest is written.
+            contextlib.closing(
+                in_order(jobs, lambda job: _one(request, job, bar, records, names), _JOBS.value)
+            ) as done,
+        ):
+            for record in done:
                 if record.error and len(jobs) == 1:
                     raise UserError(record.error)
                 bar.write(command.as_flags(str(record)), file=sys.stderr if record.error else told)
     finally:
         if _MANIFEST.value:
-            manifest.write(_MANIFEST.value, records, left)
-    return sum(record.error is not None for record in records)
+            made = [records[job.target] for job in jobs if job.target in records]
+            manifest.write(_MANIFEST.value, made, left)
+    return sum(record.error is not None for record in records.values())
 
 
-def _one(request, job, bar):
-    """The record of a file, while the bar goes on by its share of all of them."""
+def _one(request, job, bar, records: dict, names):
+    """The record of a file, kept too, while the bar goes on by its share of all of them."""
     done = 0.0
 
     def show(share: float) -> None:
@@ -213,9 +220,9 @@ def _one(request, job, bar):
         bar.update(share - done)
         done = share
 
-    record = request.upsample(job, show)
+    records[job.target] = request.upsample(job, show).told(names)
     show(1.0)
-    return record
+    return records[job.target]
 
 
 if __name__ == "__main__":
