@@ -168,6 +168,21 @@ def test_discriminators_of_older_versions_are_told(tmp_path):
         gin_config._parse([str(path)], [], Allowed((), only_used=True))
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "x.gin: sets no parameter of experiment.Experiment"),
+        ("include 'x.gin'\n", "configuration x.gin: maximum recursion depth"),
+    ],
+)
+def test_configurations_that_describe_nothing_are_told(text, told, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("x.gin").write_text(text)
+    with pytest.raises(UserError, match=told) as error:
+        gin_config.experiment(["x.gin"], [])
+    assert "\n" not in str(error.value)
+
+
 def test_a_folder_that_is_no_run_says_so(tmp_path):
     with pytest.raises(UserError, match="holds no run"):
         gin_config.operative_config(str(tmp_path))

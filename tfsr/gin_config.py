@@ -46,6 +46,7 @@ _STATE = ("_CONFIG", "_IMPORTS", "_OPERATIVE_CONFIG", "_SINGLETONS")
 # What gin lets through from its tokenizer, from imports that do not exist, and of its own.
 _PARSE_ERRORS = (
     *(AttributeError, ImportError, NameError, OSError, SyntaxError, ValueError),
+    RecursionError,  # of a file that includes itself
     tokenize.TokenError,
 )
 
@@ -70,6 +71,7 @@ def experiment(
         UserError: a file is missing, or a name or value in it is wrong; the message names it.
     """
     texts = _parse(gin_files, bindings, Allowed(allow_import, only_used))
+    _refuse_empty(gin_files)
     keras.utils.set_random_seed(_macros().get("SEED", 0))
     return _built(bindings, texts)
 
@@ -95,7 +97,9 @@ def load_run(
     """
     with _settings_kept(), random_state_kept():
         allowed = Allowed(allow_import, only_used=True)
-        texts = _parse([operative_config(run_dir), *gin_files], bindings, allowed)
+        files = [operative_config(run_dir), *gin_files]
+        texts = _parse(files, bindings, allowed)
+        _refuse_empty(files)
         built = _built(bindings, texts)
         restore(built.upsampler, Path(run_dir))
     return built
@@ -253,6 +257,16 @@ def _refuse_new_macro(binding: str) -> None:
         raise UserError(
             f"--gin_param {binding}: no configuration file has {name}; "
             f"it may be one of {', '.join(sorted(_macros()))}"
+        )
+
+
+def _refuse_empty(gin_files: Sequence[str]) -> None:
+    """Gin knows what a configuration has named."""
+    made = {name.rpartition(".")[2] for _, name in gin.config._CONFIG}
+    if Experiment.__name__ not in made:
+        raise UserError(
+            f"{', '.join(gin_files)}: sets no parameter of experiment.Experiment, so it "
+            "describes nothing; where a run was damaged, get the file again"
         )
 
 

@@ -139,3 +139,10 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path):
 def test_a_run_without_checkpoint_says_so(tmp_path):
     with pytest.raises(UserError, match="no readable checkpoint"):
         restore(trained(0), tmp_path)
+
+
+def test_what_is_no_checkpoint_is_passed_over(tmp_path):
+    upsampler = trained(0)
+    Checkpoints(tmp_path / "checkpoints", upsampler).save(4)
+    (tmp_path / "checkpoints" / "step-abc.index").write_text("")
+    assert restore(upsampler, tmp_path) == 4

@@ -128,7 +128,8 @@ def _restore_newest(checkpoint: tf.train.Checkpoint, folder: Path, entirely: boo
 
 def _newest_first(folder: Path) -> list[str]:
     """All that lie there: the list that TensorFlow keeps may be damaged like any other file."""
-    found = {int(path.stem.split("-")[1]): path for path in folder.glob("step-*.index")}
+    numbered = [path for path in folder.glob("step-*.index") if path.stem[5:].isdecimal()]
+    found = {int(path.stem[5:]): path for path in numbered}
     return [str(found[step].with_suffix("")) for step in sorted(found, reverse=True)]
 
 
