@@ -23,7 +23,7 @@ def recording(seed):
 
 splits = {"test": [recording(0), recording(1)]}
 data = types.SimpleNamespace(recordings=splits.get, degradation=Decimate())
-gin_config.load_run = lambda run_dir, bindings, files: types.SimpleNamespace(
+gin_config.load_run = lambda run_dir, *settings: types.SimpleNamespace(
     upsampler=Interpolation(8000, 16000, Linear()), data=data
 )
 command.run(importlib.import_module("tfsr.evaluate").main)

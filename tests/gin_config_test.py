@@ -8,6 +8,7 @@ import pytest
 
 from tfsr import gin_config
 from tfsr.errors import UserError
+from tfsr.gin_names import Allowed
 from tfsr.networks.audiounet import AudioUNet
 from tfsr.upsamplers.regression import Regression
 
@@ -142,7 +143,7 @@ def test_names_of_older_versions_are_understood(tmp_path):
         "from tfsr.upsamplers import restoration\n"
         "restoration.BaselineUNet.halo_seconds = 0.25\n"
     )
-    gin_config._parse([str(path)], [])
+    gin_config._parse([str(path)], [], Allowed((), only_used=True))
     assert gin.query_parameter("restoration.BaselineUNet.context_seconds") == 0.25
 
 
@@ -156,7 +157,7 @@ def test_modules_of_older_versions_are_found(tmp_path):
         'regression.Regression.losses = {"l1": @losses.l1, "log_stft": @spectral.LogStft()}\n'
         "spectral.LogStft.fft_sizes = (64,)\n"
     )
-    gin_config._parse([str(path)], [])
+    gin_config._parse([str(path)], [], Allowed((), only_used=True))
     assert gin.query_parameter("LogStft.fft_sizes") == (64,)
 
 
@@ -164,7 +165,22 @@ def test_discriminators_of_older_versions_are_told(tmp_path):
     path = tmp_path / "old.gin"
     path.write_text("judged.Jury.start_step = 3\n")
     with pytest.raises(UserError, match="sets discriminators as an earlier tfsr did.*pretrained"):
-        gin_config._parse([str(path)], [])
+        gin_config._parse([str(path)], [], Allowed((), only_used=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "x.gin: sets no parameter of experiment.Experiment"),
+        ("include 'x.gin'\n", "configuration x.gin: maximum recursion depth"),
+    ],
+)
+def test_configurations_that_describe_nothing_are_told(text, told, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("x.gin").write_text(text)
+    with pytest.raises(UserError, match=told) as error:
+        gin_config.experiment(["x.gin"], [])
+    assert "\n" not in str(error.value)
 
 
 def test_a_folder_that_is_no_run_says_so(tmp_path):

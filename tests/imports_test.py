@@ -22,6 +22,7 @@ FLOORS = [
         *(
             "command",
             "gin_config",
+            "gin_names",
             "train",
             "evaluate",
             "upsample",
@@ -41,7 +42,7 @@ ONE_PLACE = {
     "av": {"audio_file/ffmpeg.py", "audio_file/writer.py"},
     "tensorflow_probability": {"layers/bijectors.py"},
     "tensorflow_serving": {"export/warm_up.py"},
-    "gin": {"gin_config.py"},
+    "gin": {"gin_config.py", "gin_names.py"},
 }
 # What must import where these are not installed: modules, and rooms with all that is in them.
 HEAVY = (

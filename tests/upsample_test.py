@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import re
+import signal
 import time
 
 import numpy as np
@@ -24,7 +25,7 @@ if "LARGEST" in os.environ:
 def interpolation(*rates):
     from tfsr.upsamplers.interpolation import Interpolation
     return Interpolation(*rates)
-def load(what, bindings, threads):
+def load(what, bindings, threads, allow_import):
     return types.SimpleNamespace(backend=interpolation(*RATES.get(what, (8000, 16000))))
 RATES = {"speech-x2": (8000, 16000), "speech-x3": (16000, 48000), "telephony": (8000, 16000)}
 def get(name):
@@ -191,6 +192,24 @@ def test_a_killed_command_leaves_nothing_under_its_names(start, tmp_path):
     program.kill()
     assert all(path.name.startswith(".") for path in made.iterdir())
     assert audio_file.find(made) == []
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ctrl_c_leaves_whole_files_and_a_manifest_of_them(start, tmp_path, jobs):
+    for number, samples in enumerate([10_000, 2_000_000, 2_000_000, 2_000_000]):
+        sound = np.zeros([samples, 1], np.float32)
+        audio_file.write(tmp_path / "in" / f"{number}.wav", sound, 8000)
+    out, manifest = tmp_path / "out", tmp_path / "done.json"
+    how = ["-o", out, "--run_dir", "any", "--chunk", "0.1", f"--jobs={jobs}"]
+    program = start("-c", WITHOUT_RUN, tmp_path / "in", *how, "--manifest", manifest)
+    while not list(out.glob("*.wav")):
+        assert not program.over, "it was over too early for this test to mean anything"
+        time.sleep(0.01)
+    os.kill(program.pid, signal.SIGINT)
+    assert program.wait().returncode == 130
+    made = [record["target"] for record in json.loads(manifest.read_text())["files"]]
+    assert 1 <= len(made) < 4
+    assert sorted(map(str, out.iterdir())) == made
 
 
 def test_one_file_to_one_name(upsample, tapes):

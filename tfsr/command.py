@@ -16,6 +16,9 @@ from tfsr.errors import UserError
 from tfsr.names import shown
 from tfsr.optional_imports import needed_by
 
+# Flags that are defined here belong to the command that asks for them.
+flags.disclaim_key_flags()
+
 # From glibc's malloc.h.
 _M_ARENA_MAX = -8
 
@@ -49,6 +52,15 @@ def run(main: Callable[[list[str]], None]) -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def allow_import_flag() -> flags.FlagHolder[list[str]]:
+    """Of a command that reads configurations."""
+    return flags.DEFINE_multi_string(
+        "allow_import",
+        [],
+        "A module of yours that a configuration may import, and with it run as code; may repeat.",
+    )
 
 
 def as_flags(text: str) -> str:

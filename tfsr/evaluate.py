@@ -62,6 +62,7 @@ _GIN = flags.DEFINE_multi_string(
 _PARAM = flags.DEFINE_multi_string(
     "gin_param", [], "A setting that differs from the run's, such as its degradation; may repeat."
 )
+_ALLOW_IMPORT = command.allow_import_flag()
 _ARTIFACTS = flags.DEFINE_bool(
     "artifacts", False, "Measure tones that the run makes of a constant, in place of recordings."
 )
@@ -74,7 +75,9 @@ def main(positional: list[str]) -> None:
     if run_dir and model:
         raise UserError("evaluate: give --model or --run_dir, not both")
     if model:
-        _refuse("--model has no corpus and no settings", _SPLIT, _GIN, _PARAM, _ARTIFACTS)
+        _refuse(
+            "--model has no corpus and no settings", _SPLIT, _GIN, _PARAM, _ALLOW_IMPORT, _ARTIFACTS
+        )
     if _ARTIFACTS.value:
         _refuse("--artifacts listens to no recordings", _PROTOCOL, _SPLIT, _FILES, _LOW, _HIGH)
     if _LOW.value and not _HIGH.value:
@@ -135,14 +138,17 @@ def _scores(run_dir: str, page: Path | None) -> "Results":
 
 def _artifacts(run_dir: str, folder: Path | None) -> "Artifacts":
     from tfsr.evaluation.artifacts import measure_run
+    from tfsr.loading import is_described, load_upsampler
 
-    return measure_run(_run(run_dir), Path(run_dir), folder)
+    as_it_is = is_described(run_dir) and not (_GIN.value or _PARAM.value)
+    upsampler = load_upsampler(run_dir) if as_it_is else _run(run_dir).upsampler
+    return measure_run(upsampler, Path(run_dir), folder)
 
 
 def _run(run_dir: str) -> "Experiment":
     from tfsr import gin_config
 
-    return gin_config.load_run(run_dir, _PARAM.value, _GIN.value)
+    return gin_config.load_run(run_dir, _PARAM.value, _GIN.value, _ALLOW_IMPORT.value)
 
 
 if __name__ == "__main__":

@@ -9,30 +9,21 @@ import contextlib
 import io
 import os
 import re
-import sys
 import tokenize
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
 import gin
 import tf_keras as keras
 
-import tfsr
 from tfsr.atomic_files import write_text
 from tfsr.errors import UserError
+from tfsr.gin_names import CONFIGS_LIE_IN, Allowed
 from tfsr.model_config import OPERATIVE, RUN_MODEL
 from tfsr.model_folder import random_state_kept
 from tfsr.training.checkpoints import restore
 from tfsr.training.experiment import Experiment
-
-# A clone of the project, and an installed package.
-_CONFIGS_LIE_IN = (Path(tfsr.__file__).parents[1], Path(sys.prefix, "share", "tfsr"))
-
-# Gin's other reader takes the folder of "configs/x.gin" for a Python package, and where there is
-# none it fails, or says so on the terminal.
-gin.config._FILE_READERS[:] = [(lambda path: _open(path), os.path.isfile)]
-
 
 # Settings that runs of older versions tell.
 _RENAMED = {
@@ -55,44 +46,68 @@ _STATE = ("_CONFIG", "_IMPORTS", "_OPERATIVE_CONFIG", "_SINGLETONS")
 # What gin lets through from its tokenizer, from imports that do not exist, and of its own.
 _PARSE_ERRORS = (
     *(AttributeError, ImportError, NameError, OSError, SyntaxError, ValueError),
+    RecursionError,  # of a file that includes itself
     tokenize.TokenError,
 )
 
 
-def experiment(gin_files: Sequence[str], bindings: Sequence[str]) -> Experiment:
+def experiment(
+    gin_files: Sequence[str],
+    bindings: Sequence[str],
+    allow_import: Sequence[str] = (),
+    only_used: bool = False,
+) -> Experiment:
     """Parse files and `--gin_param` bindings and build what they describe.
 
     Weights start from the macro SEED (0 where a configuration has none).
 
+    Args:
+        gin_files: configurations; they are run as code unless `only_used`.
+        bindings: settings that come last.
+        allow_import: modules that they may import besides those of tfsr.
+        only_used: take nothing but what computes, as `load_run` does.
+
     Raises:
         UserError: a file is missing, or a name or value in it is wrong; the message names it.
     """
-    _parse(gin_files, bindings)
+    texts = _parse(gin_files, bindings, Allowed(allow_import, only_used))
+    _refuse_empty(gin_files)
     keras.utils.set_random_seed(_macros().get("SEED", 0))
-    return _built(bindings)
+    return _built(bindings, texts)
 
 
 def load_run(
-    run_dir: str | Path, bindings: Sequence[str] = (), gin_files: Sequence[str] = ()
+    run_dir: str | Path,
+    bindings: Sequence[str] = (),
+    gin_files: Sequence[str] = (),
+    allow_import: Sequence[str] = (),
 ) -> Experiment:
     """The experiment of a run directory, with the weights of its newest good checkpoint.
 
     Neither the settings that gin has had before nor the seeds of random numbers are changed by it.
+    Nothing that the run names is imported or called but what of tfsr computes.
 
     Args:
         bindings: settings in which it is to differ, such as another degradation.
         gin_files: configurations with such, read before the bindings.
+        allow_import: modules that all of these may import besides; their code is trusted.
+
+    Raises:
+        UserError: a name in it is wrong or not allowed, or there is no readable checkpoint.
     """
     with _settings_kept(), random_state_kept():
-        _parse([operative_config(run_dir), *gin_files], bindings)
-        built = _built(bindings)
+        allowed = Allowed(allow_import, only_used=True)
+        files = [operative_config(run_dir), *gin_files]
+        texts = _parse(files, bindings, allowed)
+        _refuse_empty(files)
+        built = _built(bindings, texts)
         restore(built.upsampler, Path(run_dir))
     return built
 
 
-def _built(bindings: Sequence[str]) -> Experiment:
+def _built(bindings: Sequence[str], texts: Sequence[str]) -> Experiment:
     built = gin.get_configurable(Experiment)()
-    _refuse_unread(bindings)
+    _refuse_unread(bindings, texts)
     return built
 
 
@@ -151,15 +166,27 @@ def write_operative_config(run_dir: Path) -> None:
         raise UserError(f"{error}; give another --run_dir") from error
 
 
-# Of the files that were parsed last, those that they include too.
-_texts: list[str] = []
+@contextlib.contextmanager
+def _reading(allowed: Allowed) -> Iterator[list[str]]:
+    """Let gin read files, those that they include too, when they are allowed; and their texts.
 
+    Gin's other reader takes the folder of "configs/x.gin" for a Python package, and where there is
+    none it fails, or says so on the terminal.
+    """
+    readers, texts = gin.config._FILE_READERS[:], []
 
-def _open(path: str) -> TextIO:
-    file = io.StringIO(_text(Path(path)))
-    file.name = path  # gin's messages tell it
-    _texts.append(file.getvalue())
-    return file
+    def opened(path: str) -> TextIO:
+        file = io.StringIO(_text(Path(path)))
+        file.name = path  # gin's messages tell it
+        allowed.check(file.getvalue(), path)
+        texts.append(file.getvalue())
+        return file
+
+    gin.config._FILE_READERS[:] = [(opened, os.path.isfile)]
+    try:
+        yield texts
+    finally:
+        gin.config._FILE_READERS[:] = readers
 
 
 def _text(path: Path) -> str:
@@ -188,18 +215,23 @@ def _import_of_today(found: re.Match) -> str:
     return f"from {package} import {today} as {alias or module}" if today else found[0]
 
 
-def _parse(gin_files: Sequence[str], bindings: Sequence[str]) -> None:
+def _parse(gin_files: Sequence[str], bindings: Sequence[str], allowed: Allowed) -> list[str]:
+    """Tell gin all of it; the texts of the files."""
     gin.clear_config()
-    _texts.clear()
-    for folder in _CONFIGS_LIE_IN:
+    for folder in CONFIGS_LIE_IN:
         gin.add_config_file_search_path(str(folder))
-    for path in gin_files:
-        _parse_one(gin.parse_config_file, path)
+    with _reading(allowed) as texts:
+        for path in gin_files:
+            with _in_one_line(path):
+                gin.parse_config_file(path)
     imports = _imports()
     for binding in bindings:
         _refuse_new_macro(binding)
-        _parse_one(lambda text: gin.parse_config(imports + text), binding)
+        with _in_one_line(binding):
+            allowed.check(imports + binding, f"--gin_param {binding}")
+            gin.parse_config(imports + binding)
     gin.finalize()
+    return texts
 
 
 def _imports() -> str:
@@ -208,9 +240,12 @@ def _imports() -> str:
     return "".join(line for line in lines if line.startswith(("from ", "import ")))
 
 
-def _parse_one(parse: Callable[[str], object], source: str) -> None:
+@contextlib.contextmanager
+def _in_one_line(source: str) -> Iterator[None]:
     try:
-        parse(source)
+        yield
+    except UserError as error:  # to which gin has added the lines of those that include it
+        raise UserError(" ".join(str(error).partition("\n  In ")[0].split())) from error
     except _PARSE_ERRORS as error:
         raise UserError(f"configuration {source}: {' '.join(str(error).split())}") from error
 
@@ -225,14 +260,24 @@ def _refuse_new_macro(binding: str) -> None:
         )
 
 
-def _refuse_unread(bindings: Sequence[str]) -> None:
+def _refuse_empty(gin_files: Sequence[str]) -> None:
+    """Gin knows what a configuration has named."""
+    made = {name.rpartition(".")[2] for _, name in gin.config._CONFIG}
+    if Experiment.__name__ not in made:
+        raise UserError(
+            f"{', '.join(gin_files)}: sets no parameter of experiment.Experiment, so it "
+            "describes nothing; where a run was damaged, get the file again"
+        )
+
+
+def _refuse_unread(bindings: Sequence[str], texts: Sequence[str]) -> None:
     """What nothing reads: a setting of `--gin_param`'s, and a macro that no file even names.
 
     (A macro or binding of a file may have lost its readers to a setting that came later.)
     """
     read = {_short(name) for name in _settings(gin.operative_config_str())}
     read |= {name.rpartition("/")[2] for name in read}  # one that a scoped object inherits
-    named = read | {name for text in _texts for name in re.findall(r"%(\w+)", text)}
+    named = read | {name for text in texts for name in re.findall(r"%(\w+)", text)}
     wanted = {_short(binding.partition("=")[0].strip()) for binding in bindings}
     unread = sorted((wanted - read) | (set(_macros()) - named))
     if unread:

@@ -31,7 +31,12 @@ Which: TypeAlias = "str | os.PathLike | Model | Upsampler"
 _EXPORTED, _SAVED_MODEL = ".tflite", "saved_model.pb"
 
 
-def load(what: Which, bindings: Sequence[str] = (), threads: int | None = None) -> Model:
+def load(
+    what: Which,
+    bindings: Sequence[str] = (),
+    threads: int | None = None,
+    allow_import: Sequence[str] = (),
+) -> Model:
     """A trained model.
 
     Args:
@@ -41,6 +46,8 @@ def load(what: Which, bindings: Sequence[str] = (), threads: int | None = None) 
         bindings: of a run: settings in which it is to differ, as `--gin_param` takes them.
         threads: CPU threads of LiteRT; None: one for each processor. With several recordings at
             once, one each is best.
+        allow_import: of a run without a folder `model`, or with bindings: modules of your own that
+            its configuration may import. Nothing else of a run or a folder is ever run as code.
 
     Returns:
         The model. Its weights are read when they are first used.
@@ -67,16 +74,19 @@ def load(what: Which, bindings: Sequence[str] = (), threads: int | None = None) 
         return _of_file(name, threads or processors())
     if not bindings:
         _check_is_run(name)
-    return Model(name, upsampler=lambda: _of_run(name, bindings))
+    return Model(name, upsampler=lambda: _of_run(name, bindings, allow_import))
 
 
 def load_upsampler(
-    what: str | os.PathLike, bindings: Sequence[str] = (), for_training: bool = True
+    what: str | os.PathLike,
+    bindings: Sequence[str] = (),
+    for_training: bool = True,
+    allow_import: Sequence[str] = (),
 ) -> Upsampler:
     """The Keras model of what `load` takes, with its weights and its card.
 
     Args:
-        what, bindings: see `load`.
+        what, bindings, allow_import: see `load`.
         for_training: False leaves out what only training needs, such as critics and losses.
 
     Raises:
@@ -84,7 +94,14 @@ def load_upsampler(
     """
     name = path("model", what)
     folder = None if bindings else _model_folder(name)
-    return _keras(folder, for_training) if folder else load(what, bindings).upsampler
+    if folder:
+        return _keras(folder, for_training)
+    return load(what, bindings, allow_import=allow_import).upsampler
+
+
+def is_described(what: str | os.PathLike) -> bool:
+    """Whether its model lies in a folder that opens as data, without a configuration."""
+    return _model_folder(path("model", what)) is not None
 
 
 def _model_folder(name: str) -> Path | None:
@@ -150,12 +167,12 @@ class _Told:
         self.card = ModelCard.from_data({"training_data": properties["training_data"]})
 
 
-def _of_run(run_dir: str, bindings: Sequence[str]) -> Upsampler:
+def _of_run(run_dir: str, bindings: Sequence[str], allow_import: Sequence[str]) -> Upsampler:
     """By its configuration, as runs of older versions and changed ones are."""
     with needed_by(f"{run_dir}: a run"):
         from tfsr import gin_config
 
-    return gin_config.load_run(run_dir, bindings).upsampler
+    return gin_config.load_run(run_dir, bindings, allow_import=allow_import).upsampler
 
 
 def _check_is_run(name: str) -> None:

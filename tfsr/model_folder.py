@@ -5,6 +5,7 @@ Data alone: no pickle, and nothing of a folder is ever imported or called by its
 
 import collections
 import contextlib
+import io
 import os
 import random
 from collections.abc import Iterator, Mapping
@@ -137,7 +138,9 @@ def random_state_kept() -> Iterator[None]:
 
 
 def _write_weights(model: keras.Model, path: Path, dtype: type | None) -> None:
-    with h5py.File(path, "w") as file:
+    # In memory first: on a full disk HDF5 itself may end the process.
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
         for name, weight in _weights(model).items():
             value = weight.numpy()
             if dtype is not None and np.issubdtype(value.dtype, np.floating):
@@ -145,6 +148,7 @@ def _write_weights(model: keras.Model, path: Path, dtype: type | None) -> None:
             if not np.all(np.isfinite(value)):
                 raise UserError(f"{model.name}: the weight {name} is not finite, so not saved")
             file.create_dataset(name, data=value, track_times=False)
+    path.write_bytes(content.getbuffer())
 
 
 def _read_weights(model: keras.Model, path: Path, entirely: bool) -> None:

@@ -14,6 +14,7 @@ from tfsr.errors import UserError
 
 _GIN = flags.DEFINE_multi_string("gin", [], "Configuration file; may repeat, later ones override.")
 _PARAM = flags.DEFINE_multi_string("gin_param", [], "One more setting; may repeat.")
+_ALLOW_IMPORT = command.allow_import_flag()
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "A run directory, instead of --gin.")
 _MODEL = flags.DEFINE_string("model", None, "A preset or a model folder, instead of --gin.")
 
@@ -21,8 +22,9 @@ _MODEL = flags.DEFINE_string("model", None, "A preset or a model folder, instead
 def main(positional: list[str]) -> None:
     if positional or sum(map(bool, (_GIN.value, _RUN_DIR.value, _MODEL.value))) != 1:
         raise UserError("summarize: give one of --gin FILE, --run_dir DIR and --model NAME")
-    if _MODEL.value and _PARAM.value:
-        raise UserError("summarize: --model has no settings: leave out --gin_param")
+    for of_run in _PARAM, _ALLOW_IMPORT:
+        if _MODEL.value and of_run.value:
+            raise UserError(f"summarize: --model has no settings: leave out --{of_run.name}")
     from tfsr.upsamplers.complexity import complexity
 
     upsampler = _upsampler()
@@ -30,15 +32,18 @@ def main(positional: list[str]) -> None:
 
 
 def _upsampler():
-    if _MODEL.value:
-        from tfsr.loading import load_upsampler
-
-        return load_upsampler(_MODEL.value, for_training=False)
-    from tfsr import gin_config
+    from tfsr.loading import is_described, load_upsampler
 
     run_dir = _RUN_DIR.value
+    if _MODEL.value:
+        return load_upsampler(_MODEL.value, for_training=False)
+    if run_dir and not _PARAM.value and is_described(run_dir):
+        return load_upsampler(run_dir)
+    from tfsr import gin_config
+
     files = [gin_config.operative_config(run_dir)] if run_dir else _GIN.value
-    return gin_config.experiment(files, _PARAM.value).upsampler
+    settings = _PARAM.value, _ALLOW_IMPORT.value
+    return gin_config.experiment(files, *settings, only_used=bool(run_dir)).upsampler
 
 
 def table(upsampler, counts) -> str:

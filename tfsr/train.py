@@ -7,6 +7,8 @@
 Ends with the evaluation of the held-out recordings, and a page that shows and plays them.
 """
 
+import contextlib
+
 from absl import flags
 
 from tfsr import command
@@ -16,6 +18,7 @@ _GIN = flags.DEFINE_multi_string("gin", [], "Configuration file; may repeat, lat
 _PARAM = flags.DEFINE_multi_string(
     "gin_param", [], "One more setting, such as STEPS=2000; may repeat."
 )
+_ALLOW_IMPORT = command.allow_import_flag()
 _DATA = flags.DEFINE_multi_string(
     "data",
     [],
@@ -39,19 +42,29 @@ def main(positional: list[str]) -> None:
         raise UserError(f"train: {positional[0]!r} is no flag; a configuration is --gin FILE")
     run_dir = _run_dir()
     from tfsr import gin_config
-    from tfsr.evaluation.evaluate import evaluate_run
-    from tfsr.training import checkpoints, cost, distribution, loop, provenance
+    from tfsr.training import distribution
+    from tfsr.training.run_lock import run_lock
 
     distribution.make_cpu_deterministic()
     strategy = distribution.strategy()
     files = _GIN.value or [gin_config.operative_config(run_dir)]
     with strategy.scope():
-        experiment = gin_config.experiment(files, _bindings())
+        experiment = gin_config.experiment(files, _bindings(), _ALLOW_IMPORT.value)
         # First, for the weights of a large network take long to make.
         described = experiment.data.corpus.describe()
-        experiment.upsampler.initialize()
-    if distribution.is_chief(strategy):
-        gin_config.write_operative_config(run_dir)
+    is_chief = distribution.is_chief(strategy)
+    with run_lock(run_dir) if is_chief else contextlib.nullcontext():
+        with strategy.scope():
+            experiment.upsampler.initialize()
+        if is_chief:
+            gin_config.write_operative_config(run_dir)
+        _train(experiment, run_dir, strategy, described)
+
+
+def _train(experiment, run_dir, strategy, described: str) -> None:
+    from tfsr.evaluation.evaluate import evaluate_run
+    from tfsr.training import checkpoints, cost, distribution, loop, provenance
+
     print(f"run directory {run_dir}; {described}", flush=True)
     print(cost.announcement(experiment), flush=True)
     print(provenance.one_dnn(), flush=True)

@@ -10,8 +10,10 @@ Takes files of any rate, length and number of channels, with a preset that suits
 of each really is, whatever its rate, or with a trained run. What a recording has stays as it is.
 """
 
+import contextlib
 import os
 import sys
+from pathlib import Path
 
 from absl import flags
 
@@ -32,6 +34,7 @@ _RUN_DIR = flags.DEFINE_string("run_dir", None, "Or a run: a folder that tfsr.tr
 _PARAM = flags.DEFINE_multi_string(
     "gin_param", [], "A setting that differs from the run's, such as its steps; may repeat."
 )
+_ALLOW_IMPORT = command.allow_import_flag()
 _BANDWIDTH = flags.DEFINE_float(
     "bandwidth", None, "Hz where the recordings end, rather than measured.", lower_bound=300
 )
@@ -72,8 +75,9 @@ def main(positional: list[str]) -> None:
         raise UserError("upsample: give audio files or folders; --help shows how")
     if sum(bool(flag.value) for flag in (_PRESET, _MODEL, _RUN_DIR)) > 1:
         raise UserError("upsample: give one of --preset, --model and --run_dir")
-    if _PARAM.value and not _RUN_DIR.value:
-        raise UserError("upsample: --gin_param changes a run; give --run_dir DIR too")
+    for of_run in _PARAM, _ALLOW_IMPORT:
+        if of_run.value and not _RUN_DIR.value:
+            raise UserError(f"upsample: --{of_run.name} is for a run; give --run_dir DIR too")
     command.quiet_decoders()
     command.share_one_heap()
     request = _request()
@@ -140,7 +144,8 @@ def _backend(system: str):
     from tfsr.lite.interpreter import processors
     from tfsr.loading import load
 
-    backend = load(system, _PARAM.value, max(1, processors() // _JOBS.value)).backend
+    threads = max(1, processors() // _JOBS.value)
+    backend = load(system, _PARAM.value, threads, _ALLOW_IMPORT.value).backend
     command.return_free_memory()
     return backend
 
@@ -186,23 +191,28 @@ def _upsample(request, jobs: list, left: list, names, told) -> int:
 
     if isinstance(request.system, str):
         request.upsampler(request.system)
-    records = []
+    records: dict[Path, manifest.Record] = {}
     try:
-        with tqdm(total=len(jobs), unit="file", unit_scale=True, disable=None) as bar:
-            for record in in_order(jobs, lambda job: _one(request, job, bar), _JOBS.value):
-                record = record.told(names)
-                records.append(record)
+        with (
+            tqdm(total=len(jobs), unit="file", unit_scale=True, disable=None) as bar,
+            # Those that are at work when it is interrupted end before the manifest is written.
+            contextlib.closing(
+                in_order(jobs, lambda job: _one(request, job, bar, records, names), _JOBS.value)
+            ) as done,
+        ):
+            for record in done:
                 if record.error and len(jobs) == 1:
                     raise UserError(record.error)
                 bar.write(command.as_flags(str(record)), file=sys.stderr if record.error else told)
     finally:
         if _MANIFEST.value:
-            manifest.write(_MANIFEST.value, records, left)
-    return sum(record.error is not None for record in records)
+            made = [records[job.target] for job in jobs if job.target in records]
+            manifest.write(_MANIFEST.value, made, left)
+    return sum(record.error is not None for record in records.values())
 
 
-def _one(request, job, bar):
-    """The record of a file, while the bar goes on by its share of all of them."""
+def _one(request, job, bar, records: dict, names):
+    """The record of a file, kept too, while the bar goes on by its share of all of them."""
     done = 0.0
 
     def show(share: float) -> None:
@@ -210,9 +220,9 @@ def _one(request, job, bar):
         bar.update(share - done)
         done = share
 
-    record = request.upsample(job, show)
+    records[job.target] = request.upsample(job, show).told(names)
     show(1.0)
-    return record
+    return records[job.target]
 
 
 if __name__ == "__main__":

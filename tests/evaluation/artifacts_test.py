@@ -1,5 +1,4 @@
 import json
-import types
 
 import numpy as np
 import pytest
@@ -215,10 +214,10 @@ class TestText:
 
 
 class TestMeasureRun:
-    EXPERIMENT = types.SimpleNamespace(upsampler=Tones(2000, 4000))
+    UPSAMPLER = Tones(2000, 4000)
 
     def test_prints_and_writes(self, tmp_path, capsys):
-        result = measure_run(self.EXPERIMENT, tmp_path / "x")
+        result = measure_run(self.UPSAMPLER, tmp_path / "x")
         printed = capsys.readouterr().out
         folder = tmp_path / "x" / "evaluation" / "artifacts"
         assert result.system == "x"
@@ -230,11 +229,11 @@ class TestMeasureRun:
         assert sorted(path.name for path in folder.iterdir()) == ["lines.json", "spectrum.png"]
 
     def test_other_folder(self, tmp_path):
-        measure_run(self.EXPERIMENT, tmp_path / "x", tmp_path / "page")
+        measure_run(self.UPSAMPLER, tmp_path / "x", tmp_path / "page")
         assert (tmp_path / "page" / "lines.json").exists()
         assert not (tmp_path / "x").exists()
 
     def test_folder_that_cannot_be_made(self, tmp_path):
         (tmp_path / "file").write_text("")
         with pytest.raises(UserError, match="file/page"):
-            measure_run(self.EXPERIMENT, tmp_path, tmp_path / "file" / "page")
+            measure_run(self.UPSAMPLER, tmp_path, tmp_path / "file" / "page")

@@ -1,4 +1,6 @@
+import resource
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import tf_keras as keras
 
 from tfsr.errors import UserError
 from tfsr.networks.audiounet import AudioUNet
+from tfsr.training import run_model
 from tfsr.training.checkpoints import Checkpoints, restore
 from tfsr.upsamplers.regression import Regression
 
@@ -54,6 +57,27 @@ def test_the_averages_are_what_is_used(tmp_path):
     saved.take_averages()
     for a, b in zip(saved.trainable_variables, used.trainable_variables, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+@pytest.fixture
+def full_disk():
+    """Files are cut at 300 bytes."""
+    kind = resource.RLIMIT_FSIZE
+    limits, handler = resource.getrlimit(kind), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(kind, (300, limits[1]))
+    yield
+    resource.setrlimit(kind, limits)
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_full_disk_is_told_in_one_line(tmp_path, full_disk):
+    upsampler = trained(0)
+    with pytest.raises(UserError, match="step 2 cannot be saved .*make room there") as error:
+        Checkpoints(tmp_path / "checkpoints", upsampler).save(2)
+    assert "\n" not in str(error.value)
+    with pytest.raises(UserError, match="model: cannot be written"):
+        run_model.write(upsampler, tmp_path, 2)
+    assert not (tmp_path / "model").exists()
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +139,10 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path):
 def test_a_run_without_checkpoint_says_so(tmp_path):
     with pytest.raises(UserError, match="no readable checkpoint"):
         restore(trained(0), tmp_path)
+
+
+def test_what_is_no_checkpoint_is_passed_over(tmp_path):
+    upsampler = trained(0)
+    Checkpoints(tmp_path / "checkpoints", upsampler).save(4)
+    (tmp_path / "checkpoints" / "step-abc.index").write_text("")
+    assert restore(upsampler, tmp_path) == 4

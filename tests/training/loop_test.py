@@ -2,8 +2,11 @@
 
 import csv
 import json
+import os
 import random
+import re
 import shutil
+import signal
 import socket
 import time
 from pathlib import Path
@@ -17,6 +20,7 @@ import tensorflow as tf
 from tfsr import gin_config
 from tfsr.errors import UserError
 from tfsr.training import distribution, loop, provenance
+from tfsr.training.run_lock import LOCK
 from tfsr.upsamplers.base import Upsampler
 
 STEPS = 24
@@ -95,6 +99,58 @@ def test_killed_at_ten_instants_it_yields_the_same_losses(start, succeed, record
     succeed(*flags)
     assert len(lines(tmp_path / "whole")) == 151
     assert lines(tmp_path / "killed") == lines(tmp_path / "whole")
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_what_ctrl_c_ended_goes_on_as_if_nothing_had_been(
+    recordings, tmp_path, monkeypatch, capsys
+):
+    """In the midst of losses that are averaged, and in the last step before a validation."""
+    settings = [
+        *("STEPS = 8", "experiment.Experiment.log_every = 3"),
+        *("experiment.Experiment.checkpoint_every = 3", "experiment.Experiment.validate_every = 6"),
+    ]
+    whole = trained(recordings, tmp_path / "whole", "audiounet", *settings)
+
+    def ctrl_c(step: int, losses: dict[str, float]) -> None:
+        if step in ends:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(loop, "_show", lambda bar: ctrl_c)
+    for ends in [2], [6]:
+        with pytest.raises(KeyboardInterrupt):
+            trained(recordings, tmp_path / "ended", "audiounet", *settings)
+        assert f"ended is saved at step {ends[0]}; python -m" in capsys.readouterr().out
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    ends = []
+    resumed = trained(recordings, tmp_path / "ended", "audiounet", *settings)
+    for kind in "losses", "validation":
+        one, other = (tmp_path / name / "logs" / f"{kind}.csv" for name in ("whole", "ended"))
+        assert list(csv.reader(one.open())) == list(csv.reader(other.open()))
+    for one, other in zip(whole.weights, resumed.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_sigterm_ends_a_training_with_143(start, recordings, tmp_path):
+    program = start(*command(recordings, tmp_path / "run", *LONGER))
+    wait_for(1, program, tmp_path / "run")
+    os.kill(program.pid, signal.SIGTERM)
+    ended = program.wait()
+    assert (ended.returncode, "Traceback" in ended.stderr) == (143, False)
+    (step,) = re.findall(r"run is saved at step (\d+); python -m", ended.stdout)
+    assert (tmp_path / "run" / "checkpoints" / f"step-{step}.index").exists()
+
+
+def test_a_second_training_in_one_folder_is_refused(start, run, recordings, tmp_path):
+    flags = command(recordings, tmp_path / "run", *LONGER)
+    first = start(*flags)
+    wait_for(2, first, tmp_path / "run")
+    second = run(*flags)
+    assert not first.over, "the run was over too early for this test to mean anything"
+    first.kill()
+    assert second.returncode == 2
+    (told,) = second.stderr.splitlines()
+    assert told.startswith(f"tfsr: {tmp_path / 'run'}: another training is at work there; wait")
 
 
 def wait_for(step: int, process, run_dir: Path) -> None:
@@ -244,7 +300,8 @@ def test_two_workers_train_like_one_and_only_the_chief_writes(start, succeed, re
     losses = [[float(line[1]) for line in lines(tmp_path / name)[1:]] for name in ("alone", "both")]
     np.testing.assert_allclose(*losses, rtol=1e-4)
     assert {path.name for path in (tmp_path / "both").iterdir()} == {
-        *("operative_config.gin", "versions.json", "data.json", "checkpoints", "logs", "model")
+        *("operative_config.gin", "versions.json", "data.json", "checkpoints", "logs", "model"),
+        LOCK,
     }
 
 

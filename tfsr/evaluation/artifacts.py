@@ -24,7 +24,6 @@ from tfsr.errors import UserError
 from tfsr.evaluation import report
 from tfsr.inference.chunks import upsample_array
 from tfsr.plot import Spectrum, spectra_png
-from tfsr.training.experiment import Experiment
 from tfsr.upsamplers.base import Upsampler
 
 FLOOR_DBFS = -120.0
@@ -142,11 +141,11 @@ class Artifacts:
         )
 
 
-def measure_run(experiment: Experiment, run_dir: Path, folder: Path | None = None) -> Artifacts:
+def measure_run(upsampler: Upsampler, run_dir: Path, folder: Path | None = None) -> Artifacts:
     """Measure a run's upsampler, print its tones, and write lines.json and spectrum.png.
 
     Args:
-        experiment: the run, its upsampler with the trained weights.
+        upsampler: the run's, with the trained weights.
         run_dir: names the run, and is where the files are written below.
         folder: of the files; None: evaluation/artifacts in the run directory.
 
@@ -154,7 +153,7 @@ def measure_run(experiment: Experiment, run_dir: Path, folder: Path | None = Non
         UserError: there is no place for the files, or the upsampler's output is not finite.
     """
     folder = report.make_folder(folder or Path(run_dir) / "evaluation" / "artifacts")
-    artifacts = measure(experiment.upsampler, Path(run_dir).resolve().name)
+    artifacts = measure(upsampler, Path(run_dir).resolve().name)
     print(artifacts.table(), artifacts.summary(), sep="\n\n", end="\n\n")
     write_text(folder / "lines.json", artifacts.to_json())
     with new_file(folder / "spectrum.png") as part:

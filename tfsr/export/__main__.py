@@ -25,6 +25,7 @@ _FORMAT = flags.DEFINE_enum(
 _PARAM = flags.DEFINE_multi_string(
     "gin_param", [], "A setting that differs from the run's, such as its steps; may repeat."
 )
+_ALLOW_IMPORT = command.allow_import_flag()
 _OUTPUT = flags.DEFINE_string("output", None, "Folder (saved_model) or file (tflite) to write.")
 _QUANTIZE = flags.DEFINE_enum(
     "quantize",
@@ -52,7 +53,7 @@ def main(positional: list[str]) -> None:
     if bool(_RUN_DIR.value) == bool(_PRESET.value):
         raise UserError("export: give --run_dir DIR or --preset NAME; --help tells what they are")
     kind, output = _given(_FORMAT), _given(_OUTPUT)
-    for of_run in _PARAM, _LICENCE:
+    for of_run in _PARAM, _ALLOW_IMPORT, _LICENCE:
         if of_run.value and _PRESET.value:
             raise UserError(f"export: --{of_run.name} is for --run_dir")
     for of_tflite in _QUANTIZE, _STREAMING, _SAMPLES:
@@ -90,7 +91,9 @@ def _upsampler():
     from tfsr.model_card import Source
 
     what = _PRESET.value or _RUN_DIR.value
-    upsampler = load_upsampler(what, _PARAM.value, for_training=False)
+    upsampler = load_upsampler(
+        what, _PARAM.value, for_training=False, allow_import=_ALLOW_IMPORT.value
+    )
     if _LICENCE.value is not None:
         known = upsampler.card.training_data or (Source("unknown", ""),)
         licensed = tuple(Source(source.corpus, _LICENCE.value) for source in known)
@@ -109,7 +112,8 @@ def _quantization() -> tuple:
         raise UserError(f"export: --quantize {kind.name} wants the data of a run: give --run_dir")
     from tfsr.gin_config import load_run
 
-    return kind, representative(load_run(_RUN_DIR.value, _PARAM.value).data)
+    run = load_run(_RUN_DIR.value, _PARAM.value, allow_import=_ALLOW_IMPORT.value)
+    return kind, representative(run.data)
 
 
 def _summary(upsampler, signatures, output: str) -> str:

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
@@ -176,7 +176,7 @@ class Request:
 
 def in_order(
     jobs: Sequence[Job], upsample: Callable[[Job], Record], workers: int
-) -> Iterator[Record]:
+) -> Generator[Record, None, None]:
     """The record of each job, some of them worked on at once.
 
     In threads: nearly all of the time is spent in TensorFlow and in libraries that let others run

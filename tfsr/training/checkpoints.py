@@ -38,11 +38,27 @@ class Checkpoints:
             self._checkpoint, str(folder), keep, checkpoint_name="step"
         )
 
+    @property
+    def step(self) -> int:
+        """That which was saved or restored last; 0 before."""
+        return int(self._step.numpy())
+
     def save(self, step: int) -> None:
-        """Write step `step`. TensorFlow writes beside and renames; the newest is listed last."""
+        """Write step `step`. TensorFlow writes beside and renames; the newest is listed last.
+
+        Raises:
+            UserError: a weight is no longer finite, or the disk is full or takes no files.
+        """
         self._refuse_damaged_weights(step)
         self._step.assign(step)
-        self._manager.save(checkpoint_number=step)
+        try:
+            self._manager.save(checkpoint_number=step)
+        except tf.errors.OpError as error:
+            raise UserError(
+                f"{self._manager.directory}: step {step} cannot be saved "
+                f"({error.message.rpartition('; ')[2][:200]}); make room there, and go on from "
+                "the last checkpoint"
+            ) from error
 
     def restore(self, folder: Path, for_training: bool) -> int | None:
         """Take a folder's newest checkpoint that reads whole; its step, None where there is none.
@@ -61,7 +77,7 @@ class Checkpoints:
                     f"this one by Experiment.pretrained = {{'network': '{folder.parent}'}}"
                 )
             return None
-        return int(self._step.numpy())
+        return self.step
 
     def _refuse_damaged_weights(self, step: int) -> None:
         for weight in self._upsampler.trainable_variables:
@@ -112,7 +128,8 @@ def _restore_newest(checkpoint: tf.train.Checkpoint, folder: Path, entirely: boo
 
 def _newest_first(folder: Path) -> list[str]:
     """All that lie there: the list that TensorFlow keeps may be damaged like any other file."""
-    found = {int(path.stem.split("-")[1]): path for path in folder.glob("step-*.index")}
+    numbered = [path for path in folder.glob("step-*.index") if path.stem[5:].isdecimal()]
+    found = {int(path.stem[5:]): path for path in numbered}
     return [str(found[step].with_suffix("")) for step in sorted(found, reverse=True)]
 
 

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 from tqdm import tqdm
@@ -18,6 +19,7 @@ from tfsr.training import distribution, provenance, run_model
 from tfsr.training.checkpoints import Checkpoints, take_network
 from tfsr.training.experiment import Experiment
 from tfsr.training.log import Log
+from tfsr.training.postponed import Signals, postponed
 from tfsr.upsamplers.base import Upsampler
 
 Action = Callable[[int, dict[str, float]], None]
@@ -29,6 +31,8 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
 
     A run that is killed at any instant and started again ends with the same losses and the same
     weights as one that was not, on the same hardware and with oneDNN on, or off, throughout.
+    At Ctrl-C and SIGTERM the step that has begun is finished and saved before they end the program;
+    a second one ends it at once. (With several workers, which save together, the first does.)
 
     Args:
         experiment: made under `strategy.scope()`, its upsampler initialised there.
@@ -58,7 +62,10 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
         if found is None and not (experiment.steps and experiment.upsampler.updates):
             save(0)
         if experiment.upsampler.updates:
-            _fit(experiment, save, Log(folder / "logs", start), start, strategy)
+            log = Log(folder / "logs", start)
+            with postponed(wanted=strategy.cluster_resolver is None) as signals:
+                end = functools.partial(_end, signals, checkpoints, save, run_dir)
+                _fit(experiment, save, log, start, strategy, end)
     return start
 
 
@@ -92,9 +99,11 @@ def _fit(
     log: Log,
     start: int,
     strategy: tf.distribute.Strategy,
+    end_if_asked: Callable[[int], None],
 ) -> None:
     upsampler, data = experiment.upsampler, experiment.data
     per_step = upsampler.batches_per_step
+    means = [variable.numpy() for metric in upsampler.metrics for variable in metric.variables]
     with tqdm(total=experiment.steps, initial=start, unit="step", dynamic_ncols=True) as bar:
         actions = [
             _stop_when_not_finite(lambda step: data.names_of(step, per_step)),
@@ -109,10 +118,14 @@ def _fit(
                 per_step,
                 functools.partial(data.batches, begin, end, per_step=per_step),
             )
-            callback = _AfterEachStep(begin, actions)
-            upsampler.fit(dataset, steps_per_epoch=end - begin, verbose=0, callbacks=[callback])
+            callbacks = [_AfterEachStep(begin, [*actions, _but_at(end, end_if_asked)])]
+            if begin == start:
+                callbacks.append(_Means(means))
+            upsampler.fit(dataset, steps_per_epoch=end - begin, verbose=0, callbacks=callbacks)
             if data.recordings("validation"):
                 _validate(experiment, log, end)
+                upsampler.reset_metrics()
+            end_if_asked(end)
 
 
 def intervals(start: int, stop: int, every: int) -> Iterator[tuple[int, int]]:
@@ -132,6 +145,19 @@ class _AfterEachStep(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
         for action in self._actions:
             action(self._begin + batch + 1, logs)
+
+
+class _Means(keras.callbacks.Callback):
+    """Gives the running means of losses, which `fit` resets, the values they were saved with."""
+
+    def __init__(self, values: list[np.ndarray]):
+        super().__init__()
+        self._values = values
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        variables = [variable for metric in self.model.metrics for variable in metric.variables]
+        for variable, value in zip(variables, self._values, strict=True):
+            variable.assign(value)
 
 
 def _stop_when_not_finite(names_of: Callable[[int], list[str]]) -> Action:
@@ -170,6 +196,35 @@ def _save_sometimes(save: Callable[[int], None], experiment: Experiment) -> Acti
             save(step)
 
     return action
+
+
+def _but_at(last: int, end_if_asked: Callable[[int], None]) -> Action:
+    """After each step but the last, whose validation no later run would make up."""
+
+    def action(step: int, losses: dict[str, float]) -> None:
+        if step != last:
+            end_if_asked(step)
+
+    return action
+
+
+def _end(
+    signals: Signals,
+    checkpoints: Checkpoints,
+    save: Callable[[int], None],
+    run_dir: Path,
+    step: int,
+) -> None:
+    """Save and end, if a signal has asked for it."""
+    if signals.waiting:
+        if checkpoints.step != step:
+            save(step)
+        print(
+            f"\n{run_dir} is saved at step {step}; "
+            f"python -m tfsr.train --run_dir {run_dir} goes on from there",
+            flush=True,
+        )
+        signals.deliver()
 
 
 def _validate(experiment: Experiment, log: Log, step: int) -> None:
