@@ -8,7 +8,7 @@ from tfsr.export.artifact import Artifact
 
 WITHOUT_RUN = """
 import runpy, sys, types
-def load_upsampler(what, bindings, for_training):
+def load_upsampler(what, bindings, for_training, allow_import):
     from tfsr.upsamplers.interpolation import Interpolation
     return Interpolation(8000, 16000)
 sys.modules["tfsr.loading"] = types.SimpleNamespace(load_upsampler=load_upsampler)
@@ -40,6 +40,11 @@ def test_says_what_it_wrote(export, tmp_path, kind, name, more):
     "arguments, message",
     [
         ([], "--run_dir"),
+        (["--run_dir", "any", "--model", "other"], "one of them"),
+        (
+            ["--model", "any", "--format", "tflite", "--output", "x", "--gin_param", "x = 1"],
+            "--gin_param is for --run_dir",
+        ),
         (["--run_dir", "any", "--output", "x"], "--format"),
         (["--run_dir", "any", "--format", "tflite"], "--output"),
         (

@@ -1,15 +1,16 @@
-"""Export a trained run for use without tfsr.
+"""Export a trained model for use without tfsr.
 
     python -m tfsr.export --run_dir runs/quickstart --format saved_model --output exported/1
     python -m tfsr.export --run_dir runs/quickstart --format tflite --output voice.tflite
     python -m tfsr.export --preset telephony-8k-16k --streaming --format tflite --output call.tflite
     python -m tfsr.export --preset speech-16k-x2 --samples 16000 --format tflite --output web.tflite
+    python -m tfsr.export --model models/apbwe --format saved_model --output exported/1
 
-The first two take waveforms of any length: {audio: float32 [batch, time]} at the input rate becomes
-{audio: float32 [batch, ratio * time]} at the output rate. Systems that draw noise also take a seed
-for it (SavedModel) or the noise itself; what else there is is printed. Causal networks run on
-streams too: those signatures are in every SavedModel, and with --streaming alone in a TensorFlow
-Lite file.
+All but the streaming one take waveforms of any length, or of that of --samples: {audio: float32
+[batch, time]} at the input rate becomes {audio: float32 [batch, ratio * time]} at the output rate.
+Systems that draw noise also take a seed for it (SavedModel) or the noise itself; what else there is
+is printed. Causal networks run on streams too: those signatures are in every SavedModel, and with
+--streaming alone in a TensorFlow Lite file.
 """
 
 from absl import flags
@@ -19,6 +20,7 @@ from tfsr.errors import UserError
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "The run: a folder that tfsr.train wrote.")
 _PRESET = flags.DEFINE_string("preset", None, "Or a preset, see python -m tfsr.list.")
+_MODEL = flags.DEFINE_string("model", None, "Or a model folder, such as tfsr.convert makes.")
 _FORMAT = flags.DEFINE_enum(
     "format", None, ["saved_model", "tflite"], "A SavedModel's folder, or a TensorFlow Lite file."
 )
@@ -50,12 +52,17 @@ _LICENCE = flags.DEFINE_string(
 def main(positional: list[str]) -> None:
     if positional:
         raise UserError(f"export: {positional[0]!r} is no flag; a run is --run_dir DIR")
-    if bool(_RUN_DIR.value) == bool(_PRESET.value):
-        raise UserError("export: give --run_dir DIR or --preset NAME; --help tells what they are")
+    if sum(map(bool, (_RUN_DIR.value, _PRESET.value, _MODEL.value))) != 1:
+        raise UserError(
+            "export: give --run_dir DIR, --preset NAME or --model DIR, one of them; --help tells "
+            "what they are"
+        )
     kind, output = _given(_FORMAT), _given(_OUTPUT)
-    for of_run in _PARAM, _ALLOW_IMPORT, _LICENCE:
-        if of_run.value and _PRESET.value:
+    for of_run in _PARAM, _ALLOW_IMPORT:
+        if of_run.value and not _RUN_DIR.value:
             raise UserError(f"export: --{of_run.name} is for --run_dir")
+    if _LICENCE.value and _PRESET.value:
+        raise UserError(f"export: --{_LICENCE.name} is for a run or a model, not for a preset")
     for of_tflite in _QUANTIZE, _STREAMING, _SAMPLES:
         if of_tflite.value and kind != "tflite":
             raise UserError(f"export: --{of_tflite.name} is for --format tflite")
@@ -90,7 +97,7 @@ def _upsampler():
     from tfsr.loading import load_upsampler
     from tfsr.model_card import Source
 
-    what = _PRESET.value or _RUN_DIR.value
+    what = _PRESET.value or _MODEL.value or _RUN_DIR.value
     upsampler = load_upsampler(
         what, _PARAM.value, for_training=False, allow_import=_ALLOW_IMPORT.value
     )
