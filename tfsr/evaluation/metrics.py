@@ -240,8 +240,22 @@ class Lsd:
         return slices[self.band]
 
 
+class OfMetric:
+    """A metric that computes another one needs what that needs: a package, and the cut-off."""
+
+    metric: Metric
+
+    @property
+    def package(self) -> str | None:
+        return getattr(self.metric, "package", None)
+
+    @property
+    def uses_cutoff(self) -> bool:
+        return uses_cutoff(self.metric)
+
+
 @dataclasses.dataclass(frozen=True)
-class Exchanged:
+class Exchanged(OfMetric):
     """A metric of which reference and estimate change places.
 
     Args:
@@ -250,10 +264,6 @@ class Exchanged:
 
     metric: Metric
 
-    @property
-    def uses_cutoff(self) -> bool:
-        return uses_cutoff(self.metric)
-
     def __call__(
         self, reference: np.ndarray, estimate: np.ndarray, rate: int, cutoff_hz: float
     ) -> float:
@@ -261,7 +271,7 @@ class Exchanged:
 
 
 @dataclasses.dataclass(frozen=True)
-class LevelMatched:
+class LevelMatched(OfMetric):
     """A metric after the estimate was brought to the reference's level in the lowest bins.
 
     The means of their magnitudes become equal, over all frames (AudioSR, Liu et al. 2024). An
@@ -277,10 +287,6 @@ class LevelMatched:
     share: float = 0.1
     spectrogram: Spectrogram = Spectrogram(2048, 512, "librosa", sizes_at=None)
 
-    @property
-    def uses_cutoff(self) -> bool:
-        return uses_cutoff(self.metric)
-
     def __call__(
         self, reference: np.ndarray, estimate: np.ndarray, rate: int, cutoff_hz: float
     ) -> float:
@@ -294,7 +300,7 @@ class LevelMatched:
 
 
 @dataclasses.dataclass(frozen=True)
-class AtRate:
+class AtRate(OfMetric):
     """A metric of signals that soxr's "HQ" has brought to one rate, as librosa reads files.
 
     Args:
@@ -304,10 +310,6 @@ class AtRate:
 
     rate: int
     metric: Metric
-
-    @property
-    def uses_cutoff(self) -> bool:
-        return uses_cutoff(self.metric)
 
     def __call__(
         self, reference: np.ndarray, estimate: np.ndarray, rate: int, cutoff_hz: float

@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 import scipy.signal
 
-from tfsr.evaluation.metrics import Metric, Spectrogram, uses_cutoff
+from tfsr.evaluation.metrics import Metric, OfMetric, Spectrogram
 from tfsr.optional_imports import load
 
 _EPSILON = np.finfo(np.float64).eps
@@ -93,7 +93,7 @@ class Ssim:
 
 
 @dataclasses.dataclass(frozen=True)
-class Aligned:
+class Aligned(OfMetric):
     """A metric after the estimate was shifted by its `delay`.
 
     Both are then cut to what they have in common.
@@ -105,14 +105,6 @@ class Aligned:
 
     metric: Metric
     limit_seconds: float = 0.05
-
-    @property
-    def package(self) -> str | None:
-        return getattr(self.metric, "package", None)
-
-    @property
-    def uses_cutoff(self) -> bool:
-        return uses_cutoff(self.metric)
 
     def __call__(
         self, reference: np.ndarray, estimate: np.ndarray, rate: int, cutoff_hz: float

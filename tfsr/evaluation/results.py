@@ -3,6 +3,7 @@
 import collections
 import csv
 import dataclasses
+import functools
 import io
 import json
 import math
@@ -103,7 +104,7 @@ class Results:
             for system in self.systems
         }
 
-    @property
+    @functools.cached_property  # tables, pages and files want them
     def intervals(self) -> Mapping[str, Mapping[str, Interval]]:
         """{system: {column: (mean, low end, high end)}}: 95 % intervals of the means.
 
@@ -112,7 +113,7 @@ class Results:
         """
         return self._bootstrapped({system: self._table(system) for system in self.systems})
 
-    @property
+    @functools.cached_property
     def differences(self) -> Mapping[str, Mapping[str, Interval]]:
         """As `intervals`, of the first system less each other one on the same files.
 

@@ -1,6 +1,7 @@
 """What systems made, as files, compared with the originals by a named protocol."""
 
 import dataclasses
+import functools
 import hashlib
 import math
 import os
@@ -18,7 +19,7 @@ from tfsr.evaluation.metrics import LowBandSnr
 from tfsr.evaluation.protocols import Protocol
 from tfsr.evaluation.restoration_metrics import delay
 from tfsr.evaluation.results import Example, FileScores, Results, plural
-from tfsr.evaluation.test_set import MOST_EXCESS_SECONDS, by_stem
+from tfsr.evaluation.test_set import by_stem, check_lengths
 from tfsr.inference.chunks import upsample_array
 from tfsr.plot import Panel
 from tfsr.signal.resample import resample
@@ -294,14 +295,14 @@ def _wide(signals: _Signals, rates: _Rates) -> np.ndarray:
 
 def _read(trial: Trial, rates: _Rates) -> list[_Signals]:
     """The channels, cut to what the files have in common."""
-    original = _sound(trial.original, trial, rates.original)
-    estimates = {
-        name: _sound(path, trial, rates.original) for name, path in trial.estimates.items()
-    }
+    wanted = audio_file.info(trial.original)
+    sound = functools.partial(_sound, of=trial.original, wanted=wanted)
+    original = sound(trial.original, rates.original)
+    estimates = {name: sound(path, rates.original) for name, path in trial.estimates.items()}
     time = min(map(len, (original, *estimates.values())))
     low = None
     if trial.low and rates.low:
-        low = _sound(trial.low, trial, rates.low)
+        low = sound(trial.low, rates.low)
         time = min(time, len(low) * rates.original // rates.low)
         low = low[: time * rates.low // rates.original]
         time = len(low) * rates.original // rates.low
@@ -315,21 +316,14 @@ def _read(trial: Trial, rates: _Rates) -> list[_Signals]:
     ]
 
 
-def _sound(path: Path, trial: Trial, rate: int) -> np.ndarray:
+def _sound(path: Path, rate: int, of: Path, wanted: audio_file.Info) -> np.ndarray:
     """A file, float32 [time, channels]; UserError where rate, channels or length do not fit."""
-    header, wanted = audio_file.info(path), audio_file.info(trial.original)
+    header = wanted if path == of else audio_file.info(path)
     if header.rate != rate:
         raise UserError(f"{path}: is at {header.rate} Hz, where {rate} Hz are compared")
     if header.channels != wanted.channels:
-        raise UserError(
-            f"{path}: has {header.channels} channels, and {trial.original} {wanted.channels}"
-        )
-    if abs(header.seconds - wanted.seconds) > MOST_EXCESS_SECONDS:
-        raise UserError(
-            f"{path}: {header.samples} samples at {rate} Hz, and {trial.original} has "
-            f"{wanted.samples} at {wanted.rate} Hz: give files that differ by "
-            f"{MOST_EXCESS_SECONDS} s at most"
-        )
+        raise UserError(f"{path}: has {header.channels} channels, and {of} {wanted.channels}")
+    check_lengths(path, header, of, wanted)
     return audio_file.read(path)[0]
 
 

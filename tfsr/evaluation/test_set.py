@@ -7,7 +7,7 @@ files. It has a `description` for reports, a length, and `items(input_rate, outp
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -18,8 +18,11 @@ from tfsr.errors import UserError
 from tfsr.signal.framing import trim
 from tfsr.signal.resample import whole_ratio
 
-MOST_EXCESS_SECONDS = 0.1
-"""By which a signal may be longer than its counterpart: more is no matter of padding."""
+# By which a signal may be longer than its counterpart: more is no matter of padding.
+_MOST_EXCESS_SECONDS = 0.1
+
+_Sound: TypeAlias = "FileRecording | audio_file.Info"
+"""Has samples, and their rate in Hz."""
 
 
 class Item(NamedTuple):
@@ -169,12 +172,17 @@ def _check_pair(damaged: FileRecording, good: FileRecording, rate: int | None) -
     """Raise UserError where a pair's lengths or the low signal's rate, in Hz, do not fit."""
     if rate and damaged.rate != rate:
         raise UserError(f"{damaged.path}: is at {damaged.rate} Hz, and the system takes {rate} Hz")
-    seconds = [one.samples / one.rate for one in (damaged, good)]
-    if abs(seconds[0] - seconds[1]) > MOST_EXCESS_SECONDS:
+    check_lengths(damaged.path, damaged, good.path, good)
+
+
+def check_lengths(path: Path, sound: _Sound, of: Path, counterpart: _Sound) -> None:
+    """Raise UserError where a file is longer or shorter than its counterpart by more than 0.1 s."""
+    seconds = [one.samples / one.rate for one in (sound, counterpart)]
+    if abs(seconds[0] - seconds[1]) > _MOST_EXCESS_SECONDS:
         raise UserError(
-            f"{damaged.path}: {damaged.samples} samples at {damaged.rate} Hz, and {good.path} has "
-            f"{good.samples} at {good.rate} Hz: give files that differ by {MOST_EXCESS_SECONDS} s "
-            "at most"
+            f"{path}: {sound.samples} samples at {sound.rate} Hz, and {of} has "
+            f"{counterpart.samples} at {counterpart.rate} Hz: give files that differ by "
+            f"{_MOST_EXCESS_SECONDS} s at most"
         )
 
 
