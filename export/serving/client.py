@@ -128,12 +128,18 @@ class Grpc:
             raise Problem(f"{self._place}: {details} ({code})") from error
 
 
-def upsample(model: Rest | Grpc, audio: np.ndarray, numbers: dict[str, str]) -> np.ndarray:
+def upsample(
+    model: Rest | Grpc, audio: np.ndarray, numbers: dict[str, str], exact_length: bool = False
+) -> np.ndarray:
     """From float32 [batch, time] to what the model answers, [batch, ratio * time].
 
     Args:
         numbers: the other inputs; where the model has axes for them, all recordings have the same.
+        exact_length: whether the samples are sent without silence after them.
     """
+    time = audio.shape[1]
+    if not exact_length:
+        audio = np.pad(audio, [(0, 0), (0, sent_length(time) - time)])
     wanted = model.inputs()
     del wanted["audio"]
     numbers = {name: numbers[name] for name in numbers if name in wanted or name != "seed"}
@@ -150,7 +156,16 @@ def upsample(model: Rest | Grpc, audio: np.ndarray, numbers: dict[str, str]) -> 
             f"{list(audio.shape)} samples became {list(high.shape)}, which is no whole multiple of "
             "the rate: does the server pad (pad_variable_length_inputs)?"
         )
-    return high
+    return high[:, : high.shape[1] // audio.shape[1] * time]
+
+
+def sent_length(time: int) -> int:
+    """The next of eight lengths an octave: few, and at most an eighth longer.
+
+    With oneDNN, TensorFlow keeps up to 1,024 primitives of each kind. Each new length makes more.
+    """
+    step = 1 << max(0, time.bit_length() - 4)
+    return -(-time // step) * step
 
 
 def _filled(name: str, number: str, shape: list[int], kind: type) -> np.ndarray:
@@ -240,6 +255,11 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         default=[],
         help="what else the model takes, such as seed (0 unless given) or steps; may repeat",
     )
+    parser.add_argument(
+        "--exact_length",
+        action="store_true",
+        help="send no silence after the recording; a server needs memory for each new length",
+    )
     parser.add_argument("--timeout", type=float, default=120, help="seconds (%(default)s)")
     return parser.parse_args(argv)
 
@@ -259,7 +279,8 @@ def main(argv: list[str] | None = None) -> int:
         audio, rate = read(given.input)
         kind, place = (Grpc, given.grpc) if given.grpc else (Rest, given.url)
         numbers = {"seed": "0"} | dict(given.set) | {"rate": str(rate)}
-        high = upsample(kind(place, given.model, given.timeout), audio, numbers)
+        model = kind(place, given.model, given.timeout)
+        high = upsample(model, audio, numbers, given.exact_length)
         write(given.output, high, rate * (high.shape[1] // audio.shape[1]))
     except Problem as problem:
         print(f"client: {problem}", file=sys.stderr)

@@ -14,6 +14,8 @@ import pytest
 import soundfile
 import tensorflow as tf
 from google.protobuf import json_format
+from hypothesis import given
+from hypothesis import strategies as st
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
@@ -249,13 +251,32 @@ def fails(client, call, tmp_path, capsys):
 def test_writes_the_answer(client, upsamplers, way, call, tmp_path, name):
     upsampler, (audio, path) = upsamplers[name], call
     out = tmp_path / "wide.flac"
-    assert client.main([str(path), "-o", str(out), "--model", name, "--set=seed=3", way]) == 0
+    flags = "--model", name, "--set=seed=3", "--exact_length", way
+    assert client.main([str(path), "-o", str(out), *flags]) == 0
     high, rate = soundfile.read(out)
     assert rate == upsampler.output_rate
     seed = {"seed": tf.constant(3)} if upsampler.noise_steps else {}
     expected = upsampler.signatures["serving_default"].function(audio=tf.constant(audio), **seed)
     np.testing.assert_allclose(high.T, np.clip(expected, -1, 1), rtol=0, atol=1e-4)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["call.wav", "wide.flac"]
+
+
+def test_silence_is_sent_after_it_and_cut_off(client, upsamplers, rest, call, tmp_path):
+    audio, path = call
+    out = tmp_path / "wide.wav"
+    assert client.main([str(path), "-o", str(out), "--model", "unet", rest]) == 0
+    high, _ = soundfile.read(out)
+    longer = tf.pad(audio, [[0, 0], [0, 512 - 501]])
+    expected = upsamplers["unet"].signatures["serving_default"].function(audio=longer)
+    assert len(high) == 1002
+    np.testing.assert_allclose(high.T, np.clip(expected, -1, 1)[:, :1002], rtol=0, atol=1e-4)
+
+
+@given(st.integers(1, 10**9))
+def test_few_lengths_are_sent(client, time):
+    sent = client.sent_length(time)
+    assert time <= sent <= max(time, 9 / 8 * time)
+    assert client.sent_length(sent) == sent and len(f"{sent:b}".rstrip("0")) <= 4
 
 
 def test_other_numbers(client, fails, way, call, tmp_path):
