@@ -134,7 +134,7 @@ def kills(folder: Path, given: argparse.Namespace) -> Row:
 def folders(folder: Path, given: argparse.Namespace) -> Row:
     """`tfsr upsample` of a folder, killed and started again."""
     random = np.random.default_rng(given.seed)
-    write_voices(folder / "voices", count=60)
+    write_voices(folder / "voices", given.recordings)
     flags = [folder / "voices", "--preset=speech-16k-x2"]
     finish("tfsr.upsample", *flags, f"--out={folder / 'first'}")
     begun = time.monotonic()
@@ -513,7 +513,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 OPTIONS = {
     kills: {"family": "regression", "count": 100, "steps": 400},
-    folders: {"count": 20},
+    folders: {"count": 20, "recordings": 60},
     files: {"count": 10_000},
     hours: {"hours": 10.0},
     clients: {"clients": 32, "seconds": 600.0},
