@@ -5,7 +5,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import av
 import numpy as np
@@ -36,6 +36,17 @@ _ADD_PEAK_CHUNK, _RF64_AUTO_DOWNGRADE = 0x1050, 0x1210
 
 _AAC_BITS_PER_CHANNEL = 96_000
 _MP4_TAGS = {"tracknumber": "track"}
+
+
+class Kind(NamedTuple):
+    """What is written; see `Writer`. Without `samples`, RF64 becomes WAV in the end if it can."""
+
+    rate: int
+    channels: int
+    container: str
+    subtype: str
+    tags: Mapping[str, str]
+    samples: int | None
 
 
 class Encoder(Protocol):
@@ -71,23 +82,10 @@ def _too_large(container: str, subtype: str) -> OSError:
 
 
 class SndfileEncoder:
-    """All but AAC.
+    """All but AAC."""
 
-    Args:
-        samples: of each channel; None: RF64 becomes WAV in the end, if that is large enough.
-        others: as `Writer` has them.
-    """
-
-    def __init__(
-        self,
-        path: str | os.PathLike,
-        rate: int,
-        channels: int,
-        container: str,
-        subtype: str,
-        tags: Mapping[str, str],
-        samples: int | None,
-    ):
+    def __init__(self, path: str | os.PathLike, kind: Kind):
+        rate, channels, container, subtype, tags, samples = kind
         most = _too_large(container, subtype) if container in _OF_32_BITS else None
         self._container, self._subtype = container, subtype
         self._out = _Target(path, most)
@@ -193,16 +191,8 @@ class _Target:
 class AacEncoder:
     """AAC in MP4, with an edit list, so that players and this package cut the coder's delay."""
 
-    def __init__(
-        self,
-        path: str | os.PathLike,
-        rate: int,
-        channels: int,
-        container: str,
-        subtype: str,
-        tags: Mapping[str, str],
-        samples: int | None,
-    ):
+    def __init__(self, path: str | os.PathLike, kind: Kind):
+        rate, channels, container, subtype, tags, _ = kind
         if subtype != "AAC":
             raise ValueError(f"{container} holds no {subtype}, but AAC")
         self._out = open(path, "wb")  # noqa: SIM115  `close` does

@@ -12,7 +12,7 @@ import av
 import numpy as np
 import soundfile
 
-from tfsr.audio_file.encoders import AacEncoder, Encoder, SndfileEncoder, holding
+from tfsr.audio_file.encoders import AacEncoder, Encoder, Kind, SndfileEncoder, holding
 from tfsr.audio_file.folders import WRITTEN
 from tfsr.audio_file.sndfile import reason
 from tfsr.errors import UserError
@@ -87,11 +87,11 @@ class Writer:
             known = ", ".join(map(str, _OPUS_RATES))
             raise UserError(f"{path}: Opus has no {rate} Hz; `rate` takes one of {known}")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
             self.container = holding(self.container, self._subtype, channels, samples)
-            kind = AacEncoder if self.container == "MP4" else SndfileEncoder
-            how = rate, channels, self.container, self._subtype, tags, samples
-            self._file: Encoder = kind(self._part, *how)
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            encoder = AacEncoder if self.container == "MP4" else SndfileEncoder
+            kind = Kind(rate, channels, self.container, self._subtype, tags, samples)
+            self._file: Encoder = encoder(self._part, kind)
         except _ERRORS as error:
             self._give_up(error)
 
