@@ -20,3 +20,10 @@ def test_a_folder_in_the_way_is_named(tmp_path):
     (tmp_path / "scores.json").mkdir()
     with pytest.raises(UserError, match="scores.json"):
         write_text(tmp_path / "scores.json", "{}")
+
+
+def test_a_pipe_in_the_way_stays_one(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="pipe: is a device or a pipe; give a file name"):
+        write_text(tmp_path / "pipe", "{}")
+    assert (tmp_path / "pipe").is_fifo()

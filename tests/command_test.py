@@ -75,6 +75,30 @@ def test_a_mistake_is_one_line_that_names_it(run, arguments, named, tmp_path):
     assert done.stderr.count("\n") == 1, done.stderr
 
 
+HOSTILE = r"""
+import logging, sys
+from tfsr import command
+name = "\x1b]0;owned\x07\x9b2J\u202e\rb\udce9.wav"
+def main(_):
+    print("page", name)
+    print(f"bar {name}", file=sys.stderr)
+    logging.getLogger("tfsr").warning("skipped: %s", "a\ntfsr: all is well" + name)
+    for move in "\r 50%|", "\r   \r", "\x1b[A":
+        sys.stderr.write(move)
+command.run(main)
+"""
+HARMLESS = r"\x1b]0;owned\x07\x9b2J\u202e\rb\udce9.wav"
+
+
+def test_no_name_commands_the_terminal(run):
+    done = run("-c", HOSTILE)
+    assert (done.returncode, done.stdout) == (0, f"page {HARMLESS}\n")
+    bar, warning, *moves = done.stderr.split("\n")
+    assert bar == f"bar {HARMLESS}"
+    assert warning == rf"skipped: a\ntfsr: all is well{HARMLESS}"
+    assert moves == ["", " 50%|", "   ", "\x1b[A"]  # carriage returns are read as breaks
+
+
 def test_a_reader_that_has_seen_enough_is_no_mistake():
     command = [sys.executable, "-m", "tfsr.list"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:

@@ -38,8 +38,8 @@ FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 ONE_PLACE = {
     "ai_edge_litert": {"lite", "export"},
     "tensorflow_io": {"audio_file/reading.py"},
-    "soundfile": {"audio_file/sndfile.py", "audio_file/writer.py"},
-    "av": {"audio_file/ffmpeg.py", "audio_file/writer.py"},
+    "soundfile": {"audio_file/sndfile.py", "audio_file/encoders.py", "audio_file/writer.py"},
+    "av": {"audio_file/ffmpeg.py", "audio_file/encoders.py", "audio_file/writer.py"},
     "tensorflow_probability": {"layers/bijectors.py"},
     "tensorflow_serving": {"export/warm_up.py"},
     "gin": {"gin_config.py", "gin_names.py"},

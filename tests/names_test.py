@@ -23,3 +23,4 @@ def test_names_fit(stem):
 
 def test_what_is_shown_is_one_line():
     assert shown("a\nb\tc\udce9 é") == "a\\nb\\tc\\udce9 é"
+    assert shown("a\nb\x1b[2J\x9b", kept="\n") == "a\nb\\x1b[2J\\x9b"

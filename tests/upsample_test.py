@@ -22,6 +22,12 @@ if "STDIN" in os.environ:
 if "LARGEST" in os.environ:
     import resource
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(os.environ["LARGEST"]),) * 2)
+if "UNREADABLE" in os.environ:
+    def denied(folder, listdir=os.listdir):
+        if os.fspath(folder) == os.environ["UNREADABLE"]:
+            raise PermissionError(13, "Permission denied")
+        return listdir(folder)
+    os.listdir = denied
 def interpolation(*rates):
     from tfsr.upsamplers.interpolation import Interpolation
     return Interpolation(*rates)
@@ -97,12 +103,11 @@ def test_a_call_needs_no_more_than_its_name(upsample, tmp_path):
     assert audio_file.tags(target) == {"title": "A call", "artist": "Somebody"}
     (record,) = json.loads(manifest.read_text())["files"]
     assert record.pop("bandwidth_hz") == pytest.approx(4000, rel=0.05)
-    assert record.pop("spent_seconds") > 0
     assert record == {
         **{"source": str(source), "target": str(target), "channels": 2, "seconds": 1.0},
         **{"source_rate": 48_000, "input_rate": 8000, "output_rate": 16_000, "seed": 0},
         **{"system": "telephony", "speech": True, "assumed": None, "bands": None},
-        **{"error": None, "skipped": False},
+        **{"error": None, "skipped": False, "container": "FLAC"},
         **{"faults": [], "missing_seconds": 0, "lowered_db": 0, "clipped_samples": 0, "over_db": 0},
     }
 
@@ -212,6 +217,15 @@ def test_ctrl_c_leaves_whole_files_and_a_manifest_of_them(start, tmp_path, jobs)
     assert sorted(map(str, out.iterdir())) == made
 
 
+def test_a_folder_that_cannot_be_read_is_told_and_counted(upsample, tapes):
+    closed, out = tapes / "b", tapes.parent / "out"
+    done = upsample(tapes, "-o", out, "--run_dir", "any", UNREADABLE=str(closed))
+    assert done.returncode == 2 and audio_file.find(out) == [out / "a.wav"]
+    first, *_, last = done.stderr.splitlines()
+    assert first == f"tfsr: {closed}: cannot be read (Permission denied)"
+    assert last.endswith("1 folder could not be read")
+
+
 def test_one_file_to_one_name(upsample, tapes):
     out = tapes.parent / "new.flac"
     done = upsample("--run_dir=any", tapes / "a.wav", "-o", out)
@@ -227,6 +241,7 @@ def test_one_file_to_one_name(upsample, tapes):
         (["a.wav", "--gin_param", "A=1"], "--run_dir DIR"),
         (["gone.wav", "-o", "-", "--format", "doc"], "--format doc"),
         ([__file__, "--manifest", __file__, "--run_dir", "any"], "is a recording"),
+        (["-", "-o", "b.wav", "--manifest", "pyproject.toml"], "toml: is there and is no manifest"),
         (["-", "b.wav"], "standard output takes one file"),
         (["gone.wav", "-o", "out", "--run_dir", "any"], "gone.wav: no such file or folder"),
         (["a.wav", "-o", "out", "--run_dir", "any", "--chunk", "-1"], "chunk"),

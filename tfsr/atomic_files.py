@@ -49,11 +49,13 @@ def new_file(path: str | os.PathLike) -> Iterator[Path]:
     """A file beside `path` to write to; it becomes `path` at the end, or is removed.
 
     Raises:
-        UserError: `path` is a folder, or it cannot be written.
+        UserError: `path` is a folder, a device or a pipe, or it cannot be written.
     """
     path = Path(path)
     if path.is_dir():
         raise UserError(f"{path}: is a folder; give a file name")
+    if path.exists() and not path.is_file():  # a file in its place would be in everybody's way
+        raise UserError(f"{path}: is a device or a pipe; give a file name")
     with _beside(path) as part:
         yield part
         os.replace(part, path)

@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn, TextIO, cast
 
 from absl import flags
 
@@ -22,6 +22,9 @@ flags.disclaim_key_flags()
 # From glibc's malloc.h.
 _M_ARENA_MAX = -8
 
+# By these alone, bars of progress move on the terminal.
+_MOVES = re.compile(r"(?:[\r\n]|\x1b\[A)*")
+
 # What a shell says of a program that SIGPIPE, and SIGTERM, have ended.
 _PIPE_CLOSED = 141
 _TERMINATED = 143
@@ -32,12 +35,14 @@ def run(main: Callable[[list[str]], None]) -> None:
 
     SIGTERM ends it as Ctrl-C does, so that what is half written is removed. A package that it
     needs, and that is not installed, is said in one line with what installs it (exit code 2).
+    Control characters are printed as escapes, so that no name of a file commands the terminal.
 
     Flags may stand before or after the positional arguments. The help is the docstring of the
     module that calls this, followed by its flags; it is printed without importing TensorFlow.
     """
     flags.FLAGS.set_gnu_getopt(True)
     signal.signal(signal.SIGTERM, _end)
+    _guard_terminal()
     try:
         if {"-h", "--help", "-help"} & set(sys.argv[1:]):
             _help(main)
@@ -52,6 +57,40 @@ def run(main: Callable[[list[str]], None]) -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+class _Guarded:
+    """A text stream on which control characters become escapes, but for what moves bars."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        moves = _MOVES.match(text)
+        start = moves.end() if moves else 0
+        rest = text[start:].rstrip("\r")
+        ending = text[start + len(rest) :]
+        return self._stream.write(text[:start] + shown(rest, kept="\n\t") + ending)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _guarded(stream: TextIO) -> TextIO:
+    return stream if isinstance(stream, _Guarded) else cast(TextIO, _Guarded(stream))
+
+
+class _OneLine(logging.Formatter):
+    """A warning in one line, whatever names of files are in it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return shown(super().format(record))
+
+
+def _guard_terminal() -> None:
+    sys.stdout, sys.stderr = _guarded(sys.stdout), _guarded(sys.stderr)
+    if logging.lastResort:  # it prints what nobody else handles
+        logging.lastResort.setFormatter(_OneLine())
 
 
 def allow_import_flag() -> flags.FlagHolder[list[str]]:
@@ -121,7 +160,7 @@ def quiet_decoders() -> None:
         sys.stderr.flush()
         told = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        sys.stderr = told
+        sys.stderr = _guarded(told)
 
 
 def share_one_heap() -> None:

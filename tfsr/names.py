@@ -24,9 +24,13 @@ def temporary(path: Path) -> Path:
     return path.with_name(name)
 
 
-def shown(text: object) -> str:
-    """A name, or a text with names in it, in one line: breaks and the like as escapes."""
-    return "".join(one if one.isprintable() else _escaped(one) for one in str(text))
+def shown(text: object, kept: str = "") -> str:
+    """A name, or a text with names in it, in one line: breaks and the like as escapes.
+
+    Args:
+        kept: characters that stay as they are.
+    """
+    return "".join(c if c.isprintable() or c in kept else _escaped(c) for c in str(text))
 
 
 def _escaped(character: str) -> str:

@@ -90,15 +90,17 @@ def main(positional: list[str]) -> None:
     with as_files(positional, _OUT.value, extension) as files:
         jobs, left = plan(files.inputs, files.output, extension, _RECURSIVE.value)
         _check(jobs)
+        unreadable = _tell_unreadable(left)
         do = _tell if _DRY_RUN.value else _upsample
         failed = do(request, jobs, left, files.told, told)
         _tell_left(left, told)
-        if failed:
-            raise UserError(f"{failed} of {len(jobs)} files could not be upsampled")
+        if failed or unreadable:
+            raise UserError(_lacks(failed, len(jobs), unreadable))
 
 
 def _check(jobs: list) -> None:
     from tfsr import audio_file
+    from tfsr.inference import manifest
 
     if _SUBTYPE.value:
         for job in jobs:
@@ -106,6 +108,8 @@ def _check(jobs: list) -> None:
     recordings = {os.path.realpath(path) for job in jobs for path in (job.source, job.target)}
     if _MANIFEST.value and os.path.realpath(_MANIFEST.value) in recordings:
         raise UserError(f"--manifest {_MANIFEST.value}: is a recording; give another name")
+    if _MANIFEST.value:
+        manifest.check_target(_MANIFEST.value)
 
 
 def _request():
@@ -174,12 +178,27 @@ def _planned(request, job) -> list[str]:
         return [*(f"{job.source}: {note}" for note in notes(plan)), line]
 
 
+def _lacks(failed: int, files: int, unreadable: int) -> str:
+    lacks = [f"{failed} of {files} files could not be upsampled"] if failed else []
+    folders = "1 folder" if unreadable == 1 else f"{unreadable} folders"
+    return ", ".join([*lacks, *([f"{folders} could not be read"] if unreadable else [])])
+
+
+def _tell_unreadable(left: list) -> int:
+    """Name the folders that could not be looked into; how many there are."""
+    unreadable = [one for one in left if one.unreadable]
+    for one in unreadable:
+        print(shown(f"tfsr: {one.path}: {one.reason}"), file=sys.stderr)
+    return len(unreadable)
+
+
 def _tell_left(left: list, told) -> None:
     """What the folders hold besides, by name as long as it is little."""
-    for path, reason in left[:_LEFT_TOLD]:
-        print(shown(f"left out: {path} {reason}"), file=told)
-    if len(left) > _LEFT_TOLD:
-        print(f"left out: {len(left) - _LEFT_TOLD} more, see --manifest", file=told)
+    others = [one for one in left if not one.unreadable]
+    for one in others[:_LEFT_TOLD]:
+        print(shown(f"left out: {one.path} {one.reason}"), file=told)
+    if len(others) > _LEFT_TOLD:
+        print(f"left out: {len(others) - _LEFT_TOLD} more, see --manifest", file=told)
 
 
 def _upsample(request, jobs: list, left: list, names, told) -> int:

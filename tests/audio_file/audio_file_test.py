@@ -342,7 +342,7 @@ def test_find(tmp_path):
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
     found = [path.relative_to(tmp_path).as_posix() for path in audio_file.find(tmp_path)]
     assert found == ["a/c.flac", "a/e.mp3", "b.WAV"]
-    found = audio_file.find(tmp_path, recursive=False)
+    found, _ = audio_file.search(tmp_path, recursive=False)
     assert [path.name for path in found] == ["b.WAV"]
     with raises("no such folder"):
         audio_file.find(tmp_path / "missing")

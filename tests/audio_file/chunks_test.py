@@ -1,5 +1,6 @@
 """Files of the WAV family as recorders, pipes and careless programs leave them."""
 
+import os
 import struct
 
 import av
@@ -9,6 +10,8 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tfsr.audio_file import chunks
+from tfsr.audio_file.file_view import FileView
 from tfsr.errors import UserError
 
 RATE = 8000
@@ -223,3 +226,20 @@ def test_what_is_missing_of_adpcm_is_told_by_blocks(tmp_path, sound, opened):
     whole = opened(tmp_path / "a.wav")[1].seconds
     audio, _, (fault,) = opened(written(tmp_path / "a.wav", wrong))
     assert float(fault.split()[1]) == pytest.approx(whole - len(audio) / RATE, abs=0.2)
+
+
+@pytest.mark.parametrize("size", [2_200_000_000, 4_294_000_000, 5_000_000_000])
+def test_large_files_that_are_as_long_as_they_say(tmp_path, size):
+    """Sparse ones, which no disk is full of."""
+    chunks_ = chunk(b"fmt ", struct.pack("<HHIIHH", 1, 2, RATE, 4 * RATE, 4, 16))
+    kind, told = b"RIFF", size
+    if size >= 1 << 32:
+        kind, told = b"RF64", 0xFFFFFFFF
+        chunks_ = chunk(b"ds64", struct.pack("<QQQI", size + 72, size, size // 4, 0)) + chunks_
+    whole = min(told + 4 + len(chunks_) + 8, 0xFFFFFFFF)
+    head = kind + struct.pack("<I", whole) + b"WAVE" + chunks_ + b"data" + struct.pack("<I", told)
+    path = written(tmp_path / "a.wav", head)
+    os.truncate(path, len(head) + size)
+    with open(path, "rb") as file:
+        wave = chunks.wave(FileView(file))
+        assert wave.faults == [] and len(wave.view) >= size

@@ -1,9 +1,16 @@
 """Files of many kinds that were cut: their headers declare how long they were."""
 
+import os
+import struct
+
 import av
 import numpy as np
 import pytest
 import soundfile
+
+from tfsr.audio_file import AudioFile
+from tfsr.audio_file.data_size import data_size
+from tfsr.audio_file.file_view import FileView
 
 RATE, SECONDS = 8000, 60
 
@@ -72,3 +79,14 @@ def test_a_second_wavpack_recording_behind_the_first(tmp_path, sound, coded, ope
     audio, _, faults = opened(tmp_path / "a.wv")
     assert len(audio) == len(sound)
     assert faults == [f"{len(data)} bytes after its samples are left out"]
+
+
+def test_au_beyond_4_gib_is_read_to_its_end(tmp_path):
+    """A sparse one; it cannot tell its size, which is no fault."""
+    path, frames = tmp_path / "a.au", 1_100_000_000
+    path.write_bytes(struct.pack(">4sIIIII", b".snd", 24, 0xFFFFFFFF, 3, RATE, 2))
+    os.truncate(path, 24 + 4 * frames)
+    with open(path, "rb") as file:
+        assert data_size(FileView(file)) == (4 * frames, 4 * frames, 0)
+    with AudioFile(path) as recording:
+        assert recording.declared_samples == frames

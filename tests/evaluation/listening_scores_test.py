@@ -32,6 +32,13 @@ class TestRead:
             Answer("Bo", "t", "abx", "ours", "right", 2.0),
         ]
 
+    def test_what_would_be_a_formula(self, tmp_path):
+        lines = "'=A,'+t,ab,'-b|@c,'@c,1\nBo,t,ab,'=b|c,'=b,1\n"
+        (tmp_path / "a.csv").write_text(f"{HEAD}{lines}")
+        first, second = listening_scores.read([tmp_path / "a.csv"])
+        assert first == Answer("=A", "+t", "ab", "-b|@c", "@c", 1.0)
+        assert second == Answer("Bo", "t", "ab", "=b|c", "=b", 1.0)
+
     @pytest.mark.parametrize(
         "line",
         [

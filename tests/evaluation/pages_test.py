@@ -237,14 +237,16 @@ class TestListening:
 
     def test_ab(self, open_page, folder, downloads):
         browser = open_page(self.page(folder, "ab", "spline", "ours", no_preference=True))
-        begin(browser, "cy")
+        begin(browser, "=cy")
         for wanted in (1500, None):
             reference, *judged = hear_all(browser)
             assert reference == 5000 and sorted(judged) == [1000, 1500]
             options = browser.find_elements(By.CSS_SELECTOR, ".options input")
             options[judged.index(wanted) if wanted else 2].click()
             next_trial(browser)
-        answers = saved(browser, downloads / "ab_cy.csv")
+        answers = saved(browser, downloads / "ab__cy.csv")
+        assert "\n'=cy," in (downloads / "ab__cy.csv").read_text()  # a formula would be run
+        assert {answer.listener for answer in answers} == {"=cy"}
         assert [answer[3:5] for answer in answers] == [
             ("ours|spline", "spline"),
             ("ours|spline", "none"),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfsr.evaluation.results import FileScores, Results
+from tfsr.evaluation.results import FileScores, Results, from_plain, plain
 
 
 def results(**changes) -> Results:
@@ -118,6 +118,12 @@ class TestIntervals:
 def test_csv_starts_no_formula():
     file = FileScores("=1+1", 1.0, {"estimate": {"LSD": 1.0}})
     assert "'=1+1,,1.000,estimate" in results(files=(file,)).to_csv()
+
+
+@pytest.mark.parametrize("name", ["=1", "+1", "-1", "@a", "\ta", "\ra", "'=1", "''", "a=1", ""])
+def test_what_starts_no_formula_is_read_again(name):
+    assert plain(name)[:1] not in tuple("=+-@\t\r")
+    assert from_plain(plain(name)) == name
 
 
 def test_csv_has_a_line_for_each_file_and_system():

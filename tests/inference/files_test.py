@@ -11,7 +11,7 @@ from tfsr import audio_file
 from tfsr.errors import UserError
 from tfsr.inference.bands import Band
 from tfsr.inference.chunks import upsample_array
-from tfsr.inference.files import Level, Plan
+from tfsr.inference.files import Fitted, Plan
 from tfsr.inference.files import upsample_file as upsample_planned
 from tfsr.inference.manifest import Record
 from tfsr.inference.samples import Samples
@@ -29,7 +29,7 @@ def sound(samples: int, channels: int) -> np.ndarray:
     return generator.uniform(-0.4, 0.4, [samples, channels]).astype(np.float32)
 
 
-def upsample_file(upsampler, source, target, progress=None, bandwidth_hz=None, **how) -> Level:
+def upsample_file(upsampler, source, target, progress=None, bandwidth_hz=None, **how) -> Fitted:
     with audio_file.AudioFile(source) as recording:
         channels = tuple(range(recording.channels))
         bands = [Band(channels, bandwidth_hz or recording.rate / 2, "interpolation")]

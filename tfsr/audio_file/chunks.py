@@ -163,7 +163,8 @@ def _samples_size(
     rest = len(view) - start
     if b"ds64" in chunks and declared in (0, 0xFFFFFFFF):
         declared = int.from_bytes(view.at(chunks[b"ds64"].start + 8, 8), "little")
-    if rest and (declared >= max(ENDLESS, rest) or (declared == 0 and not _is_chunk(view, start))):
+    endless = declared > rest and declared >= ENDLESS
+    if rest and (endless or (declared == 0 and not _is_chunk(view, start))):
         return rest, [UNFINISHED]
     if declared > rest:
         return rest, [ends_early((declared - rest) / bytes_per_second)]

@@ -12,6 +12,9 @@ from tfsr.audio_file.file_view import FileView
 _WAVPACK_HEADER = "<4sI4xIIIII"
 _WAVPACK_FIRST = 1 << 11
 
+# What AU tells where it tells no size.
+_ENDLESS_AU = 0xFFFFFFFF
+
 
 class DataSize(NamedTuple):
     """Bytes of samples in AIFF, CAF, Wave64, AU, SPHERE, VOC or WavPack; all 0 of other files.
@@ -31,7 +34,10 @@ def data_size(view: FileView) -> DataSize:
     """What the header of a file declares of its samples."""
     if view.at(0, 4) == b".snd":
         start, declared = struct.unpack(">II", view.at(4, 8).ljust(8, b"\0"))
-        return _known(declared, len(view) - start, len(view) - start - declared)
+        present = len(view) - start
+        if declared == _ENDLESS_AU <= present:  # as all that has more than 32 bits can count
+            return DataSize(present, present)
+        return _known(declared, present, present - declared)
     if old := _sphere(view) or _voice(view) or _wavpack(view):
         return old
     form = layout(view.at(0, 40))

@@ -35,15 +35,28 @@ EXTENSIONS = (*WRITTEN, *_READ, *SUFFIXES)
 
 
 class Left(NamedTuple):
-    """A file or folder that is not read, and why."""
+    """A file or folder that is not read, and why.
+
+    Attributes:
+        unreadable: whether it is a folder that nobody could look into.
+    """
 
     path: Path
     reason: str
+    unreadable: bool = False
 
 
-def find(folder: str | os.PathLike, recursive: bool = True) -> list[Path]:
-    """The recordings of `search`."""
-    return search(folder, recursive)[0]
+def find(folder: str | os.PathLike) -> list[Path]:
+    """The recordings of `search`.
+
+    Raises:
+        UserError: no such folder, or it or one in it cannot be read.
+    """
+    found, left = search(folder)
+    for path, reason, unreadable in left:
+        if unreadable:
+            raise UserError(f"{path}: {reason}; change its permissions or move it away")
+    return found
 
 
 def search(folder: str | os.PathLike, recursive: bool = True) -> tuple[list[Path], list[Left]]:
@@ -58,7 +71,7 @@ def search(folder: str | os.PathLike, recursive: bool = True) -> tuple[list[Path
         UserError: no such folder, or it cannot be read.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise UserError(f"{folder}: no such folder")
     found: list[Path] = []
     left: list[Left] = []
@@ -74,21 +87,22 @@ def _walk(
 ) -> None:
     try:
         names = sorted(os.listdir(folder))
+        # With the right to list alone, there is nothing to be known but names.
+        around = [*around, _identity(os.path.join(folder, os.curdir))]
     except OSError as error:
-        left.append(Left(folder, f"cannot be read ({error.strerror})"))
+        left.append(Left(folder, f"cannot be read ({error.strerror})", unreadable=True))
         return
-    around = [*around, _identity(folder)]
     for path in (folder / name for name in names if not name.startswith(".")):
-        if not path.is_dir():
+        if not os.path.isdir(path):
             reason = _no_recording(path)
             left.append(Left(path, reason)) if reason else found.append(path)
-        elif path.is_symlink() and _identity(path) in around:
+        elif os.path.islink(path) and _identity(path) in around:
             left.append(Left(path, "is a link to a folder that it lies in"))
         elif recursive:
             _walk(path, around, recursive, found, left)
 
 
-def _identity(folder: Path) -> tuple[int, int]:
+def _identity(folder: str | os.PathLike) -> tuple[int, int]:
     status = os.stat(folder)
     return status.st_dev, status.st_ino
 

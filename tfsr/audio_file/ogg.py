@@ -1,6 +1,9 @@
 """The streams that follow each other in an Ogg file, as those of radio and of joined files do."""
 
+import os
+import zlib
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from tfsr.audio_file.file_view import FileView
 
@@ -19,6 +22,11 @@ _SEARCHED = 1 << 16
 
 _FIRST, _LAST = 2, 4  # flags of pages
 
+# Where a page has its stream's number, and its checksum, of four bytes each.
+_SERIAL, _CHECKSUM = 14, 22
+
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
 
 def channel_order(channels: int) -> list[int]:
     """Where the channels of WAV's order are among those of Vorbis and Opus."""
@@ -35,18 +43,41 @@ def is_surround(view: FileView) -> bool:
 def links(view: FileView) -> list[tuple[FileView, bool]]:
     """Each stream, and whether it came to its end, which cut files do not."""
     found, begins, beginning, ended = [], 0, True, False
-    for place, flags in _pages(view):
+    for place, size, flags in _pages(view):
         first = bool(flags & _FIRST)
         if first and not beginning:
             found.append((view.cut(begins, place - begins), ended))
             begins = place
         beginning = first
-        ended = bool(flags & _LAST)
+        ended = bool(flags & _LAST) and place + size <= len(view)
     return [*found, (view.cut(begins), ended)]
 
 
-def _pages(view: FileView) -> Iterator[tuple[int, int]]:
-    """Where each page begins, and its flags."""
+def number(file: BinaryIO) -> None:
+    """Give a stream a number that follows from what is in it, in place of libsndfile's random one.
+
+    It differs between streams, so that they may be joined.
+    """
+    view, serial = FileView(file), 0
+    pages = [(place, size) for place, size, _ in _pages(view)]
+    for place, size in pages:
+        serial = zlib.crc32(view.at(place + _HEADER, size - _HEADER), serial)
+    for place, size in pages:
+        page = bytearray(view.at(place, size))
+        page[_SERIAL : _SERIAL + 4] = serial.to_bytes(4, "little")
+        page[_CHECKSUM : _CHECKSUM + 4] = bytes(4)
+        page[_CHECKSUM : _CHECKSUM + 4] = _checksum(page)
+        os.pwrite(file.fileno(), page, place)
+
+
+def _checksum(page: bytearray) -> bytes:
+    """Of a page (RFC 3533, section 6): zlib's, but with all bits the other way round."""
+    reversed_ = zlib.crc32(page.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return reversed_.to_bytes(4, "big").translate(_REVERSED)
+
+
+def _pages(view: FileView) -> Iterator[tuple[int, int, int]]:
+    """Where each page begins, how many bytes it has, if it is whole, and its flags."""
     place = 0
     while len(head := view.at(place, _HEADER)) == _HEADER:
         if head[:4] != _CAPTURE:
@@ -54,6 +85,6 @@ def _pages(view: FileView) -> Iterator[tuple[int, int]]:
             place += skipped if skipped >= 0 else _SEARCHED - len(_CAPTURE) + 1
             continue
         sizes = view.at(place + _HEADER, head[26])
-        after = place + _HEADER + len(sizes) + sum(sizes)
-        yield place, head[5] if after <= len(view) else 0
-        place = after
+        size = _HEADER + len(sizes) + sum(sizes)
+        yield place, size, head[5]
+        place += size

@@ -6,20 +6,17 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple, NoReturn, Protocol
+from typing import NamedTuple, NoReturn
 
 import av
 import numpy as np
 import soundfile
 
-from tfsr.audio_file import ogg
+from tfsr.audio_file.encoders import AacEncoder, Encoder, Kind, SndfileEncoder, holding
 from tfsr.audio_file.folders import WRITTEN
 from tfsr.audio_file.sndfile import reason
 from tfsr.errors import UserError
 from tfsr.names import temporary
-
-# Their containers have no place for title, artist and the like.
-_WITHOUT_TAGS = ("AU", "W64")
 
 # libsndfile's Vorbis encoder overflows its stack when it is given minutes at once.
 _WRITE_BLOCK = 65536
@@ -47,7 +44,8 @@ class Writer:
     """Writes a file block by block; it appears under its name only when it is complete.
 
     A context manager. Where the subtype holds whole numbers, samples are rounded to the nearest,
-    zero to zero, and those beyond [-1, 1] are clipped, which `clipped` tells.
+    zero to zero, and those beyond [-1, 1] are clipped, which `clipped` tells. The same samples make
+    the same bytes.
 
     Args:
         path: its extension chooses the container, one of `WRITTEN`; missing folders are made.
@@ -58,9 +56,15 @@ class Writer:
         tags: as `AudioFile` gives them. Ogg, FLAC and CAF keep all, WAV all but a license, AIFF
             title, artist, copyright and comment, MP3 all but license and copyright, M4A all but
             license, AU and W64 none.
+        samples: of each channel, if that is known. WAV ends at 4 GiB: what is larger becomes RF64,
+            which is WAV with sizes of 64 bits.
+
+    Attributes:
+        container: soundfile's word ("WAV"); without `samples`, RF64 may still end as WAV.
 
     Raises:
-        UserError: unknown extension, unwritable folder, or a setting that the container refuses.
+        UserError: unknown extension, unwritable folder, a setting that the container refuses, or
+            more samples than it can hold.
     """
 
     def __init__(
@@ -70,9 +74,10 @@ class Writer:
         channels: int,
         subtype: str | None = None,
         tags: Mapping[str, str] = MappingProxyType({}),
+        samples: int | None = None,
     ):
         self._path = Path(path)
-        container = _container(self._path)
+        self.container = _container(self._path)
         self._subtype = subtype or _usual_subtype(self._path)
         self._over, self._peak = 0, 0.0
         self._part = temporary(self._path)
@@ -82,9 +87,11 @@ class Writer:
             known = ", ".join(map(str, _OPUS_RATES))
             raise UserError(f"{path}: Opus has no {rate} Hz; `rate` takes one of {known}")
         try:
+            self.container = holding(self.container, self._subtype, channels, samples)
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            kind = _Aac if container == "MP4" else _Sndfile
-            self._file = kind(self._part, rate, channels, container, self._subtype, tags)
+            encoder = AacEncoder if self.container == "MP4" else SndfileEncoder
+            kind = Kind(rate, channels, self.container, self._subtype, tags, samples)
+            self._file: Encoder = encoder(self._part, kind)
         except _ERRORS as error:
             self._give_up(error)
 
@@ -150,69 +157,6 @@ def _rounded(audio: np.ndarray, bits: int) -> np.ndarray:
     return whole.astype(f"int{held}") << (held - bits)
 
 
-class _Encoder(Protocol):
-    def write(self, audio: np.ndarray) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class _Sndfile:
-    """All but AAC."""
-
-    def __init__(self, path, rate, channels, container, subtype, tags):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
-        try:
-            self._file = soundfile.SoundFile(
-                descriptor, "w", rate, channels, subtype, format=container, closefd=True
-            )
-        except Exception:
-            os.close(descriptor)
-            raise
-        surround = container == "OGG" and subtype in ("VORBIS", "OPUS")
-        self._order = np.argsort(ogg.channel_order(channels)) if surround else slice(None)
-        for name, text in tags.items() if container not in _WITHOUT_TAGS else ():
-            setattr(self._file, name, text)
-
-    def write(self, audio: np.ndarray) -> None:
-        self._file.write(audio[:, self._order])
-
-    def close(self) -> None:
-        self._file.close()
-
-
-class _Aac:
-    """AAC in MP4, with an edit list, so that players and this package cut the coder's delay."""
-
-    def __init__(self, path, rate, channels, container, subtype, tags):
-        if subtype != "AAC":
-            raise ValueError(f"MP4 holds no {subtype}, but AAC")
-        self._out = open(path, "wb")  # noqa: SIM115  `close` does
-        self._container = av.open(self._out, "w", format="ipod")
-        self._container.metadata.update({_MP4_TAGS.get(name, name): tags[name] for name in tags})
-        layout = {1: "mono", 2: "stereo", 4: "4.0", 6: "5.1", 8: "7.1"}.get(channels)
-        if layout is None:
-            raise ValueError(f"AAC has no {channels} channels here")
-        self._stream = self._container.add_stream("aac", rate=rate, layout=layout)
-        self._stream.bit_rate = _AAC_BITS_PER_CHANNEL * channels
-        self._layout, self._rate, self._done = layout, rate, 0
-
-    def write(self, audio: np.ndarray) -> None:
-        packed = np.ascontiguousarray(audio, np.float32).reshape(1, -1)
-        frame = av.AudioFrame.from_ndarray(packed, "flt", self._layout)  # planes: not of 8 channels
-        frame.sample_rate, frame.pts = self._rate, self._done
-        self._done += len(audio)
-        self._container.mux(self._stream.encode(frame))
-
-    def close(self) -> None:
-        with self._out:
-            if self._done:
-                self._container.mux(self._stream.encode(None))
-            self._container.close()
-
-
-_AAC_BITS_PER_CHANNEL = 96_000
-_MP4_TAGS = {"tracknumber": "track"}
-
 # soundfile asserts that all was written: it is not, on a full disk.
 _ERRORS = (AssertionError, OSError, ValueError, soundfile.SoundFileError, av.error.FFmpegError)
 
@@ -221,7 +165,7 @@ def write(
     path: str | os.PathLike, audio: np.ndarray, rate: int, subtype: str | None = None
 ) -> None:
     """Write float32 [time, channels] whole; see `Writer`."""
-    with Writer(path, rate, audio.shape[1], subtype) as writer:
+    with Writer(path, rate, audio.shape[1], subtype, samples=len(audio)) as writer:
         writer.write(audio)
 
 

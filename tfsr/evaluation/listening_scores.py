@@ -12,7 +12,7 @@ from scipy import stats
 
 from tfsr.errors import UserError
 from tfsr.evaluation.listening_page import REFERENCE
-from tfsr.evaluation.results import aligned
+from tfsr.evaluation.results import aligned, from_plain
 
 COLUMNS = ("listener", "trial", "kind", "system", "answer", "seconds")
 NO_PREFERENCE = "none"
@@ -158,7 +158,7 @@ def _of_file(path: Path) -> list[Answer]:
 
 def _answer(path: Path, number: int, line: Mapping[str, str]) -> Answer:
     try:
-        texts = {column: cell for column, cell in line.items() if column != "seconds"}
+        texts = {column: from_plain(cell) for column, cell in line.items() if column != "seconds"}
         answer = Answer(**texts, seconds=float(line["seconds"]))
         valid = _KINDS[answer.kind].valid(answer)
     except (KeyError, TypeError, ValueError):  # no such kind, cells missing, no number

@@ -168,6 +168,7 @@ class Results:
         rows = [[system, *_cells(means)] for system, means in self.means.items()]
         if self.spread:
             rows.append(["spread between draws", *_cells(self.spread)])
+        head = [shown(line) for line in head]
         tables = [aligned(["mean", *self.columns], rows, texts=1)]
         for title, found in self.interval_tables.items():
             rows = [[name, *cells] for name, cells in found.items()]
@@ -197,7 +198,7 @@ class Results:
     def table(self) -> str:
         """The scores of every file."""
         rows = [
-            [shown(file.name), shown(system), *_cells(scores)]
+            [file.name, system, *_cells(scores)]
             for file in self.files
             for system, scores in file.scores.items()
         ]
@@ -211,7 +212,7 @@ class Results:
         for file in self.files:
             for system, scores in file.scores.items():
                 seconds = f"{file.seconds:.3f}"
-                head = _plain(file.name), _plain(file.speaker), seconds, _plain(system)
+                head = plain(file.name), plain(file.speaker), seconds, plain(system)
                 writer.writerow([*head, *(repr(value) for value in scores.values())])
         return text.getvalue()
 
@@ -322,9 +323,18 @@ def plural(files: int) -> str:
     return f"{files} file{'s' * (files != 1)}"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """For spreadsheets, which take what begins so for a formula."""
-    return f"'{text}" if text[:1] in tuple("=+-@") else text
+    return f"'{text}" if text[:1] in _FORMULAS else text
+
+
+def from_plain(text: str) -> str:
+    """The inverse."""
+    return text[1:] if text[:1] == "'" and text[1:2] in _FORMULAS else text
+
+
+# A quote is among them, so that there is an inverse.
+_FORMULAS = tuple("=+-@\t\r'")
 
 
 def number(value: float) -> str:
@@ -339,7 +349,7 @@ def _range(interval: Interval) -> str:
 
 def aligned(header: list[str], rows: list[list[str]], texts: int) -> str:
     """Columns as wide as their widest cell: the first `texts` to the left, numbers to the right."""
-    table = [header, *rows]
+    table = [[shown(cell) for cell in line] for line in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return "\n".join(
         "  ".join(

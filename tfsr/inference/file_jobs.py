@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import threading
-import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -158,7 +157,7 @@ class Request:
 
     def upsample(self, job: Job, progress: Callable[[float], None]) -> Record:
         """Upsample a file; what is wrong with it is told in the record."""
-        record, start = Record(str(job.source), str(job.target), seed=self.seed), time.monotonic()
+        record = Record(str(job.source), str(job.target), seed=self.seed)
         if self.skips(job):
             return dataclasses.replace(record, skipped=True)
         try:
@@ -166,12 +165,12 @@ class Request:
                 plan = self.plan(source, job.source)
                 record = record.planned(plan)
                 upsamplers = [self.upsampler(system) for system in plan.systems]
-                level = upsample_file(self.upsampler, plan, job.target, progress)
+                fitted = upsample_file(self.upsampler, plan, job.target, progress)
                 lowest = min(upsampler.input_rate for upsampler in upsamplers)
-                record = record.done(lowest, plan.output_rate(upsamplers), level)
+                record = record.done(lowest, plan.output_rate(upsamplers), fitted)
         except UserError as error:
             record = dataclasses.replace(record, error=str(error))
-        return dataclasses.replace(record, spent_seconds=round(time.monotonic() - start, 3))
+        return record
 
 
 def in_order(

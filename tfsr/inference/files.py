@@ -87,24 +87,30 @@ class Plan:
         reached, known = band.bandwidth_hz, upsampler.input_rate / 2
         return min(reached, known) if self.within_input else reached
 
+    def output_samples(self, rate: int) -> int:
+        """Of each channel, at the rate of the output in Hz."""
+        return resampled_length(self.source.samples, self.source.rate, rate)
+
     def written_subtype(self, target: Path) -> str:
         kept = self.source.subtype if self.source.subtype in _KEPT_SUBTYPES else "PCM_16"
         return self.subtype or audio_file.allowed_subtype(target, kept)
 
 
 @dataclasses.dataclass(frozen=True)
-class Level:
-    """What was done to samples beyond full scale.
+class Fitted:
+    """What was done so that a recording fits into its file.
 
     Attributes:
-        clipped: how many were cut off.
+        clipped: how many samples beyond full scale were cut off.
         over_db: how far they were beyond.
         lowered_db: by how much all was made softer instead.
+        container: in which it is, in soundfile's word; RF64 where WAV would be too small.
     """
 
     clipped: int = 0
     over_db: float = 0.0
     lowered_db: float = 0.0
+    container: str = ""
 
 
 def described(bands: Sequence[Band], rate: int) -> str:
@@ -126,7 +132,7 @@ def upsample_file(
     plan: Plan,
     target: Path,
     progress: Callable[[float], None] | None = None,
-) -> Level:
+) -> Fitted:
     """Upsample a recording of any rate, length and number of channels, with its tags.
 
     What is not at `input_rate` is resampled to it first. The output is as long as the input, to a
@@ -141,19 +147,19 @@ def upsample_file(
 
     Raises:
         UserError: the source has NaN or infinite samples or cannot be decoded, or the target cannot
-            be written.
+            be written, or cannot hold so much.
     """
     high, rate = upsampled(load, plan, progress)
     source, subtype = plan.source, plan.written_subtype(target)
-    with Writer(target, rate, source.channels, subtype, source.tags) as writer:
+    how = rate, source.channels, subtype, source.tags, plan.output_samples(rate)
+    with Writer(target, *how) as writer:
         gain = 1.0
         if plan.rescale and writer.largest < math.inf:
             high, gain = _within(high, writer.largest, target)
         for block in high:
             writer.write(block)
-    over = writer.clipped
-    lowered = -20 * math.log10(gain)
-    return Level(over.samples, over.over_db, lowered) if over else Level(lowered_db=lowered)
+    over, over_db = writer.clipped or (0, 0.0)
+    return Fitted(over, over_db, -20 * math.log10(gain), writer.container)
 
 
 def upsampled(
@@ -168,7 +174,7 @@ def upsampled(
     """
     source, rate = plan.source, plan.output_rate(map(load, plan.systems))
     source.know()
-    samples = resampled_length(source.samples, source.rate, rate)
+    samples = plan.output_samples(rate)
     if source.silent:
         high = _resampled(source.blocks(), source.rate, rate)
     else:

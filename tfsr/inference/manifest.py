@@ -3,17 +3,23 @@
 import dataclasses
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 
 import tfsr
 from tfsr.atomic_files import write_text
 from tfsr.audio_file import Left
-from tfsr.inference.files import Level, Plan, described
+from tfsr.errors import UserError
+from tfsr.inference.files import Fitted, Plan, described
 from tfsr.inference.preset_selection import NO_SPEECH, remark
 from tfsr.names import shown
 
 # Less than so many dB is rounding.
 _HEARD_DB = 0.005
+
+# Of a manifest, as `write` makes it.
+_START = re.compile(rb'\{\n "tfsr": "[^"\n]*",\n "files": \[')
+_LONGEST_START = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +41,7 @@ class Record:
         seed: of the noise.
         clipped_samples, over_db: those of the output that did not fit, and by how much.
         lowered_db: by how much it was made softer for that.
-        spent_seconds: on this file.
+        container: of the output, in soundfile's word ("WAV", "RF64").
         error: why it failed.
         skipped: the target was there already.
     """
@@ -58,7 +64,7 @@ class Record:
     clipped_samples: int | None = None
     over_db: float | None = None
     lowered_db: float | None = None
-    spent_seconds: float | None = None
+    container: str | None = None
     error: str | None = None
     skipped: bool = False
 
@@ -79,14 +85,15 @@ class Record:
             speech=plan.speech,
         )
 
-    def done(self, input_rate: int, output_rate: int, level: Level) -> "Record":
+    def done(self, input_rate: int, output_rate: int, fitted: Fitted) -> "Record":
         return dataclasses.replace(
             self,
             input_rate=input_rate,
             output_rate=output_rate,
-            clipped_samples=level.clipped,
-            over_db=round(level.over_db, 2),
-            lowered_db=round(level.lowered_db, 2),
+            clipped_samples=fitted.clipped,
+            over_db=round(fitted.over_db, 2),
+            lowered_db=round(fitted.lowered_db, 2),
+            container=fitted.container,
         )
 
     def told(self, names: Callable[[str], str]) -> "Record":
@@ -111,7 +118,7 @@ class Record:
         elif rate and bandwidth_hz is not None and rate != self.input_rate:
             resampled = f"resampled from {rate} to {self.input_rate} Hz first"
             lines += [f"{source}: {remark(bandwidth_hz, rate)}{resampled}"]
-        lines += [f"{target}: {note}" for note in self._level()]
+        lines += [f"{target}: {note}" for note in [*self._level(), *self._size()]]
         done = f"{source} {rate} Hz -> {target} {self.output_rate} Hz ({self.system})"
         return "\n".join([*lines, done])
 
@@ -125,6 +132,9 @@ class Record:
             ]
         return []
 
+    def _size(self) -> list[str]:
+        return ["is RF64, for plain WAV ends at 4 GiB"] if self.container == "RF64" else []
+
 
 def notes(plan: Plan) -> list[str]:
     """What to tell of a recording before it is upsampled."""
@@ -137,8 +147,24 @@ def _assumption(assumed: str | None) -> list[str]:
     return [f"has no header, taken for {assumed}; `raw` says otherwise"] if assumed else []
 
 
+def check_target(path: str | os.PathLike) -> None:
+    """Raise UserError where something is that would be lost: all but an older manifest."""
+    if os.path.lexists(path) and not _is_manifest(path):
+        raise UserError(f"`manifest` {path}: is there and is no manifest; give another name")
+
+
+def _is_manifest(path: str | os.PathLike) -> bool:
+    if not os.path.isfile(path):
+        return False
+    try:
+        with open(path, "rb") as file:
+            return bool(_START.match(file.read(_LONGEST_START)))
+    except OSError as error:
+        raise UserError(f"`manifest` {path}: cannot be read ({error.strerror})") from error
+
+
 def write(path: str | os.PathLike, records: Sequence[Record], left: Sequence[Left] = ()) -> None:
-    """Write a manifest, whole or not at all.
+    """Write a manifest, whole or not at all; the same work makes the same bytes.
 
     Args:
         left: what is in the folders and was not taken.

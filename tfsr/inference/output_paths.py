@@ -102,6 +102,7 @@ class _Naming:
             paths, again = _once(paths)
             left += again
         if not paths:
+            left.sort(key=lambda one: not one.unreadable)
             others = f" ({left[0].path} {left[0].reason})" if left else ""
             raise UserError(f"{path}: no audio files in it{others}")
         return paths, path, left

@@ -163,9 +163,11 @@ function csv() {
   const names = JSON.parse(new TextDecoder().decode(bytesOf(test.key)));
   const lines = answers.flatMap((done) => rows(done, names).map(([system, value]) =>
     [listener, names[done.id], test.kind, system, value, done.seconds.toFixed(1)]));
-  const quoted = (cell) => (/[",\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
+  // Spreadsheets take what begins so for a formula; `listening_scores` takes the quote away again.
+  const plain = (cell) => cell.replace(/^(?=[=+\-@\t\r'])/, "'");
+  const quoted = (cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
   const head = ["listener", "trial", "kind", "system", "answer", "seconds"];
-  return [head, ...lines].map((cells) => `${cells.map(String).map(quoted).join(",")}\n`).join("");
+  return [head, ...lines].map((cells) => `${cells.map(String).map(plain).map(quoted).join(",")}\n`).join("");
 }
 
 /** [system, answer] of a trial: several ratings, or one choice. */
