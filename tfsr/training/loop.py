@@ -54,6 +54,9 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
     run_dir = Path(run_dir)
     with strategy.scope():
         experiment.upsampler.compile()
+        # Keras makes each when it is first used, and checkpoints tell in which order that was.
+        experiment.upsampler.make_train_function()
+        experiment.upsampler.make_test_function()
     with _folder_to_write(run_dir, strategy) as folder:
         checkpoints = Checkpoints(folder / "checkpoints", experiment.upsampler, experiment.keep)
         found = checkpoints.restore(run_dir / "checkpoints", for_training=True)
