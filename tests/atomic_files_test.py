@@ -1,8 +1,9 @@
+import multiprocessing
 import os
 
 import pytest
 
-from tfsr.atomic_files import write_text
+from tfsr.atomic_files import new_file, new_folder, replaced_folder, write_text
 from tfsr.errors import UserError
 
 
@@ -27,3 +28,58 @@ def test_a_pipe_in_the_way_stays_one(tmp_path):
     with pytest.raises(UserError, match="pipe: is a device or a pipe; give a file name"):
         write_text(tmp_path / "pipe", "{}")
     assert (tmp_path / "pipe").is_fifo()
+
+
+def wait_within(kind, path, inside):
+    with kind(path):
+        inside.set()
+        multiprocessing.Event().wait()
+
+
+@pytest.mark.parametrize("kind", [new_file, new_folder, replaced_folder])
+def test_what_a_killed_process_has_left_goes_and_what_a_living_one_writes_stays(tmp_path, kind):
+    context = multiprocessing.get_context("fork")
+    programs = []
+    for _ in range(2):
+        inside = context.Event()
+        programs.append(context.Process(target=wait_within, args=(kind, tmp_path / "a", inside)))
+        programs[-1].start()
+        assert inside.wait(60)
+    dead, living = programs
+    dead.kill()
+    dead.join()
+    left = {f".a.{program.pid}.part" for program in programs}
+    assert set(os.listdir(tmp_path)) == left
+    with kind(tmp_path / "a"):
+        assert f".a.{dead.pid}.part" not in os.listdir(tmp_path)
+    living_part = f".a.{living.pid}.part"
+    assert set(os.listdir(tmp_path)) == {"a", living_part}
+    living.kill()
+    living.join()
+
+
+def test_only_leftovers_of_the_same_name_go(tmp_path):
+    others = {".a.b.12.part", ".ab.12.part", ".a.part", ".a.12.part.new", "a.12.part"}
+    for name in others | {".a.12.part", f".a.{os.getpid()}.part"}:
+        (tmp_path / name).touch()
+    write_text(tmp_path / "a", "whole")
+    assert set(os.listdir(tmp_path)) == others | {"a"}
+
+
+def test_a_folder_that_was_about_to_be_replaced_is_not_lost(tmp_path):
+    """Of a process that was killed after it had moved the old one, and of one killed later."""
+    for number in 12, 13:
+        (tmp_path / f".a.{number}.part.old").mkdir()
+        (tmp_path / f".a.{number}.part.old" / "weights").touch()
+    with pytest.raises(KeyboardInterrupt), replaced_folder(tmp_path / "a"):
+        raise KeyboardInterrupt
+    assert os.listdir(tmp_path) == ["a"]
+    assert os.listdir(tmp_path / "a") == ["weights"]
+
+
+def test_two_in_one_process_do_not_share_what_they_write(tmp_path):
+    with new_file(tmp_path / "a") as part:
+        with pytest.raises(UserError, match="a: cannot be written .File exists"):
+            write_text(tmp_path / "a", "other")
+        part.write_text("whole")
+    assert (tmp_path / "a").read_text() == "whole"

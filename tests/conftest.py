@@ -3,6 +3,8 @@ import functools
 import importlib.util
 import multiprocessing
 import os
+import resource
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -231,6 +233,17 @@ def eagerly():
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def full_disk():
+    """Files are cut at 300 bytes."""
+    kind = resource.RLIMIT_FSIZE
+    limits, handler = resource.getrlimit(kind), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(kind, (300, limits[1]))
+    yield
+    resource.setrlimit(kind, limits)
+    signal.signal(signal.SIGXFSZ, handler)
 
 
 @pytest.fixture

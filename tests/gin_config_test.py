@@ -58,6 +58,37 @@ def test_a_misspelt_name_is_refused_and_named(settings, binding, named):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("binding", "told"),
+    [
+        ('STEPS = "many"', r"Experiment.steps \(by STEPS\) wants a whole number, not 'many'"),
+        ("BATCH = None", r"Patches.batch \(by BATCH\) wants a whole number, not None"),
+        ('LEARNING_RATE = "fast"', r"Adam.learning_rate .* wants a number, not 'fast'"),
+        ("FILTERS = (4, 1.5)", r"AudioUNet.filters .* wants a list, each a whole number"),
+        ("experiment.Experiment.steps = True", r"Experiment.steps wants a whole number, not True"),
+        ("experiment.Experiment.upsampler = 3", r"Experiment.upsampler wants @Upsampler, not 3"),
+        ("SEED = -1", r"SEED wants a whole number from 0"),
+        ('SEED = "x"', r"SEED wants a whole number from 0"),
+        ("FILTERS = ()", r"its values do not fit \(IndexError: .*'AudioUNet'"),
+    ],
+)
+def test_values_of_the_wrong_kind_are_told_by_name(settings, binding, told):
+    with pytest.raises(UserError, match=f"^configuration: {told}") as error:
+        gin_config.experiment([AUDIOUNET], [*settings, binding])
+    assert "\n" not in str(error.value)
+
+
+def test_code_of_the_user_s_keeps_its_traceback(settings):
+    with pytest.raises(IndexError):
+        gin_config.experiment([AUDIOUNET], [*settings, "FILTERS = ()"], allow_import=["mine"])
+
+
+def test_weights_that_cannot_be_made_are_told(settings):
+    built = gin_config.experiment(["configs/spectral.gin"], [settings[-1], "HOP = -4"])
+    with pytest.raises(UserError, match="^configuration: its values do not fit .InvalidArgument"):
+        gin_config.initialize(built, [])
+
+
 def test_a_macro_that_nothing_reads_is_refused(settings, tmp_path):
     (tmp_path / "typo.gin").write_text(f"include '{AUDIOUNET}'\nSTEP = 9\n")
     with pytest.raises(UserError, match="STEP is set but nothing reads it"):

@@ -22,6 +22,7 @@ FLOORS = [
         *(
             "command",
             "gin_config",
+            "gin_kinds",
             "gin_names",
             "train",
             "evaluate",

@@ -179,6 +179,15 @@ def test_what_is_trained_further_upsamples(exports):
     assert np.abs(model.upsample(LOW[0]) - before).max() > 1e-4
 
 
+def test_other_rates_than_the_folder_tells_are_refused(exports, tmp_path):
+    export_folder = shutil.copytree(exports / "folder", tmp_path / "folder")
+    shutil.copy(exports / "whole.tflite", export_folder / "model.tflite")
+    text = (export_folder / "config.json").read_text()
+    (export_folder / "config.json").write_text(text.replace('_rate": 16000', '_rate": 24000'))
+    with pytest.raises(UserError, match="makes 16000 Hz of 8000, config.json says 24000 of 8000"):
+        load(export_folder).upsample(LOW[0])
+
+
 def test_whole_recordings_alone_are_told():
     with pytest.raises(UserError, match="^speech-16k-x2: wants whole recordings"):
         list(load("speech-16k-x2").stream([LOW[0]]))

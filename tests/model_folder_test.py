@@ -210,6 +210,8 @@ def refused(folder, pattern: str) -> None:
         (["card", "scores"], {"tfsr": [1]}, r"card\.scores\.tfsr: wants names and values"),
         (["card", "scores"], {"t": {"e": {"LSD": []}}}, r"card\.scores\.t\.e\.LSD: wants a"),
         (["more"], 1, "'more' is nothing that tfsr knows"),
+        (["input_rate"], -8000, r"the file\.input_rate: wants a number above 0, not -8000"),
+        (["latency_ms"], float("nan"), "is no JSON that tfsr writes .NaN is no number"),
     ],
 )
 def test_a_description_that_does_not_fit_is_told_by_its_place(folder, changed, place, to, pattern):

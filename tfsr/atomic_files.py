@@ -1,13 +1,25 @@
-"""Files and folders that appear under their name only when they are complete."""
+"""Files and folders that appear under their name only when they are complete.
+
+What is not complete has a hidden name, and the system's lock on it while its process lives. A
+process that was killed leaves it there; the next that writes the same name removes it.
+"""
 
 import contextlib
 import os
+import re
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tfsr.errors import UserError
 from tfsr.names import temporary
+
+if sys.platform != "win32":
+    import fcntl
+
+_OLD = ".old"
+_PART = re.compile(r"(\..+)\.\d+\.part(\.old)?")
 
 
 @contextlib.contextmanager
@@ -20,8 +32,7 @@ def new_folder(path: str | os.PathLike) -> Iterator[Path]:
     path = Path(path)
     if path.is_file() or (path.is_dir() and any(path.iterdir())):
         raise UserError(f"{path}: already there; remove it or choose another name")
-    with _beside(path) as part:
-        part.mkdir()
+    with _beside(path, Path.mkdir) as part:
         yield part
         os.replace(part, path)
 
@@ -34,10 +45,9 @@ def replaced_folder(path: str | os.PathLike) -> Iterator[Path]:
         UserError: it cannot be written.
     """
     path = Path(path)
-    with _beside(path) as part:
-        part.mkdir()
+    with _beside(path, Path.mkdir) as part:
         yield part
-        old = part.with_name(f"{part.name}.old")
+        old = part.with_name(f"{part.name}{_OLD}")
         if path.exists():
             os.replace(path, old)
         os.replace(part, path)
@@ -56,7 +66,7 @@ def new_file(path: str | os.PathLike) -> Iterator[Path]:
         raise UserError(f"{path}: is a folder; give a file name")
     if path.exists() and not path.is_file():  # a file in its place would be in everybody's way
         raise UserError(f"{path}: is a device or a pipe; give a file name")
-    with _beside(path) as part:
+    with _beside(path, _touch) as part:
         yield part
         os.replace(part, path)
 
@@ -68,19 +78,78 @@ def write_text(path: str | os.PathLike, text: str) -> None:
         UserError: it cannot be written.
     """
     with new_file(path) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(text, encoding="utf-8", newline="\n")  # the same bytes everywhere
 
 
 @contextlib.contextmanager
-def _beside(path: Path) -> Iterator[Path]:
+def _beside(path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
     part = temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
+        _sweep(path, part)
+        with _held(part, make):
+            yield part
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+@contextlib.contextmanager
+def _held(part: Path, make: Callable[[Path], None]) -> Iterator[None]:
+    """Make it and lock it; at the end it goes, if it is still there."""
+    make(part)
+    try:
+        with _locked(part, wait=True):
+            if not part.exists():  # swept before it was locked
+                make(part)
+            yield
     finally:
-        if part.is_dir():
-            shutil.rmtree(part)
-        elif part.exists():
-            part.unlink()
+        _remove(part)
+
+
+def _touch(part: Path) -> None:
+    part.touch(exist_ok=False)
+
+
+def _sweep(path: Path, part: Path) -> None:
+    """See to what killed processes have left of this name; others may be at work on theirs."""
+    own = part.name.removesuffix(f".{os.getpid()}.part")
+    for left in list(path.parent.iterdir()):
+        name = _PART.fullmatch(left.name)
+        if not name or name[1] != own:
+            continue
+        with contextlib.suppress(FileNotFoundError, PermissionError), _locked(left) as free:
+            if free and name[2] and not path.exists():  # killed before the new one took its place
+                os.replace(left, path)
+            elif free:
+                _remove(left)
+
+
+@contextlib.contextmanager
+def _locked(part: Path, wait: bool = False) -> Iterator[bool]:
+    """Whether the lock is taken for this long; another has it, or there are none, if not.
+
+    Some file systems have no locks. Windows has, but lets nobody rename what is open.
+    """
+    if sys.platform == "win32":
+        yield False
+        return
+    file = os.open(part, os.O_RDONLY)
+    try:
+        yield _lock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    finally:
+        os.close(file)
+
+
+def _lock(file: int, how: int) -> bool:
+    try:
+        fcntl.flock(file, how)
+    except OSError:
+        return False
+    return True
+
+
+def _remove(part: Path) -> None:
+    if part.is_dir():
+        shutil.rmtree(part)
+    else:
+        part.unlink(missing_ok=True)

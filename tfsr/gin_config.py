@@ -12,13 +12,14 @@ import re
 import tokenize
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import gin
 import tf_keras as keras
 
 from tfsr.atomic_files import write_text
 from tfsr.errors import UserError
+from tfsr.gin_kinds import fits, kinds, words
 from tfsr.gin_names import CONFIGS_LIE_IN, Allowed
 from tfsr.model_config import OPERATIVE, RUN_MODEL
 from tfsr.model_folder import random_state_kept
@@ -43,6 +44,7 @@ _OF_EARLIER_DISCRIMINATORS = re.compile(
 
 # What gin knows, in dicts and sets of its own.
 _STATE = ("_CONFIG", "_IMPORTS", "_OPERATIVE_CONFIG", "_SINGLETONS")
+_MACRO = "gin.macro"
 # What gin lets through from its tokenizer, from imports that do not exist, and of its own.
 _PARSE_ERRORS = (
     *(AttributeError, ImportError, NameError, OSError, SyntaxError, ValueError),
@@ -72,8 +74,8 @@ def experiment(
     """
     texts = _parse(gin_files, bindings, Allowed(allow_import, only_used))
     _refuse_empty(gin_files)
-    keras.utils.set_random_seed(_macros().get("SEED", 0))
-    return _built(bindings, texts)
+    keras.utils.set_random_seed(_seed())
+    return _built(bindings, texts, allow_import)
 
 
 def load_run(
@@ -100,15 +102,55 @@ def load_run(
         files = [operative_config(run_dir), *gin_files]
         texts = _parse(files, bindings, allowed)
         _refuse_empty(files)
-        built = _built(bindings, texts)
+        built = _built(bindings, texts, allow_import)
+        initialize(built, allow_import)
         restore(built.upsampler, Path(run_dir))
     return built
 
 
-def _built(bindings: Sequence[str], texts: Sequence[str]) -> Experiment:
-    built = gin.get_configurable(Experiment)()
+def initialize(experiment: Experiment, allow_import: Sequence[str]) -> None:
+    """Make the weights of what was built.
+
+    Raises:
+        UserError: the settings do not go together.
+    """
+    with _fitting(allow_import):
+        experiment.upsampler.initialize()
+
+
+def _seed() -> int:
+    seed = _macros().get("SEED", 0)
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise UserError(f"configuration: SEED wants a whole number from 0 to 2**32 - 1, not {seed}")
+    return seed
+
+
+def _built(
+    bindings: Sequence[str], texts: Sequence[str], allow_import: Sequence[str]
+) -> Experiment:
+    with _fitting(allow_import):
+        built = gin.get_configurable(Experiment)()
+    _refuse_other_kinds()
     _refuse_unread(bindings, texts)
     return built
+
+
+@contextlib.contextmanager
+def _fitting(allow_import: Sequence[str]) -> Iterator[None]:
+    """That values do not fit is said in one line; code of the user's keeps its traceback."""
+    try:
+        yield
+    except UserError as error:  # to which gin has added what it was calling
+        raise UserError(str(error).partition("\n  In call to")[0]) from error
+    # What it is depends on the class that an unfit value was given to.
+    except Exception as error:
+        _refuse_other_kinds()
+        if allow_import:
+            raise
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"configuration: its values do not fit ({type(error).__name__}: {reason[:300]})"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -283,6 +325,39 @@ def _refuse_unread(bindings: Sequence[str], texts: Sequence[str]) -> None:
     if unread:
         names = ", ".join(unread)
         raise UserError(f"configuration: {names} is set but nothing reads it; misspelt?")
+
+
+def _refuse_other_kinds() -> None:
+    """Values that are not what the parameters want of the classes that were called."""
+    called = {selector for _, selector in gin.config._OPERATIVE_CONFIG} - {_MACRO}
+    for (scope, selector), values in gin.config._CONFIG.items():
+        if selector not in called:
+            continue
+        wanted = kinds(gin.config._REGISTRY[selector].wrapped)
+        for name, given in values.items():
+            value, macro = _followed(given)
+            if name in wanted and not fits(value, wanted[name], _is_reference):
+                short = _short(f"{scope}/{selector}.{name}".lstrip("/"))
+                by = f" (by {macro})" if macro else ""
+                raise UserError(
+                    f"configuration: {short}{by} wants {words(wanted[name])}, not {value!r:.80}"
+                )
+
+
+def _followed(value: Any) -> tuple[Any, str]:
+    """A value, or that of the macro which stands for it, and the macro's name."""
+    macro = ""
+    while _is_reference(value) and value.selector == _MACRO:
+        macro = value.config_key[0]
+        known = gin.config._CONFIG.get((macro, _MACRO), {})
+        if "value" not in known:
+            break
+        value = known["value"]
+    return value, macro
+
+
+def _is_reference(value: Any) -> bool:
+    return isinstance(value, gin.config.ConfigurableReference)
 
 
 def _short(name: str) -> str:

@@ -118,10 +118,22 @@ def _of_folder(name: str, folder: Path, threads: int) -> Model:
         name,
         upsampler=lambda: _keras(folder),
         about=lambda: config,
-        backend=_if_there(folder / MODEL_TFLITE, functools.partial(LiteBackend, threads=threads))
+        backend=_if_there(folder / MODEL_TFLITE, functools.partial(_lite, config, threads=threads))
         or (lambda: _keras(folder, False)),
         streams=_if_there(folder / STREAM_TFLITE, LiteStreams),
     )
+
+
+def _lite(config: ModelConfig, file: Path, threads: int) -> LiteBackend:
+    """With the rates that the folder tells."""
+    made = LiteBackend(file, threads)
+    told, rates = (config.input_rate, config.output_rate), (made.input_rate, made.output_rate)
+    if told != rates:
+        raise UserError(
+            f"{file}: makes {rates[1]} Hz of {rates[0]}, {CONFIG} says {told[1]} of {told[0]}; get "
+            "the folder again"
+        )
+    return made
 
 
 def _if_there(file: Path, opened: Callable) -> Callable | None:

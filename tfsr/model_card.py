@@ -131,7 +131,7 @@ def check(data: Any, kinds: Mapping[str, Kind], place: str, needed: Any = ()) ->
 
 _WORDS: Mapping[type, str] = {
     **{str: "a text", int: "a whole number", float: "a number", list: "a list"},
-    **{dict: "names and values", type(None): "null"},
+    **{dict: "names and values", bool: "true or false", type(None): "null"},
 }
 
 

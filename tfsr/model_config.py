@@ -19,7 +19,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from tfsr.description.earlier import from_format_1
 from tfsr.errors import UserError
@@ -115,6 +115,9 @@ class ModelConfig:
             raise UserError(f"is of format {written}; a newer tfsr than this one reads it")
         check(data, _KINDS, "the file", _KINDS)
         check(data["weights"], _SEAL, "weights", _SEAL)
+        for name in "input_rate", "output_rate":
+            if data[name] < 1:
+                raise UserError(f"the file.{name}: wants a number above 0, not {data[name]}")
         others = {name: value for name, value in data.items() if name != "format"}
         others["weights"] = Seal(**data["weights"])
         others["card"] = ModelCard.from_data(data["card"])
@@ -123,11 +126,16 @@ class ModelConfig:
         return cls(**others)
 
 
+def _refuse_no_number(word: str) -> NoReturn:
+    """NaN and Infinity, which JSON does not have."""
+    raise ValueError(f"{word} is no number")
+
+
 def _parsed(path: Path) -> Any:
     try:
         if path.stat().st_size > _LARGEST:
             raise UserError(f"has more than {_LARGEST} bytes, which no model needs")
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_no_number)
     except OSError as error:
         raise UserError(f"cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:

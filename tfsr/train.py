@@ -55,7 +55,7 @@ def main(positional: list[str]) -> None:
     is_chief = distribution.is_chief(strategy)
     with run_lock(run_dir) if is_chief else contextlib.nullcontext():
         with strategy.scope():
-            experiment.upsampler.initialize()
+            gin_config.initialize(experiment, _ALLOW_IMPORT.value)
         if is_chief:
             gin_config.write_operative_config(run_dir)
         _train(experiment, run_dir, strategy, described)

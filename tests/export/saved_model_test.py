@@ -73,6 +73,24 @@ def test_the_rate_can_be_told(exported):
         model.signatures["at_rate"](rate=tf.constant([8000, 44100]), **inputs)
 
 
+def test_the_rate_is_told_for_each_recording(exported):
+    _, folder = exported
+    model = tf.saved_model.load(str(folder))
+    specs = model.signatures["at_rate"].structured_input_signature[1]
+    inputs = {"audio": tf.zeros([2, 30])} | ({"seed": tf.constant(3)} if "seed" in specs else {})
+    for rates in [], [8000], [8000] * 3, [44100]:
+        told = rf"rate must tell Hz for each recording: .* are\] \[2\] \[{len(rates)}\]"
+        with pytest.raises(tf.errors.InvalidArgumentError, match=told):
+            model.signatures["at_rate"](rate=tf.constant(rates, tf.int32), **inputs)
+
+
+def test_a_full_disk_is_told_in_one_line(upsamplers, tmp_path, full_disk):
+    with pytest.raises(UserError, match="out: cannot be written .*File too large") as error:
+        export_saved_model(upsamplers["unet"], tmp_path / "out")
+    assert "\n" not in str(error.value)
+    assert os.listdir(tmp_path) == []
+
+
 def test_saved_model_cli_runs_it(upsamplers, succeed, tmp_path):
     export_saved_model(upsamplers["unet"], tmp_path / "out")
     low = np.random.default_rng(0).uniform(-1, 1, [2, 777]).astype(np.float32)

@@ -1,6 +1,4 @@
-import resource
 import shutil
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -59,17 +57,6 @@ def test_the_averages_are_what_is_used(tmp_path):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
 
 
-@pytest.fixture
-def full_disk():
-    """Files are cut at 300 bytes."""
-    kind = resource.RLIMIT_FSIZE
-    limits, handler = resource.getrlimit(kind), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(kind, (300, limits[1]))
-    yield
-    resource.setrlimit(kind, limits)
-    signal.signal(signal.SIGXFSZ, handler)
-
-
 def test_a_full_disk_is_told_in_one_line(tmp_path, full_disk):
     upsampler = trained(0)
     with pytest.raises(UserError, match="step 2 cannot be saved .*make room there") as error:
@@ -126,6 +113,45 @@ def test_only_the_newest_are_kept(tmp_path):
     for step in (1, 2, 3):
         checkpoints.save(step)
     assert sorted(p.name for p in tmp_path.glob("*.index")) == ["step-2.index", "step-3.index"]
+
+
+@pytest.mark.parametrize("for_training", [True, False])
+def test_what_a_kill_has_left_goes_when_training_goes_on(tmp_path, for_training):
+    upsampler = trained(0)
+    Checkpoints(tmp_path, upsampler, keep=1).save(1)
+    listed = (tmp_path / "checkpoint").read_text()
+    for step in (2, 3):
+        Checkpoints(tmp_path, upsampler, keep=9).save(step)
+    (tmp_path / "checkpoint").write_text(listed)  # as if killed before the newest was listed
+    (tmp_path / "step-4_temp").mkdir()
+    for left in "step-4_temp/part-0", "step-4.data-00000-of-00001", "step-5.index", "notes.txt":
+        (tmp_path / left).write_text("half")
+    before = sorted(tmp_path.iterdir())
+    assert Checkpoints(tmp_path, upsampler, keep=2).restore(tmp_path, for_training) == 3
+    if for_training:
+        ends = "index", "data-00000-of-00001"
+        whole = {f"step-{step}.{end}" for step in (2, 3) for end in ends}
+        assert {path.name for path in tmp_path.iterdir()} == whole | {"checkpoint", "notes.txt"}
+        assert tf.train.latest_checkpoint(tmp_path) == str(tmp_path / "step-3")
+        state = tf.train.get_checkpoint_state(tmp_path)
+        assert [Path(path).name for path in state.all_model_checkpoint_paths] == [
+            "step-2",
+            "step-3",
+        ]
+    else:
+        assert sorted(tmp_path.iterdir()) == before
+
+
+def test_checkpoints_of_tensorflow_s_manager_are_read(tmp_path):
+    """By which earlier versions saved, with a count of their own."""
+    saved = trained(1)
+    step = tf.Variable(5, dtype=tf.int64)
+    checkpoint = tf.train.Checkpoint(upsampler=saved, step=step)
+    tf.train.CheckpointManager(checkpoint, tmp_path, 3, checkpoint_name="step").save(5)
+    fresh = trained(0)
+    assert Checkpoints(tmp_path, fresh).restore(tmp_path, for_training=True) == 5
+    for a, b in zip(values(saved), values(fresh), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_weights_that_are_not_finite_are_not_saved(tmp_path):

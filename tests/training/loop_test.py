@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import gin
@@ -16,10 +17,11 @@ import numpy as np
 import pytest
 import soundfile
 import tensorflow as tf
+import tf_keras as keras
 
 from tfsr import gin_config
 from tfsr.errors import UserError
-from tfsr.training import distribution, loop, provenance
+from tfsr.training import distribution, events, log, loop, provenance
 from tfsr.training.run_lock import LOCK
 from tfsr.upsamplers.base import Upsampler
 
@@ -131,6 +133,55 @@ def test_what_ctrl_c_ended_goes_on_as_if_nothing_had_been(
         np.testing.assert_array_equal(one, other)
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files, but for the times of events."""
+    found = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    name = folder / "logs" / events.NAME
+    for event in (timeless := list(tf.compat.v1.train.summary_iterator(str(name)))):
+        event.wall_time = 0
+    found[name] = repr(timeless).encode()
+    return {str(path.relative_to(folder)): content for path, content in found.items()}
+
+
+INSTANTS = {
+    "in a checkpoint": (os, "replace", "/checkpoints/.checkpoint."),
+    "as the model is replaced": (os, "replace", "/.model."),
+    "in its validation": (log.Log, "_line", "validation"),
+}
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_killed_at_any_instant_it_ends_with_the_same_files(recordings, tmp_path, monkeypatch):
+    """What SIGKILL leaves is what lies there: a copy of the folder, here at the last step."""
+    monkeypatch.setattr(log, "spectrogram_row", lambda *_: np.zeros([2, 2, 3], np.uint8))
+    every_step = [f"experiment.Experiment.{name} = 1" for name in ("checkpoint_every", "keep")]
+    settings = ["STEPS = 2", *every_step]
+
+    def train(name: str) -> None:
+        keras.backend.clear_session()  # names of layers, as in a process of its own
+        trained(recordings, tmp_path / name, "audiounet", *settings)
+
+    def copying(original: Callable, name: str, where: str) -> Callable:
+        def call(*given):
+            if where in " ".join(map(str, given)):
+                shutil.rmtree(tmp_path / name, ignore_errors=True)
+                shutil.copytree(tmp_path / "whole", tmp_path / name)
+            return original(*given)
+
+        return call
+
+    with monkeypatch.context() as patched:
+        for name, (place, attribute, where) in INSTANTS.items():
+            patched.setattr(place, attribute, copying(getattr(place, attribute), name, where))
+        train("whole")
+    expected = contents(tmp_path / "whole")
+    for name in INSTANTS:
+        before = contents(tmp_path / name)
+        assert before != expected
+        train(name)
+        assert contents(tmp_path / name) == expected, name
+
+
 def test_sigterm_ends_a_training_with_143(start, recordings, tmp_path):
     program = start(*command(recordings, tmp_path / "run", *LONGER))
     wait_for(1, program, tmp_path / "run")
@@ -154,11 +205,9 @@ def test_a_second_training_in_one_folder_is_refused(start, run, recordings, tmp_
 
 
 def wait_for(step: int, process, run_dir: Path) -> None:
-    """Until it is logged; an event file is opened just before the training goes on."""
-    logs = run_dir / "logs"
-    while not process.over:
-        if list(logs.glob(f"*.{process.pid}.*")) and logged(logs) >= step:
-            return
+    """Until it is logged by this process."""
+    before = logged(run_dir / "logs")
+    while not process.over and logged(run_dir / "logs") < max(step, before + 1):
         time.sleep(0.01)
 
 

@@ -7,6 +7,7 @@ import types
 import pytest
 
 from tfsr.data.corpora import Folder
+from tfsr.errors import UserError
 from tfsr.training import distribution, provenance
 
 
@@ -42,6 +43,36 @@ def test_resumed_where_its_parts_are_gone(tmp_path):
 
 def test_a_run_that_does_not_tell(tmp_path):
     assert provenance.sources(tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("{", "is no JSON that tfsr writes .*; get the file again, or take it away"),
+        ("7", r"it\.training_data: wants a list, not '7'; get the file again"),
+        ('[{"corpus": 1}]', r"training_data\[0\]: has no 'licence'"),
+        ('["words"]', r"training_data\[0\]: wants names and values"),
+    ],
+)
+def test_damaged_sources_are_told(tmp_path, text, told):
+    (tmp_path / provenance.SOURCES).write_text(text)
+    with pytest.raises(UserError, match=f"data.json: {told}"):
+        provenance.sources(tmp_path)
+
+
+def test_damaged_versions_are_told(tmp_path):
+    run_dir = run_of(tmp_path, "run", {})
+    (run_dir / provenance.VERSIONS).write_text('{"onednn"')
+    with pytest.raises(UserError, match="versions.json: is no JSON that tfsr writes"):
+        provenance.write(run_dir, types.SimpleNamespace(), resumed=True)
+
+
+@pytest.mark.parametrize("text", ["[]", '{"onednn": "maybe"}', "7"])
+def test_versions_that_tell_something_else_are_passed_over(tmp_path, text):
+    run_dir = run_of(tmp_path, "run", {})
+    (run_dir / provenance.VERSIONS).write_text(text)
+    provenance.write(run_dir, types.SimpleNamespace(), resumed=True)
+    assert "tfsr" in json.loads((run_dir / provenance.VERSIONS).read_text())
 
 
 PRODUCTS = """

@@ -1,22 +1,27 @@
 """What an exported upsampler tells of itself, and a SavedModel's seal.
 
-A SavedModel has it in `assets.extra/tfsr.json`, with the SHA-256 of each of its other files. A
-TensorFlow Lite file has it as a metadata entry, see `tfsr.lite.file` and `tfsr.seal`.
+A SavedModel has it in `assets.extra/tfsr.json`, with the SHA-256 of each of its other files, and of
+what it tells itself. A TensorFlow Lite file has it as a metadata entry, see `tfsr.lite.file` and
+`tfsr.seal`.
 """
 
 import dataclasses
 import json
+import logging
 import os
 from pathlib import Path
 
 import tfsr
 from tfsr.errors import UserError
 from tfsr.lite.backend import TOLD
+from tfsr.lite.file import checked_kinds
 from tfsr.seal import Properties, changed, digest
 from tfsr.upsamplers.base import Upsampler
 
 FILE = Path("assets.extra", "tfsr.json")
 """`assets.extra` is for files that no graph reads."""
+
+_log = logging.getLogger("tfsr")
 
 
 def of(upsampler: Upsampler, samples: int | None = None) -> Properties:
@@ -45,22 +50,38 @@ def write(folder: Path, properties: Properties) -> None:
     path = folder / FILE
     path.parent.mkdir(exist_ok=True)
     content = properties | {"sha256": _digests(folder)}
+    content["seal"] = _seal(content)
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def read(folder: str | os.PathLike) -> Properties:
     """Those of a SavedModel.
 
+    Those that earlier versions of tfsr wrote have no seal of their own: a warning says so.
+
     Raises:
-        UserError: it has none, or its files are not those that were written.
+        UserError: it has none, or it is not as it was written.
     """
     try:
         content = json.loads((Path(folder) / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        told, files = content.pop("seal", None), content["sha256"]
+    # No JSON, or one of another kind.
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise UserError(f"{folder}: no SavedModel of tfsr's ({FILE} cannot be read)") from error
-    if content.pop("sha256") != _digests(Path(folder)):
+    if files != _digests(Path(folder)) or told not in (None, _seal(content)):
         raise changed(folder)
-    return content
+    if told is None:
+        _log.warning(
+            "%s was exported by an earlier tfsr, which did not seal the rates and licences that it "
+            "tells; export it again",
+            folder,
+        )
+    del content["sha256"]
+    return checked_kinds(folder, content)
+
+
+def _seal(content: Properties) -> str:
+    return digest(json.dumps(content, sort_keys=True).encode())
 
 
 def _digests(folder: Path) -> dict[str, str]:

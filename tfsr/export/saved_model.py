@@ -1,7 +1,9 @@
 """An upsampler as a SavedModel: a graph from waveform to waveform, and its weights."""
 
+import contextlib
+import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import tensorflow as tf
 
@@ -25,8 +27,8 @@ def export_saved_model(
     {"seed": int32 []}, and have a signature "with_noise", which wants {"noise": float32
     [noise_steps, batch, ratio * time]}, standard normal, in its place.
 
-    "at_rate" is "serving_default" that is told {"rate": int32 [batch]}, in Hz, besides, and fails
-    with InvalidArgument where that is not the upsampler's.
+    "at_rate" is "serving_default" that is told {"rate": int32 [batch]}, in Hz, besides. It fails
+    with InvalidArgument where that is not the upsampler's, or not told for each recording.
 
     Args:
         upsampler: with its weights.
@@ -41,7 +43,8 @@ def export_saved_model(
         save(answered, part)
         batching.write(answered, part)
         if warm_up_requests:
-            warm_up.write(upsampler, answered, part)
+            with writing():
+                warm_up.write(upsampler, answered, part)
         properties.write(part, properties.of(upsampler))
 
 
@@ -55,11 +58,15 @@ def signatures(upsampler: Upsampler) -> dict[str, Signature]:
 
 
 def _at_rate(whole: Signature, known: int) -> Signature:
-    message = f"this model takes audio at {known} Hz, not at"
-
     def checked(rate: tf.Tensor, **values: tf.Tensor) -> tf.Tensor:
-        right = tf.debugging.Assert(tf.reduce_all(rate == known), [message, rate])
-        with tf.control_dependencies([right]):
+        told, batch = tf.shape(rate)[0], tf.shape(values["audio"])[0]
+        each = "rate must tell Hz for each recording: recordings, and rates, are", batch, told
+        known_alone = f"this model takes audio at {known} Hz, not at", rate
+        right = [
+            tf.debugging.Assert(told == batch, each),
+            tf.debugging.Assert(tf.reduce_all(rate == known), known_alone),
+        ]
+        with tf.control_dependencies(right):
             return whole.function(**tf.nest.map_structure(tf.identity, values))
 
     inputs = whole.inputs | {"rate": tf.TensorSpec([None], tf.int32)}
@@ -67,9 +74,23 @@ def _at_rate(whole: Signature, known: int) -> Signature:
 
 
 def save(signatures: Mapping[str, Signature], folder: str | os.PathLike) -> None:
-    """Write a bare SavedModel with some signatures."""
+    """Write a bare SavedModel with some signatures.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     module = _Serving(signatures)
-    tf.saved_model.save(module, str(folder), signatures=module.functions)
+    with writing():
+        tf.saved_model.save(module, str(folder), signatures=module.functions)
+
+
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """What TensorFlow says of a disk that is full, or takes no files, as Python says it."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise OSError(errno.EIO, error.message.partition("} ")[2] or error.message) from error
 
 
 class _Serving(tf.Module):

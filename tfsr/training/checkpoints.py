@@ -2,17 +2,25 @@
 
 import logging
 import os
+import re
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.atomic_files import write_text
 from tfsr.errors import UserError
 from tfsr.model_card import ModelCard
 from tfsr.training import provenance
 from tfsr.upsamplers.base import Upsampler
 
 _log = logging.getLogger("tfsr")
+
+# Of a checkpoint, and what TensorFlow had not finished when it was killed.
+_WHOLE = re.compile(r"step-(\d+)\.(?:index|data-\d+-of-\d+)")
+_UNFINISHED = re.compile(r"step-\d+(?:_temp.*|\..*\.tempstate\d+)|checkpoint\.tmp.*")
 
 # A file cut short, overwritten, gone, or without a weight that the upsampler has.
 _DAMAGED = (tf.errors.OpError, AssertionError, IndexError, ValueError)
@@ -34,9 +42,7 @@ class Checkpoints:
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._upsampler = upsampler
         self._checkpoint = tf.train.Checkpoint(upsampler=upsampler, step=self._step)
-        self._manager = tf.train.CheckpointManager(
-            self._checkpoint, str(folder), keep, checkpoint_name="step"
-        )
+        self._folder, self._keep = folder, keep
 
     @property
     def step(self) -> int:
@@ -44,7 +50,7 @@ class Checkpoints:
         return int(self._step.numpy())
 
     def save(self, step: int) -> None:
-        """Write step `step`. TensorFlow writes beside and renames; the newest is listed last.
+        """Write step `step`. TensorFlow writes beside and renames.
 
         Raises:
             UserError: a weight is no longer finite, or the disk is full or takes no files.
@@ -52,18 +58,20 @@ class Checkpoints:
         self._refuse_damaged_weights(step)
         self._step.assign(step)
         try:
-            self._manager.save(checkpoint_number=step)
+            self._checkpoint.write(str(self._folder / f"step-{step}"))
         except tf.errors.OpError as error:
             raise UserError(
-                f"{self._manager.directory}: step {step} cannot be saved "
+                f"{self._folder}: step {step} cannot be saved "
                 f"({error.message.rpartition('; ')[2][:200]}); make room there, and go on from "
                 "the last checkpoint"
             ) from error
+        self._keep_newest(step)
 
     def restore(self, folder: Path, for_training: bool) -> int | None:
         """Take a folder's newest checkpoint that reads whole; its step, None where there is none.
 
-        One that is damaged, after a full disk say, is passed over with a warning.
+        One that is damaged, after a full disk say, is passed over with a warning. `for_training`
+        removes it, with all else that a run which was killed may have left.
 
         Raises:
             UserError: `for_training`, and none of those that are there has all that training needs.
@@ -76,8 +84,22 @@ class Checkpoints:
                     "or of another model: give another --run_dir, or begin with the network of "
                     f"this one by Experiment.pretrained = {{'network': '{folder.parent}'}}"
                 )
-            return None
-        return self.step
+            found = None
+        else:
+            found = self.step
+        if for_training and self._folder.is_dir():
+            self._keep_newest(found)
+        return found
+
+    def _keep_newest(self, last: int | None) -> None:
+        """Of those up to `last`, by what lies there: a list of them may be older than a kill."""
+        found = [step for step in _steps(self._folder) if last is not None and step <= last]
+        kept = found[: self._keep]
+        if kept:  # as tf.train.latest_checkpoint and CheckpointManager read it
+            listed = [f'all_model_checkpoint_paths: "step-{step}"' for step in reversed(kept)]
+            text = "\n".join([f'model_checkpoint_path: "step-{kept[0]}"', *listed, ""])
+            write_text(self._folder / "checkpoint", text)
+        _remove_all_but(kept, self._folder)
 
     def _refuse_damaged_weights(self, step: int) -> None:
         for weight in self._upsampler.trainable_variables:
@@ -111,7 +133,7 @@ def _restore_newest(checkpoint: tf.train.Checkpoint, folder: Path, entirely: boo
     """Restore the newest that reads whole, and has all that is wanted of it if `entirely`."""
     for path in _newest_first(folder):
         try:
-            status = checkpoint.restore(path)
+            status = checkpoint.read(path)
             if entirely:
                 status.assert_existing_objects_matched()
             else:
@@ -127,10 +149,25 @@ def _restore_newest(checkpoint: tf.train.Checkpoint, folder: Path, entirely: boo
 
 
 def _newest_first(folder: Path) -> list[str]:
-    """All that lie there: the list that TensorFlow keeps may be damaged like any other file."""
-    numbered = [path for path in folder.glob("step-*.index") if path.stem[5:].isdecimal()]
-    found = {int(path.stem[5:]): path for path in numbered}
-    return [str(found[step].with_suffix("")) for step in sorted(found, reverse=True)]
+    return [str(folder / f"step-{step}") for step in _steps(folder)]
+
+
+def _steps(folder: Path) -> list[int]:
+    """All that lie there, newest first: a list of them may be damaged like any other file."""
+    found = [path.stem.removeprefix("step-") for path in folder.glob("step-*.index")]
+    return sorted((int(number) for number in found if number.isdecimal()), reverse=True)
+
+
+def _remove_all_but(kept: Sequence[int], folder: Path) -> None:
+    """Indices before data, without which they would look whole."""
+    for path in sorted(folder.iterdir(), key=lambda path: path.suffix != ".index"):
+        whole = _WHOLE.fullmatch(path.name)
+        if whole and int(whole[1]) not in kept:
+            path.unlink()
+        elif path.is_dir() and _UNFINISHED.fullmatch(path.name):
+            shutil.rmtree(path)
+        elif _UNFINISHED.fullmatch(path.name):
+            path.unlink()
 
 
 def restore(upsampler: Upsampler, run_dir: Path) -> int:

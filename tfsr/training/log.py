@@ -1,66 +1,130 @@
 """The log of a run: a line of losses every so often, and pictures and sounds for TensorBoard."""
 
+import contextlib
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from tfsr.atomic_files import write_text
+from tfsr.errors import UserError
 from tfsr.inference.chunks import upsample_array
 from tfsr.plot import spectrogram_row
+from tfsr.training import events
 from tfsr.upsamplers.base import Upsampler
+
+_LOSSES, _VALIDATION = "losses", "validation"
 
 
 class Log:
-    """`losses.csv`, `validation.csv` and TensorBoard events below a folder.
+    """`losses.csv`, `validation.csv` and TensorBoard's events below a folder.
 
     Args:
         folder: where they are written.
-        step: the step that training goes on from: lines beyond it, left by a run that was killed
-            after its last checkpoint, are taken out.
+        step: the step that training goes on from. What a run that was killed has left of later
+            ones is taken out, and what it has left of a validation that was not done.
+        validated: whether that of this step was, see `is_validated`.
+
+    Attributes:
+        validated: as given.
     """
 
-    def __init__(self, folder: Path, step: int):
+    def __init__(self, folder: Path, step: int, validated: bool = False):
+        self.validated = validated
         folder.mkdir(parents=True, exist_ok=True)
-        self._events = tf.summary.create_file_writer(str(folder))
         self._folder = folder
-        for kind in ("losses", "validation"):
+        for kind in _LOSSES, _VALIDATION:
             _truncate(folder / f"{kind}.csv", step)
 
-    def scalars(self, kind: str, step: int, values: Mapping[str, float]) -> None:
-        """One line of `kind`.csv (kind: "losses" or "validation"), and the same to TensorBoard."""
-        path = self._folder / f"{kind}.csv"
-        header = not path.exists() or not path.stat().st_size
-        with path.open("a", newline="") as file:
-            writer = csv.writer(file)
-            if header:
-                writer.writerow(["step", *values])
-            writer.writerow([step, *(repr(float(value)) for value in values.values())])
-        with self._events.as_default(step):
-            for name, value in values.items():
-                tf.summary.scalar(f"{kind}/{name}", float(value))
-        self._events.flush()
+        def is_kept(at: int, name: str) -> bool:
+            return at < step or at == step and (validated or name.startswith(f"{_LOSSES}/"))
 
-    def examples(self, step: int, upsampler: Upsampler, low: np.ndarray, high: np.ndarray) -> None:
-        """Spectrograms side by side and sounds of low [time], its estimate, and high."""
+        with _writing(folder / events.NAME) as path:
+            events.cut(path, is_kept)
+
+    def losses(self, step: int, values: Mapping[str, float]) -> None:
+        """A line of `losses.csv`, and the same to TensorBoard."""
+        self._events(step, _scalars(_LOSSES, values))
+        self._line(_LOSSES, step, values)
+
+    def validation(
+        self,
+        step: int,
+        values: Mapping[str, float],
+        upsampler: Upsampler,
+        low: np.ndarray,
+        high: np.ndarray,
+    ) -> None:
+        """A line of `validation.csv`, which says that all of it is there; TensorBoard has more.
+
+        Spectrograms side by side, and sounds, of low [time], its estimate, and high.
+        """
         knowing = upsampler.with_reference(high)
         estimate = upsample_array(knowing, low, knowing.chunk)
         rates = (upsampler.input_rate, upsampler.output_rate, upsampler.output_rate)
         sounds = dict(zip(("low", "estimate", "high"), (low, estimate, high), strict=True))
-        with self._events.as_default(step):
-            tf.summary.image("low, estimate, high", spectrogram_row(sounds, rates)[np.newaxis])
-            for (name, sound), rate in zip(sounds.items(), rates, strict=True):
-                tf.summary.audio(name, sound[np.newaxis, :, np.newaxis], rate)
-        self._events.flush()
+        shown = [events.image("low, estimate, high", spectrogram_row(sounds, rates))]
+        named = zip(sounds.items(), rates, strict=True)
+        shown += [events.audio(name, sound, rate) for (name, sound), rate in named]
+        self._events(step, [*_scalars(_VALIDATION, values), *shown])
+        self._line(_VALIDATION, step, values)
+
+    def _events(self, step: int, values: list) -> None:
+        with _writing(self._folder / events.NAME) as path:
+            events.append(path, step, values)
+
+    def _line(self, kind: str, step: int, values: Mapping[str, float]) -> None:
+        with _writing(self._folder / f"{kind}.csv") as path, path.open("a", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if not file.tell():
+                writer.writerow(["step", *values])
+            writer.writerow([step, *(repr(float(value)) for value in values.values())])
+
+
+def is_validated(folder: Path, step: int) -> bool:
+    """Whether the log in a folder has the validation of a step."""
+    path = folder / f"{_VALIDATION}.csv"
+    return step in [_step_of(line, path) for line in _lines(path)[1:]]
+
+
+def _scalars(kind: str, values: Mapping[str, float]) -> list:
+    return [events.scalar(f"{kind}/{name}", float(value)) for name, value in values.items()]
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[Path]:
+    """What was half written is taken out when the run goes on."""
+    try:
+        yield path
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror}); make room there, and go on from the "
+            "last checkpoint"
+        ) from error
 
 
 def _truncate(path: Path, step: int) -> None:
-    """Keep the header and the whole lines up to `step`; the last may have been cut by a kill."""
+    """Keep the header and the lines up to `step`."""
+    if path.exists():
+        header, lines = _lines(path)[:1], _lines(path)[1:]
+        kept = [line for line in lines if _step_of(line, path) <= step]
+        write_text(path, "".join(f"{line}\n" for line in header + kept))
+
+
+def _lines(path: Path) -> list[str]:
+    """Those that are whole, of any line ends: the last may have been cut by a kill."""
     if not path.exists():
-        return
-    with path.open(newline="") as file:  # line ends as they are
-        lines = [line for line in file.read().splitlines(keepends=True) if line.endswith("\n")]
-    kept = lines[:1] + [line for line in lines[1:] if int(line.split(",")[0]) <= step]
-    write_text(path, "".join(kept))
+        return []
+    text = path.read_bytes().decode(errors="replace")
+    return [line.rstrip("\r") for line in text.split("\n")[:-1]]
+
+
+def _step_of(line: str, path: Path) -> int:
+    number = line.partition(",")[0]
+    if not number.isdecimal():
+        raise UserError(
+            f"{path}: has the line {line[:40]!r}, which begins with no step; take it out, or move "
+            "the file away"
+        )
+    return int(number)

@@ -18,7 +18,7 @@ from tfsr.model_card import ModelCard
 from tfsr.training import distribution, provenance, run_model
 from tfsr.training.checkpoints import Checkpoints, take_network
 from tfsr.training.experiment import Experiment
-from tfsr.training.log import Log
+from tfsr.training.log import Log, is_validated
 from tfsr.training.postponed import Signals, postponed
 from tfsr.upsamplers.base import Upsampler
 
@@ -29,15 +29,18 @@ Action = Callable[[int, dict[str, float]], None]
 def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strategy) -> int:
     """Train up to `experiment.steps`, going on from the newest good checkpoint of `run_dir`.
 
-    A run that is killed at any instant and started again ends with the same losses and the same
-    weights as one that was not, on the same hardware and with oneDNN on, or off, throughout.
+    A run that is killed at any instant and started again ends with the same files as one that was
+    not, on the same hardware and with oneDNN on, or off, throughout. Only the times that
+    TensorBoard's events have differ.
+
     At Ctrl-C and SIGTERM the step that has begun is finished and saved before they end the program;
     a second one ends it at once. (With several workers, which save together, the first does.)
 
     Args:
         experiment: made under `strategy.scope()`, its upsampler initialised there.
         run_dir: gets `versions.json`, `data.json`, `checkpoints/`, `logs/` and `model/`, which is
-            the model for use as `tfsr.model_folder` opens it.
+            the model for use as `tfsr.model_folder` opens it. Nothing else may train there
+            meanwhile, see `run_lock`: what killed runs have left there is removed.
         strategy: how the batch is shared. With several workers all of them must see `run_dir`;
             only their chief writes there.
 
@@ -45,11 +48,15 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
         The step that training went on from.
 
     Raises:
-        UserError: a loss is no longer finite; the message names step and recordings.
+        UserError: a loss is no longer finite, and the message names step and recordings; or a file
+            of the run is damaged or cannot be written.
     """
     run_dir = Path(run_dir)
     with strategy.scope():
         experiment.upsampler.compile()
+        # Keras makes each when it is first used, and checkpoints tell in which order that was.
+        experiment.upsampler.make_train_function()
+        experiment.upsampler.make_test_function()
     with _folder_to_write(run_dir, strategy) as folder:
         checkpoints = Checkpoints(folder / "checkpoints", experiment.upsampler, experiment.keep)
         found = checkpoints.restore(run_dir / "checkpoints", for_training=True)
@@ -58,28 +65,31 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
         start = found or 0
         if not start or start < experiment.steps:  # one at its end stays as it was made
             provenance.write(folder, experiment, resumed=start > 0)
-        save = _save(checkpoints, experiment.upsampler, folder)
-        if found is None and not (experiment.steps and experiment.upsampler.updates):
+        write_model = _write_model(experiment.upsampler, folder)
+
+        def save(step: int) -> None:
+            checkpoints.save(step)
+            write_model(step)
+
+        if found is not None and not run_model.is_of(folder, found):
+            write_model(found)  # it was killed before that
+        elif found is None and not (experiment.steps and experiment.upsampler.updates):
             save(0)
         if experiment.upsampler.updates:
-            log = Log(folder / "logs", start)
+            validated = is_validated(run_dir / "logs", start)  # the same for all workers
+            log = Log(folder / "logs", start, validated)
             with postponed(wanted=strategy.cluster_resolver is None) as signals:
                 end = functools.partial(_end, signals, checkpoints, save, run_dir)
                 _fit(experiment, save, log, start, strategy, end)
     return start
 
 
-def _save(checkpoints: Checkpoints, upsampler: Upsampler, run_dir: Path) -> Callable[[int], None]:
-    """What keeps a step: a checkpoint to go on from, and the model for use."""
+def _write_model(upsampler: Upsampler, run_dir: Path) -> Callable[[int], None]:
+    """What puts the model of a step into a run, for use."""
     upsampler.card = ModelCard(training_data=provenance.sources(run_dir))
-    with_model = run_model.can_be_written(upsampler)
-
-    def save(step: int) -> None:
-        checkpoints.save(step)
-        if with_model:
-            run_model.write(upsampler, run_dir, step)
-
-    return save
+    if not run_model.can_be_written(upsampler):
+        return lambda step: None
+    return functools.partial(run_model.write, upsampler, run_dir)
 
 
 def _begin(experiment: Experiment, strategy: tf.distribute.Strategy) -> None:
@@ -105,11 +115,14 @@ def _fit(
     per_step = upsampler.batches_per_step
     means = [variable.numpy() for metric in upsampler.metrics for variable in metric.variables]
     with tqdm(total=experiment.steps, initial=start, unit="step", dynamic_ncols=True) as bar:
+        if not log.validated and _is_validated_at(start, experiment):
+            _validate(experiment, log, start)  # it was killed before that
         actions = [
             _stop_when_not_finite(lambda step: data.names_of(step, per_step)),
             _show(bar),
             _log_losses(log, upsampler, experiment.log_every),
             _save_sometimes(save, experiment),
+            lambda step, losses: end_if_asked(step),
         ]
         for begin, end in intervals(start, experiment.steps, experiment.validate_every):
             dataset = distribution.distribute(
@@ -118,13 +131,11 @@ def _fit(
                 per_step,
                 functools.partial(data.batches, begin, end, per_step=per_step),
             )
-            callbacks = [_AfterEachStep(begin, [*actions, _but_at(end, end_if_asked)])]
+            callbacks = [_AfterEachStep(begin, actions)]
             if begin == start:
                 callbacks.append(_Means(means))
             upsampler.fit(dataset, steps_per_epoch=end - begin, verbose=0, callbacks=callbacks)
-            if data.recordings("validation"):
-                _validate(experiment, log, end)
-                upsampler.reset_metrics()
+            _validate(experiment, log, end)
             end_if_asked(end)
 
 
@@ -184,7 +195,7 @@ def _show(bar: tqdm) -> Action:
 def _log_losses(log: Log, upsampler: keras.Model, every: int) -> Action:
     def action(step: int, losses: dict[str, float]) -> None:
         if step % every == 0:
-            log.scalars("losses", step, losses)
+            log.losses(step, losses)
             upsampler.reset_metrics()
 
     return action
@@ -194,16 +205,6 @@ def _save_sometimes(save: Callable[[int], None], experiment: Experiment) -> Acti
     def action(step: int, losses: dict[str, float]) -> None:
         if step % experiment.checkpoint_every == 0 or step == experiment.steps:
             save(step)
-
-    return action
-
-
-def _but_at(last: int, end_if_asked: Callable[[int], None]) -> Action:
-    """After each step but the last, whose validation no later run would make up."""
-
-    def action(step: int, losses: dict[str, float]) -> None:
-        if step != last:
-            end_if_asked(step)
 
     return action
 
@@ -227,11 +228,21 @@ def _end(
         signals.deliver()
 
 
+def _is_validated_at(step: int, experiment: Experiment) -> bool:
+    """Whether a step is the end of one of the `intervals`."""
+    return step > 0 and (step % experiment.validate_every == 0 or step == experiment.steps)
+
+
 def _validate(experiment: Experiment, log: Log, step: int) -> None:
-    upsampler, dataset = experiment.upsampler, experiment.data.validation()
-    log.scalars("validation", step, upsampler.evaluate(dataset, verbose=0, return_dict=True))
-    first = next(iter(dataset))
-    log.examples(step, upsampler, first["low"][0].numpy(), first["high"][0].numpy())
+    """Where anything is held out for it."""
+    upsampler, data = experiment.upsampler, experiment.data
+    if data.recordings("validation"):
+        dataset = data.validation()
+        means = upsampler.evaluate(dataset, verbose=0, return_dict=True)
+        first = next(iter(dataset))
+        low, high = (first[name][0].numpy() for name in ("low", "high"))
+        log.validation(step, means, upsampler, low, high)
+        upsampler.reset_metrics()
 
 
 @contextlib.contextmanager

@@ -13,7 +13,8 @@ import tf_keras as keras
 
 import tfsr
 from tfsr.atomic_files import write_text
-from tfsr.model_card import Source
+from tfsr.errors import UserError
+from tfsr.model_card import ModelCard, Source
 from tfsr.training import distribution
 from tfsr.training.experiment import Experiment
 
@@ -21,6 +22,7 @@ VERSIONS = "versions.json"
 SOURCES = "data.json"
 
 _log = logging.getLogger("tfsr")
+_WAY_OUT = "get the file again, or take it away"
 _WORDS = {False: "off", True: "on"}
 
 
@@ -49,21 +51,28 @@ def one_dnn() -> str:
 
 
 def sources(run_dir: str | os.PathLike) -> tuple[Source, ...]:
-    """All that a run has learnt from; none where it does not tell."""
+    """All that a run has learnt from; none where it does not tell.
+
+    Raises:
+        UserError: the file that tells it is damaged.
+    """
     path = Path(run_dir, SOURCES)
-    told = json.loads(path.read_text()) if path.exists() else []
-    return tuple(Source(**source) for source in told)
+    try:
+        return ModelCard.from_data({"training_data": _read(path, [])}, "it").training_data
+    except UserError as error:
+        raise UserError(f"{path}: {error}; {_WAY_OUT}") from error
 
 
 def _tell_of_other_sums(run_dir: Path) -> None:
     """On GPUs no run repeats itself, and a run may be too old to tell."""
     path, now = run_dir / VERSIONS, distribution.one_dnn_is_on()
-    before = json.loads(path.read_text()).get("onednn", now) if path.exists() else now
+    told = _read(path, {})
+    before = told.get("onednn", now) if isinstance(told, dict) else now
     if before != now and not tf.config.list_physical_devices("GPU"):
         _log.warning(
             "%s was trained with oneDNN %s, which is %s now: from here on it no longer repeats "
             "itself bit for bit; TF_ENABLE_ONEDNN_OPTS=%d trains it as before",
-            *(run_dir, _WORDS[before], _WORDS[now], before),
+            *(run_dir, _WORDS[bool(before)], _WORDS[now], bool(before)),
         )
 
 
@@ -74,6 +83,13 @@ def _sources(experiment: Experiment) -> list[dict[str, str]]:
         told = map(dataclasses.asdict, sources(run_dir))
         found += [source for source in told if source not in found]
     return found
+
+
+def _read(path: Path, default: Any) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else default
+    except ValueError as error:
+        raise UserError(f"{path}: is no JSON that tfsr writes ({error}); {_WAY_OUT}") from error
 
 
 def _write(path: Path, content: Any) -> None:

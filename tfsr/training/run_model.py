@@ -7,7 +7,7 @@ from pathlib import Path
 from tfsr import model_folder
 from tfsr.description.describe import describe
 from tfsr.errors import UserError
-from tfsr.model_config import RUN_MODEL
+from tfsr.model_config import RUN_MODEL, ModelConfig
 from tfsr.upsamplers.base import Upsampler
 
 _log = logging.getLogger("tfsr")
@@ -21,6 +21,14 @@ def write(upsampler: Upsampler, run_dir: Path, step: int) -> None:
     upsampler.card = dataclasses.replace(upsampler.card, steps=step)
     with upsampler.averages():
         model_folder.save(upsampler, run_dir / RUN_MODEL, replace=True)
+
+
+def is_of(run_dir: Path, step: int) -> bool:
+    """Whether the model of this step is there; a run may have been killed before it was."""
+    try:
+        return ModelConfig.read(run_dir / RUN_MODEL).card.steps == step
+    except UserError:  # none, or one of an earlier tfsr that this one does not read
+        return False
 
 
 def can_be_written(upsampler: Upsampler) -> bool:
