@@ -1,5 +1,6 @@
 import fnmatch
 import functools
+import gc
 import importlib.util
 import multiprocessing
 import os
@@ -37,7 +38,8 @@ HEAVY = ["tensorflow", "tf_keras", "tensorflow_probability", "scipy.signal", "ma
 
 # What `python -m` and `python -c` do, in a process that was forked.
 IN_A_FORK = """
-import atexit, os, runpy, sys
+import atexit, gc, os, runpy, sys
+gc.freeze()
 os.chdir(folder)
 os.environ.update(environment)
 for number, path in (1, out), (2, err):
@@ -52,6 +54,17 @@ try:
 finally:
     atexit._run_exitfuncs()
 """
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What modules are made of stays to the end, so nobody need look for garbage in it."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(params=sorted(f"configs/{path.name}" for path in (ROOT / "configs").glob("*.gin")))
