@@ -26,6 +26,9 @@ HANGS = 900
 RATE = 16000
 ROOT = Path(__file__).parents[1]
 
+# Systems to show what all share: one that is not trained, one of one step, one that draws noise.
+REPRESENTATIVE = {"spline.gin", "audiounet.gin", "nuwave.gin"}
+
 # Experiments that take few steps and little memory.
 SHORT = [
     *("BATCH = 2", "experiment.Experiment.log_every = 1"),
@@ -67,9 +70,16 @@ def pytest_collection():
         gc.enable()
 
 
-@pytest.fixture(params=sorted(f"configs/{path.name}" for path in (ROOT / "configs").glob("*.gin")))
+def systems() -> list:
+    """Every configuration at the top level; all but REPRESENTATIVE take long."""
+    names = sorted(path.name for path in (ROOT / "configs").glob("*.gin"))
+    assert set(names) > REPRESENTATIVE
+    marks = {name: () if name in REPRESENTATIVE else pytest.mark.long for name in names}
+    return [pytest.param(f"configs/{name}", marks=marks[name]) for name in names]
+
+
+@pytest.fixture(params=systems())
 def system(request) -> str:
-    """Every configuration at the top level."""
     return request.param
 
 

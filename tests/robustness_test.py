@@ -89,7 +89,7 @@ def mutated(data: bytes, random: np.random.Generator) -> bytes:
     return bytes(changed)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.long) for n in (1, 2, 3))])
 def test_damaged_files_end_in_one_line(upsample_all, tmp_path, seed):
     random = np.random.default_rng(seed)
     (tmp_path / "in").mkdir()

@@ -28,6 +28,7 @@ LONGER = (
     *("STEPS = 150", "experiment.Experiment.checkpoint_every = 5"),
     "experiment.Experiment.validate_every = 1000",  # which takes longer than all steps
 )
+NO_DROPOUT = ("STEPS = 6", "audiounet.AudioUNet.dropout = 0.0")
 TINY = [
     *("PATCH = 512", "BATCH = 4", f"STEPS = {STEPS}", "LEARNING_RATE = 1e-3"),
     "experiment.Experiment.log_every = 1",
@@ -73,6 +74,14 @@ def lines(run_dir: Path) -> list[list[str]]:
 
 
 @pytest.fixture(scope="module")
+def without_dropout(succeed, recordings, tmp_path_factory):
+    """What several devices, and several workers, are held against."""
+    run_dir = tmp_path_factory.mktemp("runs") / "alone"
+    succeed(*command(recordings, run_dir, *NO_DROPOUT))
+    return run_dir
+
+
+@pytest.fixture(scope="module")
 def undisturbed(succeed, recordings, tmp_path_factory):
     run_dir = tmp_path_factory.mktemp("runs") / "undisturbed"
     succeed(*command(recordings, run_dir))
@@ -85,17 +94,20 @@ def test_every_step_is_logged_once(undisturbed):
     assert [int(row[0]) for row in rows] == list(range(1, STEPS + 1))
 
 
-def test_killed_at_ten_instants_it_yields_the_same_losses(start, succeed, recordings, tmp_path):
+@pytest.mark.parametrize("count", [3, pytest.param(10, marks=pytest.mark.long)])
+def test_killed_at_any_instant_it_yields_the_same_losses(
+    start, succeed, recordings, tmp_path, count
+):
     succeed(*command(recordings, tmp_path / "whole", *LONGER))
     flags = command(recordings, tmp_path / "killed", *LONGER)
-    instants, killed = random.Random(0), 0
-    for step in sorted(instants.sample(range(140), 10)):
+    instants, killed = random.Random(count), 0
+    for step in sorted(instants.sample(range(140), count)):
         process = start(*flags)
         wait_for(step, process, tmp_path / "killed")
         time.sleep(instants.uniform(0, 0.1))
         killed += not process.over
         process.kill()
-    assert killed >= 8, "the run was over too early for this test to mean anything"
+    assert killed >= 0.8 * count, "the run was over too early for this test to mean anything"
     succeed(*flags)
     assert len(lines(tmp_path / "whole")) == 151
     assert lines(tmp_path / "killed") == lines(tmp_path / "whole")
@@ -238,15 +250,14 @@ def on_devices(count: int, flags: list[str], eagerly: bool = False) -> list[str]
     return ["-c", program, *flags[2:]]
 
 
-def test_two_devices_train_like_one(succeed, recordings, tmp_path):
+def test_two_devices_train_like_one(succeed, recordings, without_dropout, tmp_path):
     """The mean over the global batch does not depend on how many share it (no dropout here)."""
-    losses = []
-    for devices in (1, 2):
-        run_dir = tmp_path / str(devices)
-        settings = ("STEPS=6", "audiounet.AudioUNet.dropout=0.0")
-        succeed(*on_devices(devices, command(recordings, run_dir, *settings)))
-        losses.append([float(line[1]) for line in lines(run_dir)[1:]])
-    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
+    succeed(*on_devices(2, command(recordings, tmp_path / "two", *NO_DROPOUT)))
+    losses = [
+        [float(line[1]) for line in lines(run_dir)[1:]]
+        for run_dir in (without_dropout, tmp_path / "two")
+    ]
+    np.testing.assert_allclose(*losses, rtol=1e-5)
 
 
 def test_a_gan_trains_on_two_devices(succeed, recordings, tmp_path):
@@ -287,18 +298,21 @@ def test_a_network_begins_with_the_weights_of_another_run(recordings, tmp_path):
         run("mugan", "new", other)
 
 
-def test_two_workers_train_like_one_and_only_the_chief_writes(start, succeed, recordings, tmp_path):
-    settings = ("STEPS=6", "audiounet.AudioUNet.dropout=0.0")
-    succeed(*command(recordings, tmp_path / "alone", *settings))
+def test_two_workers_train_like_one_and_only_the_chief_writes(
+    start, recordings, without_dropout, tmp_path
+):
     workers = [f"localhost:{port}" for port in free_ports(2)]
-    both = command(recordings, tmp_path / "both", *settings)
+    both = command(recordings, tmp_path / "both", *NO_DROPOUT)
     programs = []
     for index in range(2):
         task = {"type": "worker", "index": index}
         config = json.dumps({"cluster": {"worker": workers}, "task": task})
         programs.append(start(*both, TF_CONFIG=config))
     assert [program.wait().returncode for program in programs] == [0, 0]
-    losses = [[float(line[1]) for line in lines(tmp_path / name)[1:]] for name in ("alone", "both")]
+    losses = [
+        [float(line[1]) for line in lines(run_dir)[1:]]
+        for run_dir in (without_dropout, tmp_path / "both")
+    ]
     np.testing.assert_allclose(*losses, rtol=1e-4)
     assert {path.name for path in (tmp_path / "both").iterdir()} == {
         *("operative_config.gin", "versions.json", "data.json", "checkpoints", "logs", "model"),
