@@ -43,6 +43,7 @@ def by_reference(upsampler) -> dict:
     return {weight.ref(): weight.numpy() for weight in upsampler.weights}
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_the_contract(system, build, tmp_path):
     distribution.keep_sums_of_two()
     strategy = tf.distribute.get_strategy()

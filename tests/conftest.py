@@ -257,6 +257,15 @@ def eagerly():
 
 
 @pytest.fixture
+def without_pictures(monkeypatch):
+    """Trainings draw none, which takes longer than a few steps."""
+    from tfsr.training import log
+
+    picture = np.zeros([1, 1, 3], np.uint8)
+    monkeypatch.setattr(log, "spectrogram_row", lambda sounds, rates: picture)
+
+
+@pytest.fixture
 def mixed_precision():
     import tf_keras as keras
 

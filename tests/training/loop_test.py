@@ -24,6 +24,7 @@ from tfsr.training.run_lock import LOCK
 from tfsr.upsamplers.base import Upsampler
 
 STEPS = 24
+STEPS_TO_KILL = 80
 LONGER = (
     *("STEPS = 150", "experiment.Experiment.checkpoint_every = 5"),
     "experiment.Experiment.validate_every = 1000",  # which takes longer than all steps
@@ -33,7 +34,7 @@ TINY = [
     *("PATCH = 512", "BATCH = 4", f"STEPS = {STEPS}", "LEARNING_RATE = 1e-3"),
     "experiment.Experiment.log_every = 1",
     "experiment.Experiment.checkpoint_every = 2",
-    "experiment.Experiment.validate_every = 8",
+    "experiment.Experiment.validate_every = 12",
 ]
 
 
@@ -98,10 +99,11 @@ def test_every_step_is_logged_once(undisturbed):
 def test_killed_at_any_instant_it_yields_the_same_losses(
     start, succeed, recordings, tmp_path, count
 ):
-    succeed(*command(recordings, tmp_path / "whole", *LONGER))
-    flags = command(recordings, tmp_path / "killed", *LONGER)
+    steps = f"STEPS = {STEPS_TO_KILL}"
+    succeed(*command(recordings, tmp_path / "whole", *LONGER, steps))
+    flags = command(recordings, tmp_path / "killed", *LONGER, steps)
     instants, killed = random.Random(count), 0
-    for step in sorted(instants.sample(range(140), count)):
+    for step in sorted(instants.sample(range(STEPS_TO_KILL - 20), count)):
         process = start(*flags)
         wait_for(step, process, tmp_path / "killed")
         time.sleep(instants.uniform(0, 0.1))
@@ -109,11 +111,11 @@ def test_killed_at_any_instant_it_yields_the_same_losses(
         process.kill()
     assert killed >= 0.8 * count, "the run was over too early for this test to mean anything"
     succeed(*flags)
-    assert len(lines(tmp_path / "whole")) == 151
+    assert len(lines(tmp_path / "whole")) == STEPS_TO_KILL + 1
     assert lines(tmp_path / "killed") == lines(tmp_path / "whole")
 
 
-@pytest.mark.usefixtures("eagerly")
+@pytest.mark.usefixtures("eagerly", "without_pictures")
 def test_what_ctrl_c_ended_goes_on_as_if_nothing_had_been(
     recordings, tmp_path, monkeypatch, capsys
 ):
@@ -187,7 +189,7 @@ def test_goes_on_to_more_steps_from_the_run_directory_alone(succeed, undisturbed
     assert [int(line[0]) for line in lines(run_dir)[1:]] == list(range(1, STEPS + 4))
 
 
-@pytest.mark.usefixtures("eagerly")
+@pytest.mark.usefixtures("eagerly", "without_pictures")
 def test_a_run_that_goes_on_with_other_sums_says_so(recordings, tmp_path, monkeypatch, caplog):
     def train(steps: int) -> list[str]:
         trained(recordings, tmp_path / "run", "audiounet", f"STEPS = {steps}")
@@ -273,7 +275,7 @@ def test_a_gan_trains_on_two_devices(succeed, recordings, tmp_path):
     np.testing.assert_allclose(*first, rtol=1e-5)
 
 
-@pytest.mark.usefixtures("eagerly")
+@pytest.mark.usefixtures("eagerly", "without_pictures")
 def test_a_network_begins_with_the_weights_of_another_run(recordings, tmp_path):
     def run(config: str, name: str, *more: str):
         return trained(recordings, tmp_path / name, config, "STEPS = 2", *more)
