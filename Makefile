@@ -1,5 +1,7 @@
 # make train   set up, train the quickstart recipe (minutes on two CPU cores) and show what it did
-# make test    set up and run the tests
+# make test    set up and run the tests, but for long ones
+# make test-long   these: what one test shows of all systems, shown of each, or of many more cases
+# make test-all   both
 # make test-other-sums   those that compute most, with oneDNN on where it is off, or the reverse
 # make test-modern   networks, exports and upsampling on Python 3.13 with the newest TensorFlow, with
 #                    oneDNN on or off as in test-other-sums
@@ -15,11 +17,17 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Beside TensorFlow 2.17, on Python 3.11, there are packages that newer ones do not have.
 EXTRAS = $(shell $(PYTHON) -c 'import sys; print("test" + ",classic" * (sys.version_info < (3, 12)))')
+# tflite-support, of which tests read the schema, asks for a protobuf that is plain Python on 3.11:
+# TensorFlow Lite files take twice as long to make with it.
+PROTOBUF = protobuf>=4.25,<5
 # One more than there are processors: tests wait for programs that they start.
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 # What is tested; empty: all.
 TESTS =
+MARKED = not long
+# All files whose tests may be long: they say so, or are about each `system`.
+LONG_TESTS = $(shell grep -rlw -e long -e system --include='*_test.py' tests)
 # Networks are among them where test-modern does not run these so.
 OTHER_TESTS = tests/layers tests/signal tests/upsamplers $(if $(MODERN),,tests/networks)
 OTHER_SETTING = from tfsr.training import distribution; print(int(not distribution.one_dnn_is_on()))
@@ -37,13 +45,20 @@ LIGHT_TESTS = tests/light_test.py tests/api_test.py tests/imports_test.py tests/
 IN_MODERN = VENV=.venv-modern PYTHON=$(MODERN) EXTRAS=train,test-light
 IN_LIGHT = VENV=.venv-light EXTRAS=test-light
 
-.PHONY: train test test-other-sums test-modern test-light set-up set-up-others check
+.PHONY: train test test-long test-all test-other-sums test-modern test-light
+.PHONY: set-up set-up-others check
 
 train: $(READY)
 	$(BIN)/python -m tfsr.train --gin configs/quickstart.gin
 
 test: $(READY)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=10 $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=10 -m '$(MARKED)' $(TESTS)
+
+test-long:
+	$(MAKE) test MARKED=long TESTS='$(LONG_TESTS)'
+
+test-all:
+	$(MAKE) test MARKED=
 
 test-other-sums: $(READY)
 	setting=$$(TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -c '$(OTHER_SETTING)') && \
@@ -71,4 +86,5 @@ check: $(READY)
 $(READY): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --no-compile --editable '.[$(EXTRAS)]'
+	$(if $(findstring classic,$(EXTRAS)),$(BIN)/pip install --quiet --no-compile '$(PROTOBUF)')
 	touch $(READY)

@@ -5,6 +5,8 @@ built and trained for one step.
 """
 
 import fnmatch
+import itertools
+import os
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,13 @@ CONFIGS = sorted(
     for path in (ROOT / "configs").glob("**/*.gin")
     if path.parent.name != "data"  # they are parts of the others
 )
-VARIANTS = [config for config in CONFIGS if config.count("/") > 1]
+FOLDERS = itertools.groupby((c for c in CONFIGS if c.count("/") > 1), os.path.dirname)
+# The first of each folder, and those that differ little from it.
+VARIANTS = [
+    pytest.param(config, marks=pytest.mark.long if number else ())
+    for _, configs in FOLDERS
+    for number, config in enumerate(configs)
+]
 
 
 def weights(upsampler) -> list[np.ndarray]:
@@ -35,6 +43,7 @@ def by_reference(upsampler) -> dict:
     return {weight.ref(): weight.numpy() for weight in upsampler.weights}
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_the_contract(system, build, tmp_path):
     distribution.keep_sums_of_two()
     strategy = tf.distribute.get_strategy()

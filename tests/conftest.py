@@ -1,5 +1,6 @@
 import fnmatch
 import functools
+import gc
 import importlib.util
 import multiprocessing
 import os
@@ -27,6 +28,9 @@ HANGS = 900
 RATE = 16000
 ROOT = Path(__file__).parents[1]
 
+# Systems to show what all share: one that is not trained, one of one step, one that draws noise.
+REPRESENTATIVE = {"spline.gin", "audiounet.gin", "nuwave.gin"}
+
 # Experiments that take few steps and little memory.
 SHORT = [
     *("BATCH = 2", "experiment.Experiment.log_every = 1"),
@@ -39,7 +43,8 @@ HEAVY = ["tensorflow", "tf_keras", "tensorflow_probability", "scipy.signal", "ma
 
 # What `python -m` and `python -c` do, in a process that was forked.
 IN_A_FORK = """
-import atexit, os, runpy, sys
+import atexit, gc, os, runpy, sys
+gc.freeze()
 os.chdir(folder)
 os.environ.update(environment)
 for number, path in (1, out), (2, err):
@@ -56,9 +61,27 @@ finally:
 """
 
 
-@pytest.fixture(params=sorted(f"configs/{path.name}" for path in (ROOT / "configs").glob("*.gin")))
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What modules are made of stays to the end, so nobody need look for garbage in it."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def systems() -> list:
+    """Every configuration at the top level; all but REPRESENTATIVE take long."""
+    names = sorted(path.name for path in (ROOT / "configs").glob("*.gin"))
+    assert set(names) > REPRESENTATIVE
+    marks = {name: () if name in REPRESENTATIVE else pytest.mark.long for name in names}
+    return [pytest.param(f"configs/{name}", marks=marks[name]) for name in names]
+
+
+@pytest.fixture(params=systems())
 def system(request) -> str:
-    """Every configuration at the top level."""
     return request.param
 
 
@@ -244,6 +267,15 @@ def full_disk():
     yield
     resource.setrlimit(kind, limits)
     signal.signal(signal.SIGXFSZ, handler)
+
+
+@pytest.fixture
+def without_pictures(monkeypatch):
+    """Trainings draw none, which takes longer than a few steps."""
+    from tfsr.training import log
+
+    picture = np.zeros([1, 1, 3], np.uint8)
+    monkeypatch.setattr(log, "spectrogram_row", lambda sounds, rates: picture)
 
 
 @pytest.fixture

@@ -42,6 +42,7 @@ def test_nothing_public_is_without_an_example(name):
     assert ">>> " in inspect.getdoc(public()[name])
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_guide_runs(folder_of_clips, monkeypatch):
     """Each block of docs/library.md after the one before, as somebody would who follows it."""
     monkeypatch.chdir(folder_of_clips)

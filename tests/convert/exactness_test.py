@@ -58,6 +58,11 @@ CASES = {
     "release": Case("vf.ckpt", NARROW_RESUNET, "of_release", vocoder=True),
 }
 
+# One that draws noise; the exports of all systems are tested besides.
+EXPORTED = [
+    pytest.param(name, marks=() if name == "nuwave" else pytest.mark.long) for name in CASES
+]
+
 
 @pytest.fixture(scope="module")
 def written(writing, tmp_path_factory) -> Callable[[str], Path]:
@@ -115,6 +120,7 @@ def test_a_saved_model_opens_and_upsamples_the_same(upsampler, low, noise, expec
     np.testing.assert_allclose(again, expected, rtol=0, atol=1e-6 * scale)
 
 
+@pytest.mark.parametrize("case", EXPORTED, indirect=True, scope="module")
 def test_exported_it_gives_the_same(case, upsampler, low, noise, expected, tmp_path):
     phone = tmp_path / "phone"
     save(signatures(upsampler), phone)

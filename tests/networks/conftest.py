@@ -13,11 +13,11 @@ def measured_reach() -> Callable:
         hop, ratio = network.hop, network.ratio
         middle = (network.receptive_field // hop + 2) * hop
         x = tf.random.stateless_normal([1, 2 * middle, 1], seed=[3, 4])
-        reach = 0
-        for t in range(middle * ratio, (middle + hop) * ratio):
-            with tf.GradientTape() as tape:
-                tape.watch(x)
-                out = network(x)[0, t, 0]
+        reach, times = 0, range(middle * ratio, (middle + hop) * ratio)
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            outputs = tf.unstack(network(x)[0, times.start : times.stop, 0])
+        for t, out in zip(times, outputs, strict=True):
             touched = np.flatnonzero(tape.gradient(out, x)[0, :, 0])
             reach = max(reach, t // ratio - touched[0], touched[-1] - t // ratio)
         return reach

@@ -266,6 +266,7 @@ def test_features_are_matched_of_those_that_show_them():
         Adversarial({"plain": keras.layers.Flatten()}, feature_weights={"plain": 1.0})
 
 
+@pytest.mark.long
 def test_two_devices_train_like_one(succeed):
     program = (
         "import tensorflow as tf\n"
