@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 from collections.abc import Iterator, Mapping
 
 import tensorflow as tf
@@ -90,7 +91,8 @@ def writing() -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as error:
-        raise OSError(errno.EIO, error.message.partition("} ")[2] or error.message) from error
+        reason = re.sub(r"^\{\{.*?\}\} | \[Op:\w+\].*$", "", error.message)
+        raise OSError(errno.EIO, reason) from error
 
 
 class _Serving(tf.Module):
