@@ -3,7 +3,7 @@
 //     stream telephony.tflite call.wav wide.wav
 //
 // The call is a WAV file of 16 bits, mono, at the rate that the model wants. What an app does is
-// `Stream`. It does the same as stream.py, to the bit, but for the SHA-256, which it does not check.
+// `Stream`. It makes the same samples as stream.py, to the bit; the SHA-256 it does not check.
 
 #include <sys/resource.h>
 
@@ -12,75 +12,20 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-// What is used of LiteRT 2.3 (github.com/google-ai-edge/LiteRT), whose package has no headers.
-extern "C" {
-// litert/c/litert_common.h
-using LiteRtStatus = int;  // an enum; 0 is success
-// litert/c/litert_layout.h and litert_model_types.h, of which this says that they do not change
-struct LiteRtLayout {
-  unsigned int rank : 7;
-  bool has_strides : 1;
-  int32_t dimensions[8];
-  uint32_t strides[8];
-};
-struct LiteRtRankedTensorType {
-  int element_type;  // an enum
-  LiteRtLayout layout;
-};
-static_assert(sizeof(LiteRtRankedTensorType) == 72);
-// litert/c/litert_any.h, litert_environment_options.h and litert_environment.h
-struct LiteRtAny {
-  int type;  // an enum
-  int64_t int_value;
-};
-struct LiteRtEnvOption {
-  int tag;  // an enum
-  LiteRtAny value;
-};
-static_assert(sizeof(LiteRtEnvOption) == 24);
-LiteRtStatus LiteRtCreateEnvironment(int, const LiteRtEnvOption*, struct LiteRtEnvironmentT**);
-void LiteRtDestroyEnvironment(LiteRtEnvironmentT*);
-// litert/c/litert_model.h; up to LiteRT 2.1 a model was created without the environment
-LiteRtStatus LiteRtCreateModelFromFile(LiteRtEnvironmentT*, const char*, struct LiteRtModelT**);
-void LiteRtDestroyModel(LiteRtModelT*);
-LiteRtStatus LiteRtGetModelMetadata(LiteRtModelT*, const char* key, const void**, size_t*);
-LiteRtStatus LiteRtGetNumModelSignatures(LiteRtModelT*, size_t*);
-LiteRtStatus LiteRtGetModelSignature(LiteRtModelT*, size_t, struct LiteRtSignatureT**);
-LiteRtStatus LiteRtGetSignatureKey(LiteRtSignatureT*, const char**);
-LiteRtStatus LiteRtGetNumSignatureInputs(LiteRtSignatureT*, size_t*);
-LiteRtStatus LiteRtGetNumSignatureOutputs(LiteRtSignatureT*, size_t*);
-LiteRtStatus LiteRtGetSignatureInputName(LiteRtSignatureT*, size_t, const char**);
-LiteRtStatus LiteRtGetSignatureOutputName(LiteRtSignatureT*, size_t, const char**);
-LiteRtStatus LiteRtGetSignatureInputTensorByIndex(LiteRtSignatureT*, size_t, struct LiteRtTensorT**);
-LiteRtStatus LiteRtGetSignatureOutputTensorByIndex(LiteRtSignatureT*, size_t, LiteRtTensorT**);
-LiteRtStatus LiteRtGetRankedTensorType(LiteRtTensorT*, LiteRtRankedTensorType*);
-// litert/c/litert_options.h
-LiteRtStatus LiteRtCreateOptions(struct LiteRtOptionsT**);
-void LiteRtDestroyOptions(LiteRtOptionsT*);
-LiteRtStatus LiteRtSetOptionsHardwareAccelerators(LiteRtOptionsT*, int);
-// litert/c/litert_compiled_model.h
-LiteRtStatus LiteRtCreateCompiledModel(LiteRtEnvironmentT*, LiteRtModelT*, LiteRtOptionsT*,
-                                       struct LiteRtCompiledModelT**);
-void LiteRtDestroyCompiledModel(LiteRtCompiledModelT*);
-LiteRtStatus LiteRtRunCompiledModel(LiteRtCompiledModelT*, size_t signature, size_t,
-                                    struct LiteRtTensorBufferT** inputs, size_t,
-                                    LiteRtTensorBufferT** outputs);
-// litert/c/litert_tensor_buffer.h
-LiteRtStatus LiteRtCreateTensorBufferFromHostMemory(const LiteRtRankedTensorType*, void*, size_t,
-                                                    void (*)(void*), LiteRtTensorBufferT**);
-void LiteRtDestroyTensorBuffer(LiteRtTensorBufferT*);
-}
+#include "litert.h"
 
 namespace {
 
@@ -94,6 +39,7 @@ constexpr LiteRtEnvOption kEnvironment[] = {
     {24 /* kLiteRtEnvOptionTagAutoRegisterAccelerators */, {kInteger, kCpu}},
     {25 /* kLiteRtEnvOptionTagMinLoggerSeverity */, {kInteger, kSilent}},
 };
+constexpr char kWhole[] = ": wants whole recordings; export a causal run with --streaming";
 // What LiteRT asks of memory that it is given (LITERT_HOST_MEMORY_BUFFER_ALIGNMENT).
 constexpr size_t kAlignment = 64;
 
@@ -127,7 +73,8 @@ class Tensor {
     if (!memory_) throw std::bad_alloc();
     std::memset(memory_.get(), 0, bytes);
     buffer_ = created<Buffer>("a tensor cannot be made", [&](auto* buffer) {
-      return LiteRtCreateTensorBufferFromHostMemory(&type, memory_.get(), 4 * count_, nullptr, buffer);
+      return LiteRtCreateTensorBufferFromHostMemory(&type, memory_.get(), 4 * count_, nullptr,
+                                                    buffer);
     });
   }
   float* values() { return memory_.get(); }
@@ -147,19 +94,21 @@ class Tensor {
 using Tensors = std::map<std::string, Tensor>;
 
 // One of the model's functions: the names of its inputs and outputs in order, and their types.
+using Types = std::vector<std::pair<std::string, LiteRtRankedTensorType>>;
 struct Function {
   size_t index = 0;
-  std::vector<std::pair<std::string, LiteRtRankedTensorType>> inputs, outputs;
+  Types inputs, outputs;
 };
 
 // One call. Frames go in, and come out at `ratio` times the rate.
 class Stream {
  public:
   explicit Stream(const std::string& path) {
-    environment_ = created<decltype(environment_)>(
-        "LiteRT cannot start",
-        [](auto* made) { return LiteRtCreateEnvironment(std::size(kEnvironment), kEnvironment, made); });
-    model_ = created<decltype(model_)>(path + ": cannot be opened as a TensorFlow Lite file", [&](auto* made) {
+    environment_ = created<decltype(environment_)>("LiteRT cannot start", [](auto* made) {
+      return LiteRtCreateEnvironment(std::size(kEnvironment), kEnvironment, made);
+    });
+    const std::string broken = path + ": is no TensorFlow Lite file, or cannot be read";
+    model_ = created<decltype(model_)>(broken, [&](auto* made) {
       return LiteRtCreateModelFromFile(environment_.get(), path.c_str(), made);
     });
     read_properties(path);
@@ -204,7 +153,7 @@ class Stream {
       const std::string text(json.substr(std::min(at, size), name.size() + 24));
       double value;
       if (std::sscanf(text.c_str() + std::min(text.size(), name.size() + 4), "%lf", &value) != 1) {
-        throw std::runtime_error(path + ": wants whole recordings; export a causal run with --streaming");
+        throw std::runtime_error(path + kWhole);
       }
       return value;
     };
@@ -227,14 +176,14 @@ class Stream {
               types(signature, LiteRtGetNumSignatureOutputs, LiteRtGetSignatureOutputName,
                     LiteRtGetSignatureOutputTensorByIndex)};
     }
-    throw std::runtime_error(path + ": wants whole recordings; export a causal run with --streaming");
+    throw std::runtime_error(path + kWhole);
   }
 
   template <typename Count, typename Name, typename Find>
-  static decltype(Function::inputs) types(LiteRtSignatureT* signature, Count number, Name name, Find find) {
+  static Types types(LiteRtSignatureT* signature, Count number, Name name, Find find) {
     size_t count = 0;
     check(number(signature, &count), "a signature cannot be read");
-    decltype(Function::inputs) found(count);
+    Types found(count);
     for (size_t index = 0; index < count; ++index) {
       const char* text = nullptr;
       LiteRtTensorT* tensor = nullptr;
@@ -282,6 +231,7 @@ uint32_t little_endian(const std::string& bytes, size_t at, size_t size) {
 // Samples in [-1, 1) of a WAV file of 16 bits, mono, at `rate` Hz.
 std::vector<float> read_call(const std::string& path, uint32_t rate) {
   std::ifstream file(path, std::ios::binary);
+  if (!file) throw std::runtime_error(path + ": cannot be read");
   const std::string bytes{std::istreambuf_iterator<char>(file), {}};
   if (bytes.compare(0, 4, "RIFF") != 0 || bytes.size() < 44 || bytes.compare(8, 4, "WAVE") != 0) {
     throw std::runtime_error(path + ": is no WAV file of 16 bits");
@@ -304,7 +254,8 @@ std::vector<float> read_call(const std::string& path, uint32_t rate) {
     }
     at += size + size % 2;
   }
-  throw std::runtime_error(path + ": is not 16 bits, mono, at " + std::to_string(rate) + " Hz; convert it");
+  throw std::runtime_error(path + ": is not 16 bits, mono, at " + std::to_string(rate) +
+                           " Hz; convert it");
 }
 
 void write_call(const std::string& path, const std::vector<float>& samples, uint32_t rate) {
@@ -316,7 +267,8 @@ void write_call(const std::string& path, const std::vector<float>& samples, uint
   bytes += "RIFF", put(36 + size, 4), bytes += "WAVEfmt ", put(16, 4), put(1, 2), put(1, 2);
   put(rate, 4), put(2 * rate, 4), put(2, 2), put(16, 2), bytes += "data", put(size, 4);
   for (const float sample : samples) {
-    put(static_cast<int16_t>(std::clamp(std::nearbyint(sample * 32768.0f), -32768.0f, 32767.0f)), 2);
+    const float rounded = std::nearbyint(sample * 32768.0f);
+    put(static_cast<int16_t>(std::clamp(rounded, -32768.0f, 32767.0f)), 2);
   }
   std::ofstream file(path, std::ios::binary);
   if (!file.write(bytes.data(), bytes.size()).flush()) {
@@ -326,7 +278,19 @@ void write_call(const std::string& path, const std::vector<float>& samples, uint
 
 double percentile(std::vector<double> values, double share) {
   std::sort(values.begin(), values.end());
-  return values[std::lround(share * (values.size() - 1))];
+  return values.empty() ? 0 : values[std::lround(share * (values.size() - 1))];
+}
+
+void report(const Stream& stream, std::vector<double> milliseconds) {
+  if (milliseconds.size() > kWarmUp) {
+    milliseconds.erase(milliseconds.begin(), milliseconds.begin() + kWarmUp);
+  }
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  std::fprintf(stderr, "latency %g ms; %zu frames of %g ms: p50 %.3f ms, p99 %.3f ms; %.0f MB\n",
+               stream.latency_ms, milliseconds.size(), 1000.0 * stream.hop / stream.input_rate,
+               percentile(milliseconds, 0.5), percentile(milliseconds, 0.99),
+               usage.ru_maxrss / 1024.0);
 }
 
 void widen(const std::string& model, const std::string& call, const std::string& wide) {
@@ -341,21 +305,14 @@ void widen(const std::string& model, const std::string& call, const std::string&
   for (size_t start = 0; start < low.size(); start += stream.hop) {
     const auto before = std::chrono::steady_clock::now();
     const float* made = stream.push(&low[start]);
-    const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - before;
+    const auto after = std::chrono::steady_clock::now();
+    milliseconds.push_back(std::chrono::duration<double, std::milli>(after - before).count());
     high.insert(high.end(), made, made + stream.hop * stream.ratio);
-    milliseconds.push_back(time.count());
   }
-  high.erase(high.begin(), high.begin() + stream.late());
+  high.erase(high.begin(), high.begin() + std::min<size_t>(stream.late(), high.size()));
   high.resize(samples * stream.ratio);
   write_call(wide, high, stream.output_rate);
-  if (milliseconds.size() > kWarmUp) {
-    milliseconds.erase(milliseconds.begin(), milliseconds.begin() + kWarmUp);
-  }
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  std::fprintf(stderr, "latency %g ms; %zu frames of %g ms: p50 %.3f ms, p99 %.3f ms; memory %.0f MB\n",
-               stream.latency_ms, milliseconds.size(), 1000.0 * stream.hop / stream.input_rate,
-               percentile(milliseconds, 0.5), percentile(milliseconds, 0.99), usage.ru_maxrss / 1024.0);
+  report(stream, milliseconds);
 }
 
 }  // namespace
