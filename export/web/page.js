@@ -110,7 +110,7 @@ async function show({ id, made: answer }) {
   drawTicks("khz", answer.rate / 2000, "bottom");
   drawTicks("seconds", seconds, "left");
   list({
-    Recording: `${seconds.toFixed(2)} s at ${recording.rate} Hz` +
+    Recording: `${seconds.toFixed(2)} s, decoded at ${recording.rate} Hz` +
       (recording.channels > 1 ? `, ${recording.channels} channels averaged` : ""),
     Before: `what the network gets, ${answer.lowRate} Hz`,
     After: `what it makes, ${answer.rate} Hz`,
@@ -121,12 +121,15 @@ async function show({ id, made: answer }) {
   tell(`${recording.name} is ready`);
 }
 
-/** The middle of all times for a piece, and how much faster than the sound that is. */
+/** The middle of all times for a frame or piece, and how much faster than the sound that is. */
 function speed({ milliseconds, seconds }) {
-  const middle = [...milliseconds].sort((a, b) => a - b)[Math.floor(milliseconds.length / 2)];
-  const times = (1000 * seconds) / middle;
-  return `${middle.toPrecision(2)} ms for each ${1000 * seconds} ms of sound, ` +
-    `${times.toPrecision(2)} times as fast as it plays`;
+  const sorted = [...milliseconds].sort((a, b) => a - b);
+  const share = sorted[Math.floor(sorted.length / 2)] / (1000 * seconds);
+  return `${short(10 * share)} ms for 10 ms of sound, ${short(1 / share)} times as fast as it plays`;
+}
+
+function short(number) {
+  return number < 10 ? number.toPrecision(2) : Math.round(number);
 }
 
 /** Round numbers along a side, some six of them. */
@@ -158,7 +161,8 @@ function choose(index) {
 
 async function toggleMicrophone() {
   if (!listening) {
-    listening = await Microphone.open();
+    microphone.disabled = true; // while the browser asks
+    listening = await Microphone.open().finally(() => { microphone.disabled = false; });
     microphone.textContent = "Stop";
     microphone.setAttribute("aria-pressed", true);
     tell("Speak; nothing is sent anywhere");

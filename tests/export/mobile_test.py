@@ -93,9 +93,13 @@ def compiled(tmp_path_factory) -> Path:
         ["-S", MOBILE, "-B", build, f"-DPython3_EXECUTABLE={sys.executable}"],
         ["--build", build],
     ):
-        done = subprocess.run(["cmake", *arguments], capture_output=True, text=True)
+        done = run_compiled("cmake", *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
     return build / "stream"
+
+
+def run_compiled(*arguments) -> subprocess.CompletedProcess:
+    return subprocess.run(list(map(str, arguments)), capture_output=True, text=True)
 
 
 @pytest.mark.parametrize("samples", [1, 160, 20321])
@@ -103,9 +107,7 @@ def test_in_cpp_it_is_the_same_to_the_bit(run, compiled, model, tmp_path, sample
     save_call(tmp_path / "call.wav", samples)
     done = run("-c", WITHOUT_TFSR, model, tmp_path / "call.wav", tmp_path / "python.wav")
     assert done.returncode == 0, done.stderr
-    done = subprocess.run(
-        [compiled, model, tmp_path / "call.wav", tmp_path / "cpp.wav"], capture_output=True, text=True
-    )
+    done = run_compiled(compiled, model, tmp_path / "call.wav", tmp_path / "cpp.wav")
     assert done.returncode == 0, done.stderr
     print(done.stderr.splitlines()[-1])
     assert "latency 20 ms" in done.stderr and "frames of 10 ms: p50" in done.stderr
@@ -123,9 +125,7 @@ def test_in_cpp_mistakes_are_told(compiled, model, tmp_path):
         (tmp_path / "letter.txt", "call.wav", "no TensorFlow Lite file"),
         (presets.folder() / "speech-16k-x2" / "model.tflite", "call.wav", "wants whole recordings"),
     ]:
-        done = subprocess.run(
-            [compiled, path, tmp_path / call, tmp_path / "out.wav"], capture_output=True, text=True
-        )
+        done = run_compiled(compiled, path, tmp_path / call, tmp_path / "out.wav")
         assert done.returncode == 2 and message in done.stderr.splitlines()[-1], done.stderr
         assert not (tmp_path / "out.wav").exists()
 
@@ -137,5 +137,5 @@ def test_in_cpp_nothing_is_lost(compiled, model, tmp_path):
     kinds = "--errors-for-leak-kinds=definite,indirect,possible"
     check = ["valgrind", "--leak-check=full", kinds, "--error-exitcode=9"]
     files = [model, tmp_path / "call.wav", tmp_path / "wide.wav"]
-    done = subprocess.run([*check, compiled, *files], capture_output=True, text=True)
+    done = run_compiled(*check, compiled, *files)
     assert done.returncode == 0, done.stderr

@@ -108,7 +108,9 @@ def page(browser, address, downloads):
     page.wait(lambda: page.status.startswith("Ready"), "the page does not start")
     yield page
     log = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    sent = [m["params"]["request"]["url"] for m in log if m["method"] == "Network.requestWillBeSent"]
+    sent = [
+        m["params"]["request"]["url"] for m in log if m["method"] == "Network.requestWillBeSent"
+    ]
     asked = map(urllib.parse.urlsplit, sent)
     others = [a for a in asked if a.scheme not in ("data", "blob") and a.hostname != "127.0.0.1"]
     errors = [e for e in browser.get_log("browser") if e["level"] == "SEVERE"]
@@ -127,7 +129,9 @@ def call(tmp_path_factory) -> tuple[Path, np.ndarray]:
 @pytest.fixture(scope="module")
 def speech_model(run, folder) -> None:
     """What `npm run speech` makes, of one preset."""
-    script = f"import runpy; runpy.run_path({str(folder / 'speech_models.py')!r})['main']([{SPEECH!r}])"
+    script = (
+        f"import runpy; runpy.run_path({str(folder / 'speech_models.py')!r})['main']([{SPEECH!r}])"
+    )
     done = run("-c", script)
     assert done.returncode == 0, done.stderr
     subprocess.run(["node", "build.mjs"], cwd=folder, check=True)
@@ -148,7 +152,7 @@ def test_calls_are_widened_as_in_python(page, call):
     assert rate == 16000 and high.shape == expected.shape
     np.testing.assert_allclose(high, expected, rtol=0, atol=1e-4)
     told = page["facts"].text
-    assert "ms for each 10 ms of sound" in told and "6.23 s at 8000 Hz" in told
+    assert "ms for 10 ms of sound" in told and "6.23 s, decoded at 8000 Hz" in told
     print(told)
 
 
