@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +25,9 @@ settings.load_profile("tfsr")
 
 # Seconds after which a program hangs: many times what the slowest takes beside other work.
 HANGS = 900
+
+# Seconds for what takes a fraction of one in a browser that has a processor to itself.
+PATIENCE = 120
 
 RATE = 16000
 ROOT = Path(__file__).parents[1]
@@ -138,6 +142,37 @@ def start(tmp_path_factory) -> Callable[..., Program]:
         return Program(process, out, err)
 
     return start
+
+
+@pytest.fixture(scope="session")
+def open_browser():
+    """Opens Chromium without window: (its folder of downloads, more flags) to a driver.
+
+    The driver's `timeouts.script` is how long to wait. Without chromedriver its tests are skipped.
+    """
+    path = shutil.which("chromedriver")
+    if not path:
+        pytest.skip("no chromedriver: apt-get install chromium chromium-driver")
+    from selenium import webdriver
+
+    drivers = []
+
+    def open_browser(downloads: Path, *flags: str) -> webdriver.Chrome:
+        options = webdriver.ChromeOptions()
+        for flag in (
+            *("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"),
+            *("--autoplay-policy=no-user-gesture-required", *flags),
+        ):
+            options.add_argument(flag)
+        options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
+        options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+        drivers.append(webdriver.Chrome(options=options, service=webdriver.ChromeService(path)))
+        drivers[-1].set_script_timeout(PATIENCE)
+        return drivers[-1]
+
+    yield open_browser
+    for driver in drivers:
+        driver.quit()
 
 
 @pytest.fixture(scope="session")

@@ -446,7 +446,7 @@ def told(name: str, code: int, said: str) -> bool:
     return well and all(name in line for line in lines)
 
 
-def upsample_each(folder: Path, *more: str) -> None:
+def upsample_each(folder: Path) -> None:
     """`tfsr upsample` of each file, all in this process, which starts once.
 
     Interpolation takes the network's place, so that reading is most of the work. A crash ends the
@@ -470,7 +470,7 @@ def upsample_each(folder: Path, *more: str) -> None:
         Path(f"{folder}.now").write_text(source.name)
         signal.setitimer(signal.ITIMER_PROF, 10)
         output = Path(f"{folder}.out") / f"{source.name}.wav"
-        sys.argv = ["tfsr", str(source), "--run_dir=any", f"--out={output}", *more]
+        sys.argv = ["tfsr", str(source), "--run_dir=any", f"--out={output}"]
         try:
             command.run(upsample.main)
             code = 0

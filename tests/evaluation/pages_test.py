@@ -2,23 +2,16 @@
 
 import collections
 import json
-import shutil
 import time
 import urllib.parse
 
 import pytest
-from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tfsr.evaluation import comparison, listening_page, listening_scores
 from tfsr.evaluation.listening_page import ListeningTest
-
-DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not DRIVER, reason="no chromedriver: apt-get install chromium chromium-driver"
-)
 
 ORIGINAL, OURS, SPLINE = {500: 0.2, 5000: 0.3}, {1000: 0.3}, {1500: 0.3}
 HEARD_HZ = """
@@ -35,8 +28,6 @@ const hear = () => {
 };
 hear();
 """
-# Seconds for what takes a fraction of one in a browser that has a processor to itself.
-PATIENCE = 120
 # In place of the sounds' names, which the page does not tell, for each button.
 CYCLES = """
 return player.buffers.map((buffer) => {
@@ -53,19 +44,8 @@ def downloads(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def browser(downloads):
-    options = webdriver.ChromeOptions()
-    for argument in (
-        *("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"),
-        "--autoplay-policy=no-user-gesture-required",
-    ):
-        options.add_argument(argument)
-    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    driver.set_script_timeout(PATIENCE)
-    yield driver
-    driver.quit()
+def browser(open_browser, downloads):
+    return open_browser(downloads)
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +87,8 @@ def open_page(browser, tmp_path):
 
 def wait(browser, script: str) -> None:
     """Until an expression is true."""
-    WebDriverWait(browser, PATIENCE, 0.02).until(lambda b: b.execute_script(f"return {script}"))
+    ready = WebDriverWait(browser, browser.timeouts.script, 0.02)
+    ready.until(lambda b: b.execute_script(f"return {script}"))
 
 
 def press(browser, keys: str) -> None:
@@ -130,7 +111,7 @@ def hear_all(browser) -> list[int]:
 
 def saved(browser, path) -> list[listening_scores.Answer]:
     browser.find_element(By.ID, "save").click()
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + browser.timeouts.script
     while not path.exists() and time.monotonic() < end:
         time.sleep(0.02)
     assert path.read_text().startswith("listener,trial,kind,system,answer,seconds\n")

@@ -31,6 +31,25 @@ sys.exit(torture.main(sys.argv[1:]))
 """
 
 
+def cases(first, *others) -> list:
+    """The others take long."""
+    return [first, *(pytest.param(other, marks=pytest.mark.long) for other in others)]
+
+
+@pytest.mark.parametrize("family", cases("regression", "gan", "diffusion", "flow", "two-stage"))
+def test_a_killed_training(seen_by, family):
+    """With a checkpoint after each step, of which half of the kills are in the midst."""
+    seen = seen_by("kills", f"--family={family}", "--count=4", "--steps=60")
+    assert seen["kills"] == "4" and seen["that differ"] == "0"
+    assert int(seen["within a checkpoint"]) > 0
+
+
+@pytest.mark.parametrize("seed", cases(0, 1, 2, 3))
+def test_damaged_files(seen_by, seed):
+    seen = seen_by(f"--seed={seed}", "files", "--count=512")
+    assert 100 < int(seen["upsampled"]) < 400 and int(seen["peak MB"]) < 1024
+
+
 def test_a_killed_folder(seen_by):
     seen = seen_by("folders", "--count=1", "--recordings=6")
     assert seen["recordings"] == "6" and seen["that differ"] == "0"

@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import random
 import re
 import shutil
 import signal
@@ -26,7 +25,6 @@ from tfsr.training.run_lock import LOCK
 from tfsr.upsamplers.base import Upsampler
 
 STEPS = 24
-STEPS_TO_KILL = 80
 LONGER = (
     *("STEPS = 150", "experiment.Experiment.checkpoint_every = 5"),
     "experiment.Experiment.validate_every = 1000",  # which takes longer than all steps
@@ -95,26 +93,6 @@ def test_every_step_is_logged_once(undisturbed):
     names, *rows = lines(undisturbed)
     assert names == ["step", "loss", "rmse"]
     assert [int(row[0]) for row in rows] == list(range(1, STEPS + 1))
-
-
-@pytest.mark.parametrize("count", [3, pytest.param(10, marks=pytest.mark.long)])
-def test_killed_at_any_instant_it_yields_the_same_losses(
-    start, succeed, recordings, tmp_path, count
-):
-    steps = f"STEPS = {STEPS_TO_KILL}"
-    succeed(*command(recordings, tmp_path / "whole", *LONGER, steps))
-    flags = command(recordings, tmp_path / "killed", *LONGER, steps)
-    instants, killed = random.Random(count), 0
-    for step in sorted(instants.sample(range(STEPS_TO_KILL - 20), count)):
-        process = start(*flags)
-        wait_for(step, process, tmp_path / "killed")
-        time.sleep(instants.uniform(0, 0.1))
-        killed += not process.over
-        process.kill()
-    assert killed >= 0.8 * count, "the run was over too early for this test to mean anything"
-    succeed(*flags)
-    assert len(lines(tmp_path / "whole")) == STEPS_TO_KILL + 1
-    assert lines(tmp_path / "killed") == lines(tmp_path / "whole")
 
 
 @pytest.mark.usefixtures("eagerly", "without_pictures")

@@ -1,0 +1,32 @@
+"""Write the presets for whole recordings as the page wants them, into models/ beside this file.
+
+    python speech_models.py            # all of them
+    python speech_models.py speech-16k-x2
+
+LiteRT.js cannot resize, so that they take pieces of two seconds. Their weights are in float16, and
+their transforms in float32, as in the presets' own files: `tfsr export --quantize float16` rounds
+both, which changes samples by up to 1e-3.
+"""
+
+import sys
+from pathlib import Path
+
+import tfsr
+from tfsr.export.quantization import EXACT_FLOAT16
+from tfsr.export.tflite import export_tflite
+
+PRESETS = "speech-16k-x2", "speech-48k-x3", "speech-16k-x4"
+SECONDS = 2
+
+
+def main(names: list[str]) -> None:
+    for name in names or PRESETS:
+        path = Path(__file__).parent / "models" / f"{name}.tflite"
+        upsampler = tfsr.load(name).upsampler
+        samples = upsampler.whole_hops(SECONDS * upsampler.input_rate)
+        export_tflite(upsampler, path, EXACT_FLOAT16, samples=samples)
+        print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
