@@ -5,8 +5,8 @@ import importlib.util
 import multiprocessing
 import os
 import resource
-import signal
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
