@@ -46,7 +46,9 @@ class Case:
             return "speech-16k-x4"
         if self.truth_hz <= 4400:
             return "telephony-8k-16k"
-        return "speech-16k-x2" if self.truth_hz < 6400 else "speech-48k-x3"
+        if self.truth_hz < 6400:
+            return "speech-16k-x2"
+        return "speech-48k-x3" if self.truth_hz < 9600 else "speech-48k-x2"
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ class Candidate:
 PRESETS = [
     Candidate("speech-16k-x2", 8000, 16_000),
     Candidate("speech-16k-x4", 4000, 16_000),
+    Candidate("speech-48k-x2", 24_000, 48_000),
     Candidate("speech-48k-x3", 16_000, 48_000),
     Candidate("speech-48k-x6", 8000, 48_000),
     Candidate("calls", 8000, 16_000, TELEPHONE),
@@ -34,7 +35,8 @@ PRESETS = [
         *((hz, "speech-16k-x4") for hz in (500, 1900, 2700)),
         *((hz, "calls") for hz in (3000, 3300, 3900, 4300)),
         *((hz, "speech-16k-x2") for hz in (4500, 5500, 6300)),
-        *((hz, "speech-48k-x3") for hz in (7000, 7800, 11_000, 16_000, 20_000)),
+        *((hz, "speech-48k-x3") for hz in (7000, 7800, 9500)),
+        *((hz, "speech-48k-x2") for hz in (9700, 11_000, 16_000, 20_000)),
     ],
 )
 def test_by_bandwidth(bandwidth_hz, name):
@@ -42,9 +44,9 @@ def test_by_bandwidth(bandwidth_hz, name):
 
 
 def test_without_one_for_calls():
-    others = PRESETS[:4]
+    others = PRESETS[:5]
     assert choice(3900, others) == "speech-16k-x2"
-    assert choice(3900, PRESETS[4:]) == choice(5000, PRESETS[4:]) == "calls"
+    assert choice(3900, PRESETS[5:]) == choice(5000, PRESETS[5:]) == "calls"
 
 
 def test_nothing_to_add():
