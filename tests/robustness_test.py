@@ -89,7 +89,8 @@ def mutated(data: bytes, random: np.random.Generator) -> bytes:
     return bytes(changed)
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.long) for n in (1, 2, 3))])
+# Seed 1 has recordings that can be opened and break off too, which seed 0 has not.
+@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.long) for n in (0, 2, 3))])
 def test_damaged_files_end_in_one_line(upsample_all, tmp_path, seed):
     random = np.random.default_rng(seed)
     (tmp_path / "in").mkdir()
