@@ -3,9 +3,9 @@
     python speech_models.py            # all of them
     python speech_models.py speech-16k-x2
 
-LiteRT.js cannot resize, so that they take pieces of two seconds. Their weights are in float16, and
-their transforms in float32, as in the presets' own files: `tfsr export --quantize float16` rounds
-both, which changes samples by up to 1e-3.
+LiteRT.js cannot resize, so that they take pieces of two seconds. Weights are in float16 and
+transforms in float32, as in the presets' own files. `tfsr export --quantize float16` rounds both,
+which changes samples by up to 1.5e-3.
 """
 
 import sys
