@@ -92,9 +92,22 @@ class FrameCodec:
         Returns:
             [batch, frames, n_fft / (2 * ratio) + 1].
         """
-        hop = self.low(ratio)[1]
-        kernel = _analysis(self, ratio)[:, np.newaxis]
-        return Spectrum(*tf.split(tf.nn.conv1d(tf.expand_dims(x, -1), kernel, hop, "VALID"), 2, -1))
+        samples, hop = self.low(ratio)
+        kernel = _analysis(self, ratio)
+        if hop % 2:
+            return _products(x, kernel, hop)
+        # Two waves as far from the middle of the spectrum are alike in even samples of a frame, and
+        # opposite in odd ones: half of the waves tell the rest.
+        half = 2 * (samples // 4 + 1)
+        time = tf.shape(x)[1] if x.shape[1] is None else x.shape[1]
+        pairs = tf.reshape(x[:, : time // 2 * 2], [-1, time // 2, 2])
+        even, odd = (_products(pairs[..., n], kernel[n::2, :half], hop // 2) for n in (0, 1))
+        mirrored = samples // 2 - samples // 4
+        real, imag = (
+            tf.concat([a + b, tf.reverse(sign * (a - b)[..., :mirrored], [-1])], axis=-1)
+            for sign, a, b in zip((1, -1), even, odd, strict=True)
+        )
+        return Spectrum(real, imag)
 
     def synthesize(self, spectrum: Spectrum) -> tf.Tensor:
         """The sum of frames, each windowed once more.
@@ -149,14 +162,20 @@ def _rise(samples: int) -> np.ndarray:
     return np.sin(np.pi / 2 * (np.arange(samples) + 0.5) / samples)
 
 
+def _products(x: tf.Tensor, kernel: np.ndarray, hop: int) -> Spectrum:
+    """[batch, time] and [samples of a frame, twice the bins] -> [batch, frames, bins]."""
+    parts = np.concatenate([kernel[:, ::2], kernel[:, 1::2]], axis=1)[:, np.newaxis]
+    return Spectrum(*tf.split(tf.nn.conv1d(tf.expand_dims(x, -1), parts, hop, "VALID"), 2, -1))
+
+
 @functools.lru_cache
 def _analysis(codec: FrameCodec, ratio: int) -> np.ndarray:
-    """[n_fft / ratio, real and imaginary parts]."""
+    """[n_fft / ratio, real and imaginary part of each bin in turn]."""
     samples, _ = codec.low(ratio)
     window = ratio * _windows(codec)[0][::ratio]
     phases = np.outer(np.arange(samples), np.arange(samples // 2 + 1)) / samples
     waves = np.exp(-2j * np.pi * phases)
-    parts = np.concatenate([waves.real, waves.imag], axis=1)
+    parts = np.stack([waves.real, waves.imag], axis=2).reshape(samples, -1)
     return np.asarray(window[:, np.newaxis] * parts, np.float32)
 
 
