@@ -16,7 +16,7 @@ FLOORS = [
     {"data", "networks"},
     {"upsamplers", "lite"},
     {"inference"},
-    {"training"},
+    {"telephony", "training"},
     {"convert", "evaluation", "export", "presets"},
     {
         *(
@@ -30,7 +30,7 @@ FLOORS = [
             "score",
             "summarize",
         ),
-        *("compare", "listen", "list", "loading", "model", "api", "__main__"),
+        *("compare", "listen", "list", "live", "loading", "model", "api", "__main__"),
     },
 ]
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
@@ -51,11 +51,11 @@ HEAVY = (
 )
 LIGHT = (
     *("errors", "arguments", "names", "nest", "backend", "optional_imports"),
-    *("atomic_files", "seal", "audio_file", "lite", "inference"),
+    *("atomic_files", "seal", "audio_file", "lite", "inference", "telephony"),
     *("convert.checkpoint", "convert.known_globals", "convert.pickled", "convert.pytorch"),
     *("convert.safetensors", "convert.tensors"),
     *("signal.resample", "signal.power", "signal.bandwidth", "signal.speech", "presets"),
-    *("command", "upsample", "list", "loading", "model", "api", "__main__"),
+    *("command", "upsample", "live", "list", "loading", "model", "api", "__main__"),
     "evaluation.protocol_names",
 )
 # Takes longer to import than a call to upsample.
@@ -123,5 +123,6 @@ def test_light_rooms_import_without_tensorflow():
 def test_what_upsamples_imports_nothing_slow():
     run_without(
         HEAVY + SLOW,
-        "import tfsr.upsample, tfsr.inference.file_jobs, tfsr.presets, tfsr.lite.backend",
+        "import tfsr.upsample, tfsr.inference.file_jobs, tfsr.presets, tfsr.lite.backend\n"
+        "import tfsr.live, tfsr.inference.live, tfsr.telephony.server, tfsr.loading",
     )

@@ -53,10 +53,10 @@ def main(positional: list[str]) -> None:
     command.quiet_decoders()
     if _AUDIOSOCKET.value:
         _check_none(_RAW, _FORMAT)
-        _answer_calls()
+        _answer_calls(_AUDIOSOCKET.value)
     elif _DEVICE.value:
         _check_none(_RAW, _FORMAT)
-        _from_device()
+        _from_device(_DEVICE.value)
     else:
         _from_pipe()
 
@@ -109,22 +109,21 @@ def _widen(model, channels: int, blocks, write) -> None:
         print(f"live: {pace}", file=sys.stderr)
 
 
-def _from_device() -> None:
+def _from_device(name: str) -> None:
     from tfsr.inference.devices import opened
 
     model = _streams()
-    with opened(_DEVICE.value, model) as (blocks, write):
+    with opened(name, model) as (blocks, write):
         _widen(model, 1, blocks, write)
 
 
-def _answer_calls() -> None:
+def _answer_calls(address: str) -> None:
     from tfsr.telephony.server import Settings, serve
 
     if not _WRITE.value and not _REPLY.value:
         raise UserError("live: give --write FOLDER for the recordings of calls, or --reply")
-    how = {"folder": _WRITE.value, "reply": _REPLY.value}
-    limits = {"calls": _CALLS.value, "timeout": _TIMEOUT.value}
-    serve(_streams(many=True), _AUDIOSOCKET.value, Settings(**how, **limits))
+    settings = Settings(_WRITE.value, _REPLY.value, _CALLS.value, _TIMEOUT.value)
+    serve(_streams(many=True), address, settings)
 
 
 if __name__ == "__main__":

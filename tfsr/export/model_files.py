@@ -43,12 +43,11 @@ def write_tflite(folder: str | os.PathLike) -> list[Path]:
     """
     upsampler = model_folder.load(folder, for_training=False)
     kind = EXACT_FLOAT16 if _is_half(Path(folder, WEIGHTS)) else None
-    files: dict[str, dict[str, bool]] = {MODEL_TFLITE: {}}
+    files = {MODEL_TFLITE: (False, False)}
     if upsampler.streams is not None:
-        files[STREAM_TFLITE] = {"streaming": True}
-        files[STREAMS_TFLITE] = {"streaming": True, "many": True}
-    for name, how in files.items():
-        export_tflite(upsampler, Path(folder, name), kind, **how)
+        files |= {STREAM_TFLITE: (True, False), STREAMS_TFLITE: (True, True)}
+    for name, (streaming, many) in files.items():
+        export_tflite(upsampler, Path(folder, name), kind, streaming=streaming, many=many)
     return [Path(folder, name) for name in files]
 
 

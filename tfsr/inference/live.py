@@ -43,6 +43,8 @@ class Pace:
         raise AssertionError("all frames are within the last step")
 
     def __str__(self) -> str:
+        if not self.frames:
+            return "no frames"
         return (
             f"{self.frames} frames of {self.frame_ms:g} ms, {self.late} late; they took "
             f"{self.within_ms(0.5):.2f} ms (median), {self.within_ms(0.99):.2f} ms (99 %), "

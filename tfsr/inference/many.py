@@ -49,8 +49,8 @@ class Many:
     def step(self, places: Sequence[int], hops: np.ndarray) -> np.ndarray:
         """A hop of each of these streams, [streams, hop], to [streams, ratio * hop]."""
         where = np.asarray(places)
-        states = {name: state[where] for name, state in self._states.items()}
-        high, states = self._backend.step(hops, states)
+        before = {name: state[where] for name, state in self._states.items()}
+        high, after = self._backend.step(hops, before)
         for name, state in self._states.items():
-            state[where] = states[name]
+            state[where] = after[name]
         return np.asarray(high)

@@ -2,7 +2,7 @@
 
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +58,6 @@ class Call:
         self.reason: str | None = None
         self._rates = backend.input_rate, backend.output_rate
         self._kind = audiosocket.AUDIO[backend.input_rate]
-        self._reply_kind = audiosocket.AUDIO.get(backend.output_rate)
         self._folder, self._reply = folder, reply
         self._messages = audiosocket.Messages()
         self._hops, self._hop = Hops(backend), backend.hop
@@ -171,16 +170,16 @@ class Call:
                 self._recording = Recording(self._folder, self.name, self._rates[1], first)
             self._recording.write(heard)
         if self._reply and self.reason is None:
-            self._send(heard)
+            for content in self._replies(heard):
+                self._reply(audiosocket.message(audiosocket.AUDIO[self._rates[1]], content))
 
-    def _send(self, heard: np.ndarray) -> None:
-        """In messages of 20 ms."""
+    def _replies(self, heard: np.ndarray) -> Iterator[bytes]:
+        """In parts of 20 ms; the rest waits for more."""
         self._replied = np.concatenate([self._replied, heard])
         size = round(_REPLIED * self._rates[1])
         while len(self._replied) >= size:
-            sent, self._replied = self._replied[:size], self._replied[size:]
-            data = rounded(sent, 16).astype("<i2").tobytes()
-            self._reply(audiosocket.message(self._reply_kind, data))
+            part, self._replied = self._replied[:size], self._replied[size:]
+            yield rounded(part, 16).astype("<i2").tobytes()
 
     def close(self) -> None:
         """Complete the recording, if any sound came.

@@ -99,8 +99,13 @@ async def _serve(board: "Switchboard", host: str, port: int) -> int:
     """Until a signal comes, whose number is given."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[int] = loop.create_future()
+
+    def end(number: int) -> None:
+        if not ended.done():
+            ended.set_result(number)
+
     for number in signal.SIGINT, signal.SIGTERM:
-        loop.add_signal_handler(number, lambda n=number: ended.done() or ended.set_result(n))
+        loop.add_signal_handler(number, end, number)
     try:
         server = await loop.create_server(lambda: _Connection(board), host, port, backlog=1024)
     except OSError as error:
@@ -111,10 +116,10 @@ async def _serve(board: "Switchboard", host: str, port: int) -> int:
     actual = server.sockets[0].getsockname()[1]
     tell(f"live: waits for calls at {host}:{actual}, {board.settings.calls} at once")
     board.watch()
-    number = await ended
+    by = await ended
     server.close()
     board.stop()
-    return number
+    return by
 
 
 def tell(text: str) -> None:
