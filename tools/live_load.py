@@ -44,9 +44,9 @@ def main() -> None:
     lasted = time.monotonic() - begun
     print(f"{platform.machine()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
     print(f"{arguments.calls} calls for {arguments.seconds:g} s")
-    print(f"sent late by {_told([value for call in calls for value in call.late])}")
+    print(f"sent late by {told([value for call in calls for value in call.late])}")
     if times := [value for call in calls for value in call.times]:
-        print(f"from a message to its wide sound {_told(times)}")
+        print(f"from a message to its wide sound {told(times)}")
     if arguments.pid:
         share = (_cpu_seconds(arguments.pid) - before) / lasted
         frame = 10 * share / arguments.calls
@@ -55,7 +55,8 @@ def main() -> None:
         )
 
 
-def _told(seconds: list[float]) -> str:
+def told(seconds: list[float]) -> str:
+    """Of many times, how long they are."""
     values = 1000 * np.asarray(seconds)
     median, most = np.percentile(values, [50, 99])
     return f"{median:.2f} ms (median), {most:.2f} ms (99 %), {values.max():.2f} ms (longest)"
@@ -71,15 +72,18 @@ def _cpu_seconds(pid: int | None) -> float:
 
 
 def _packets(seconds: float) -> list[bytes]:
-    """Of the bundled speech, again and again."""
-    folder = Path(str(resources.files("tfsr.data"))) / "bundled"
-    speech = np.concatenate([_read(path) for path in sorted(folder.glob("*.flac"))[:20]])
-    samples = np.resize(speech, int(seconds * RATE) // PACKET * PACKET)
-    data = (samples * 32767).astype("<i2").reshape(-1, PACKET)
+    data = speech(int(seconds * RATE) // PACKET * PACKET).reshape(-1, PACKET)
     return [audiosocket.message(audiosocket.AUDIO[RATE], row.tobytes()) for row in data]
 
 
-def _read(path: Path) -> np.ndarray:
+def speech(samples: int) -> np.ndarray:
+    """Twenty bundled recordings, again and again, as 16 bits."""
+    folder = Path(str(resources.files("tfsr.data"))) / "bundled"
+    sound = np.concatenate([read(path) for path in sorted(folder.glob("*.flac"))[:20]])
+    return np.resize(sound * 32767, samples).astype("<i2")
+
+
+def read(path: Path) -> np.ndarray:
     with AudioFile(path) as file:
         return soxr_hq(np.concatenate(list(file.blocks()))[:, 0], file.rate, RATE)
 

@@ -39,7 +39,8 @@ class Pace:
         for step, count in enumerate(self._counts):
             before += count
             if before >= share * self.frames:
-                return min((step + 1) * _STEP_MS, self.longest_ms)
+                within = (step + 1) * _STEP_MS
+                return self.longest_ms if step == _STEPS else min(within, self.longest_ms)
         raise AssertionError("all frames are within the last step")
 
     def __str__(self) -> str:
