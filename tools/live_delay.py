@@ -3,8 +3,8 @@
     python tools/live_delay.py --seconds 60
 
 A frame of 10 ms of bundled speech is written every 10 ms. What comes out must be what the library
-makes of the whole, sample by sample. The time from a frame that goes in to the one that comes out
-for it is printed; the model adds 10 ms, and the frame itself lasts 10 ms more.
+makes of the whole, sample by sample. A sample is heard 20 ms after it came in, of which 10 are its
+frame and 10 the next one, and later by what is printed.
 """
 
 import argparse
@@ -31,7 +31,6 @@ def main() -> None:
     seconds = parser.parse_args().seconds
     low = speech(int(seconds * RATE) // FRAME * FRAME)
     command = [sys.executable, "-m", "tfsr", "live"]
-    begun = time.monotonic()
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
         sent: list[float] = []
         feeding = threading.Thread(target=_feed, args=(program.stdin, low, sent))
@@ -43,10 +42,10 @@ def main() -> None:
     wide = np.concatenate(list(model.stream([low / np.float32(32768)])))
     same = made == rounded(wide, 16).tobytes()
     print(f"{len(low) // FRAME} frames, all samples as the library makes them: {same}")
-    print(f"load {os.getloadavg()[0]:.1f}; first sound {came[0] - begun:.2f} s after the start")
-    delays = np.array(came[1:]) - np.array(sent[2:])[: len(came) - 1]
-    print(f"after its last sample came, without the model's 10 ms: {told(delays)}")
-    print(f"CPU {(used.ru_utime + used.ru_stime):.2f} s")
+    # A frame comes out when the next has come in, the last one when the input ends.
+    delays = np.array(came[:-1]) - np.array(sent[1:])
+    print(f"from that next one to the frame that comes out: {told(delays)}")
+    print(f"CPU {used.ru_utime + used.ru_stime:.2f} s, load {os.getloadavg()[0]:.1f}")
 
 
 def _feed(pipe: BinaryIO, low: np.ndarray, sent: list[float]) -> None:

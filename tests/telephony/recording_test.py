@@ -37,4 +37,4 @@ def test_none_takes_the_place_of_another(tmp_path):
 def test_a_folder_that_is_none_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
-        Recording(tmp_path / "file", "call", 16_000, 1)
+        recorded(tmp_path / "file", 0.5)

@@ -16,6 +16,7 @@ import soundfile
 from tfsr.errors import UserError
 from tfsr.telephony import audiosocket, server
 from tfsr.telephony.audiosocket import message
+from tfsr.telephony.recording import Recording
 from tfsr.telephony.server import Settings, serve
 
 NAMES = [uuid.UUID(int=number) for number in range(1, 9)]
@@ -103,8 +104,14 @@ def test_calls_at_once_are_recorded_each(serving, tmp_path):
     assert re.match(r"live: 4 calls, 0 refused; \d+ frames of 10 ms, ", told[-1])
 
 
-def test_how_else_calls_end(serving, tmp_path):
+def test_how_else_calls_end(serving, tmp_path, monkeypatch):
     """By a connection that is closed, one that breaks, and by the end of the server."""
+
+    def recording(number: int) -> list[Path]:
+        return list(tmp_path.glob(f".*{NAMES[number]}*"))
+
+    # Each recording is begun at once, and its file shows that sound has come.
+    monkeypatch.setattr("tfsr.telephony.call.Recording", lambda *of, first: Recording(*of, 1))
 
     async def clients(connect: Client, told) -> None:
         _, closed = await connect(hello(0) + sound())
@@ -113,11 +120,11 @@ def test_how_else_calls_end(serving, tmp_path):
         _, broken = await connect(hello(1) + sound())
         linger = np.array([1, 0], np.int32).tobytes()
         broken.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        await until(lambda: any(tmp_path.glob(f".*{NAMES[1]}*")))
+        await until(lambda: recording(1))
         broken.transport.abort()
         await until(lambda: len(told) == 3)
         await connect(hello(2) + sound())
-        await until(lambda: any(tmp_path.glob(f".*{NAMES[2]}*")))
+        await until(lambda: recording(2))
 
     told = serving(clients)
     for number in range(3):

@@ -7,6 +7,10 @@ import numpy as np
 from tfsr.backend import Streams
 
 
+# Streams in one step. More take as long each, and are copied about.
+_AT_ONCE = 64
+
+
 class Many:
     """States of streams, each in a place of its own.
 
@@ -16,7 +20,7 @@ class Many:
         many.end(place)
 
     Args:
-        backend: is run once for each number of streams that it may get, for the first time is slow.
+        backend: is run at once for many numbers of streams, for the first time of each is slow.
         places: so many streams at most.
     """
 
@@ -28,7 +32,7 @@ class Many:
         streams = places
         while streams:
             self.step(range(streams), np.zeros([streams, backend.hop], np.float32))
-            streams //= 2
+            streams = streams * 3 // 4
 
     @property
     def full(self) -> bool:
@@ -48,7 +52,11 @@ class Many:
 
     def step(self, places: Sequence[int], hops: np.ndarray) -> np.ndarray:
         """A hop of each of these streams, [streams, hop], to [streams, ratio * hop]."""
-        where = np.asarray(places)
+        starts = range(0, len(places), _AT_ONCE)
+        parts = [slice(start, start + _AT_ONCE) for start in starts]
+        return np.concatenate([self._step(np.asarray(places[at]), hops[at]) for at in parts])
+
+    def _step(self, where: np.ndarray, hops: np.ndarray) -> np.ndarray:
         before = {name: state[where] for name, state in self._states.items()}
         high, after = self._backend.step(hops, before)
         for name, state in self._states.items():

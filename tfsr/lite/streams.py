@@ -2,7 +2,6 @@
 
 import functools
 import os
-from collections.abc import Iterator
 
 import numpy as np
 
@@ -11,8 +10,9 @@ from tfsr.lite.backend import checked
 from tfsr.lite.file import read_properties
 from tfsr.lite.interpreter import opened
 
-# Streams that are stepped at once by a file for many; so, what comes needs no resizing.
-_SIZES = (64, 16, 4, 1)
+# Streams that a file for many steps at once, each number by an interpreter of its own, for one that
+# is resized prepares itself anew. Others are filled up to the next number.
+_SIZES = (1, 4, 8, 16, 24, 32, 48, 64)
 
 _NEEDED = "input_rate", "output_rate", "ratio", "hop", "latency_ms"
 
@@ -56,26 +56,34 @@ class LiteStreams(Streams):
         return {name: np.repeat(x, batch, axis=0) for name, x in state.items()}
 
     def step(self, audio: np.ndarray, state: State) -> tuple[np.ndarray, State]:
-        parts = list(self._parts(len(audio)))
+        most = self._sizes[-1]
         made = [
-            self._run(audio[part], {name: x[part] for name, x in state.items()}) for part in parts
+            self._run(audio[start : start + most], _rows(state, start, start + most))
+            for start in range(0, len(audio), most)
         ]
         whole = made[0] if len(made) == 1 else _joined(made)
         return whole.pop("audio"), whole
 
-    def _parts(self, streams: int) -> Iterator[slice]:
-        """All of them, in parts of the sizes that there are, the largest first."""
-        start = 0
-        for size in self._sizes:
-            while streams - start >= size:
-                yield slice(start, start + size)
-                start += size
-
     def _run(self, audio: np.ndarray, state: State) -> dict[str, np.ndarray]:
-        size = len(audio)
-        if size not in self._runners:  # one interpreter for all sizes would be resized each time
+        streams = len(audio)
+        size = next(size for size in self._sizes if size >= streams)
+        if size not in self._runners:
             self._runners[size] = self._opened().get_signature_runner("step")
-        return self._runners[size](audio=audio, **state)
+        inputs = {"audio": audio, **state}
+        if size > streams:
+            inputs = {name: _filled(x, size) for name, x in inputs.items()}
+        return _rows(self._runners[size](**inputs), 0, streams)
+
+
+def _rows(state: State, begin: int, end: int) -> dict[str, np.ndarray]:
+    return {name: x[begin:end] for name, x in state.items()}
+
+
+def _filled(x: np.ndarray, size: int) -> np.ndarray:
+    """With rows of zeros."""
+    filled = np.zeros([size, *x.shape[1:]], x.dtype)
+    filled[: len(x)] = x
+    return filled
 
 
 def _joined(made: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -167,7 +167,7 @@ class Call:
         if self._folder:
             if self._recording is None:
                 first = 1 + (self.place * 7 % 50) * self._rates[1] // 50
-                self._recording = Recording(self._folder, self.name, self._rates[1], first)
+                self._recording = Recording(self._folder, self.name, self._rates[1], first=first)
             self._recording.write(heard)
         if self._reply and self.reason is None:
             for content in self._replies(heard):

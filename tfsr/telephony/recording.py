@@ -19,14 +19,14 @@ class Recording:
         folder: is there already.
         name: of the call. Where there is a file of that name, -2 and so on is added.
         rate: Hz.
-        first: samples that are kept at first until they are written; then it is a second. Calls
+        first: samples that are kept at first until the file is begun; then it is a second. Calls
             that begin together do not write at the same time if these differ.
     """
 
     def __init__(self, folder: Path, name: str, rate: int, first: int):
         self._folder, self._name = folder, name
         self._hidden = folder / f".{name}.{next(_SERIAL)}.wav"
-        self._writer = Writer(self._hidden, rate, 1)
+        self._writer: Writer | None = None
         self._rate, self._wait = rate, first
         self._held: list[np.ndarray] = []
         self._count = 0
@@ -44,6 +44,8 @@ class Recording:
             self._wait = self._rate
 
     def _flush(self) -> None:
+        if self._writer is None:  # not before: many calls may begin at once
+            self._writer = Writer(self._hidden, self._rate, 1)
         if self._held:
             self._writer.write(np.concatenate(self._held)[:, np.newaxis])
         self._held, self._count = [], 0
@@ -54,8 +56,10 @@ class Recording:
         Raises:
             UserError: the file cannot be written.
         """
+        self._flush()
+        assert self._writer is not None
         with self._writer:
-            self._flush()
+            pass
         try:
             path = self._reserved()
             os.replace(self._hidden, path)
