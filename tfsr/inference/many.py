@@ -6,7 +6,6 @@ import numpy as np
 
 from tfsr.backend import Streams
 
-
 # Streams in one step. More take as long each, and are copied about.
 _AT_ONCE = 64
 
