@@ -41,7 +41,8 @@ MODERN_TESTS = tests/networks tests/inference tests/export/tflite_test.py \
 LIGHT_TESTS = tests/light_test.py tests/api_test.py tests/imports_test.py tests/names_test.py \
 	tests/atomic_files_test.py tests/seal_test.py tests/optional_imports_test.py tests/audio_file \
 	tests/convert/checkpoint_test.py tests/convert/hostile_test.py \
-	tests/inference/samples_test.py tests/inference/preset_selection_test.py
+	tests/inference/samples_test.py tests/inference/preset_selection_test.py tests/telephony \
+	tests/inference/concealment_test.py
 IN_MODERN = VENV=.venv-modern PYTHON=$(MODERN) EXTRAS=train,test-light
 IN_LIGHT = VENV=.venv-light EXTRAS=test-light
 

@@ -389,6 +389,37 @@ def streaming():
     return upsampler
 
 
+class Doubling:
+    """Streams that give each sample twice, a hop late; so the whole is known exactly."""
+
+    input_rate, output_rate, ratio, hop, latency_ms = 8000, 16000, 2, 80, 20.0
+
+    def initial_state(self, batch: int = 1) -> dict[str, np.ndarray]:
+        return {"last": np.zeros([batch, self.hop], np.float32)}
+
+    def step(self, audio: np.ndarray, state: dict) -> tuple[np.ndarray, dict]:
+        return np.repeat(state["last"], 2, axis=1), {"last": audio.copy()}
+
+
+@pytest.fixture(scope="session")
+def doubling() -> Doubling:
+    return Doubling()
+
+
+@pytest.fixture(scope="session")
+def speech() -> np.ndarray:
+    """Ten seconds of three bundled speakers at 8 kHz, float32 [time]."""
+    from tfsr.audio_file import AudioFile
+    from tfsr.signal.resample import soxr_hq
+
+    parts = []
+    for path in sorted((ROOT / "tfsr" / "data" / "bundled").glob("p22*.flac"))[:5]:
+        with AudioFile(path) as file:
+            sound = np.concatenate(list(file.blocks()))[:, 0]
+            parts.append(soxr_hq(sound, file.rate, 8000))
+    return np.concatenate(parts)[:80_000]
+
+
 @pytest.fixture(scope="session")
 def recordings(tmp_path_factory):
     """A folder of twelve short recordings at 16 kHz: voiced sounds with some breath."""

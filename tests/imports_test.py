@@ -16,7 +16,7 @@ FLOORS = [
     {"data", "networks"},
     {"upsamplers", "lite"},
     {"inference"},
-    {"training"},
+    {"telephony", "training"},
     {"convert", "evaluation", "export", "presets"},
     {
         *(
@@ -31,7 +31,7 @@ FLOORS = [
             "score",
             "summarize",
         ),
-        *("compare", "listen", "list", "loading", "model", "api", "__main__"),
+        *("compare", "listen", "list", "live", "loading", "model", "api", "__main__"),
     },
 ]
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
@@ -52,7 +52,7 @@ HEAVY = (
 )
 LIGHT = (
     *("errors", "arguments", "names", "nest", "backend", "optional_imports"),
-    *("atomic_files", "seal", "audio_file", "lite", "inference"),
+    *("atomic_files", "seal", "audio_file", "lite", "inference", "telephony"),
     *("convert.checkpoint", "convert.known_globals", "convert.pickled", "convert.pytorch"),
     *("convert.safetensors", "convert.tensors"),
     *("signal.resample", "signal.power", "signal.bandwidth", "signal.speech", "presets"),
@@ -121,8 +121,12 @@ def test_light_rooms_import_without_tensorflow():
     run_without(HEAVY, "\n".join(f"import {name}" for name in inside))
 
 
-def test_what_upsamples_imports_nothing_slow():
-    run_without(
-        HEAVY + SLOW,
-        "import tfsr.upsample, tfsr.inference.file_jobs, tfsr.presets, tfsr.lite.backend",
-    )
+@pytest.mark.parametrize(
+    "modules",
+    [
+        "tfsr.upsample, tfsr.inference.file_jobs, tfsr.presets, tfsr.lite.backend",
+        "tfsr.live, tfsr.inference.live, tfsr.telephony.server, tfsr.loading",
+    ],
+)
+def test_what_upsamples_imports_nothing_slow(modules):
+    run_without(HEAVY + SLOW, f"import {modules}")

@@ -64,6 +64,13 @@ def test_a_call_is_upsampled(tfsr, tmp_path):
     assert soundfile.info(tmp_path / "call.tfsr.wav").frames == 8000
 
 
+def test_a_call_is_upsampled_as_it_comes(tfsr):
+    command = [sys.executable, "-c", PROGRAM, "live"]
+    sound = np.random.default_rng(0).normal(0, 3000, 4000).astype("<i2").tobytes()
+    done = subprocess.run(command, input=sound, capture_output=True, check=False)
+    assert (done.returncode, len(done.stdout)) == (0, 2 * len(sound)), done.stderr
+
+
 def test_mistakes_are_told_as_ever(tfsr):
     done = tfsr("train", "--gni", "x")
     assert done.returncode == 2 and "gni" in done.stderr and "install" not in done.stderr

@@ -1,6 +1,7 @@
 """tfsr VERB: the same as python -m tfsr.VERB.
 
-Verbs: upsample, list, score, compare, listen, train, evaluate, export, convert, prepare, summarize.
+Verbs: upsample, live, list, score, compare, listen, train, evaluate, export, convert, prepare,
+summarize.
 `tfsr VERB --help` says what each wants.
 """
 
@@ -8,7 +9,7 @@ import runpy
 import sys
 
 VERBS = (
-    *("upsample", "list", "score", "compare", "listen"),
+    *("upsample", "live", "list", "score", "compare", "listen"),
     *("train", "evaluate", "export", "convert", "prepare", "summarize"),
 )
 

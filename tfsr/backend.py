@@ -149,7 +149,7 @@ State = Mapping[str, np.ndarray]
 
 
 class Streams(Protocol):
-    """Widens the band of streams, hop by hop.
+    """Widens the band of streams, hop by hop, several of them at once.
 
     Attributes:
         input_rate, output_rate, ratio, hop, latency_ms: see `Backend`.
@@ -161,16 +161,16 @@ class Streams(Protocol):
     hop: int
     latency_ms: float
 
-    def initial_state(self) -> State:
-        """The state before the first hop of a stream."""
+    def initial_state(self, batch: int = 1) -> State:
+        """The state before the first hop, of so many streams."""
 
     def step(self, audio: np.ndarray, state: State) -> tuple[np.ndarray, State]:
-        """The next part of a stream.
+        """The next part of each stream.
 
         Args:
-            audio: float32 [1, hop] at `input_rate`.
+            audio: float32 [batch, hop] at `input_rate`.
             state: what the step before gave, or `initial_state`.
 
         Returns:
-            float32 [1, ratio * hop] at `output_rate`, and the next state.
+            float32 [batch, ratio * hop] at `output_rate`, and the next state.
         """

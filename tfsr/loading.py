@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from tfsr import presets
 from tfsr.arguments import path
-from tfsr.backend import Backend
+from tfsr.backend import Backend, Streams
 from tfsr.errors import UserError
 from tfsr.lite.backend import ExportedBackend, LiteBackend, checked
 from tfsr.lite.file import read_properties
@@ -18,7 +18,15 @@ from tfsr.lite.interpreter import processors
 from tfsr.lite.streams import LiteStreams
 from tfsr.model import Model
 from tfsr.model_card import ModelCard
-from tfsr.model_config import CONFIG, MODEL_TFLITE, OPERATIVE, RUN_MODEL, STREAM_TFLITE, ModelConfig
+from tfsr.model_config import (
+    CONFIG,
+    MODEL_TFLITE,
+    OPERATIVE,
+    RUN_MODEL,
+    STREAM_TFLITE,
+    STREAMS_TFLITE,
+    ModelConfig,
+)
 from tfsr.optional_imports import needed_by
 from tfsr.seal import Properties
 
@@ -97,6 +105,21 @@ def load_upsampler(
     if folder:
         return _keras(folder, for_training)
     return load(what, bindings, allow_import=allow_import).upsampler
+
+
+def load_streams(what: str | os.PathLike, many: bool = False) -> Streams:
+    """What runs on streams, of what `load` takes.
+
+    Args:
+        many: rather for many streams at once, where the model has a file for that.
+
+    Raises:
+        UserError: as `load`; or the model wants whole recordings.
+    """
+    folder = _model_folder(path("model", what))
+    if many and folder and (folder / STREAMS_TFLITE).exists():
+        return LiteStreams(folder / STREAMS_TFLITE)
+    return load(what).streams
 
 
 def is_described(what: str | os.PathLike) -> bool:

@@ -103,6 +103,21 @@ class Model:
         return self.upsampler if self._on_keras else self._backend
 
     @property
+    def streams(self) -> Streams:
+        """What runs on streams.
+
+        Raises:
+            UserError: the model wants whole recordings.
+        """
+        source = None
+        if self.latency_ms is not None:
+            source = self.upsampler.streams if self._on_keras else self._streams
+        if source is None:
+            others = " or ".join(presets.streaming())
+            raise UserError(f"{self.name}: wants whole recordings; one that streams is {others}")
+        return source
+
+    @property
     def card(self) -> ModelCard:
         """What is known of it: sources and licences of its training data, scores and more."""
         return self._about.card
@@ -194,13 +209,7 @@ class Model:
         >>> sum(len(wide) for wide in tfsr.load("telephony-8k-16k").stream(blocks))
         3200
         """
-        source = None
-        if self.latency_ms is not None:
-            source = self.upsampler.streams if self._on_keras else self._streams
-        if source is None:
-            others = " or ".join(presets.streaming())
-            raise UserError(f"{self.name}: wants whole recordings; one that streams is {others}")
-        return streams.stream(source, blocks)
+        return streams.stream(self.streams, blocks)
 
     def save(self, folder: str | os.PathLike, half_precision: bool = False) -> None:
         """Write the model as a folder that `tfsr.load` opens; it needs TensorFlow.

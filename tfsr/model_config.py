@@ -10,7 +10,7 @@
     }
 
 Beside it lie `weights.h5` and, where the model can be run so, `model.tflite` for whole recordings
-and `stream.tflite` for streams.
+`stream.tflite` for a stream and `streams.tflite` for many streams at once.
 """
 
 import dataclasses
@@ -27,6 +27,7 @@ from tfsr.model_card import Kind, ModelCard, check
 
 CONFIG, WEIGHTS = "config.json", "weights.h5"
 MODEL_TFLITE, STREAM_TFLITE = "model.tflite", "stream.tflite"
+STREAMS_TFLITE = "streams.tflite"
 
 RUN_MODEL, OPERATIVE = "model", "operative_config.gin"
 """In a run directory: the model's folder, and the configuration that it was made by."""

@@ -27,6 +27,7 @@ _EXTRAS = {
     "eval": {name: name for name in ("onnxruntime", "pesq", "pystoi", "speechmos", "visqol")}
     | {"skimage": "skimage"},
     "listeners": {"distillmos": "distillmos"},
+    "live": {"sounddevice": "sounddevice"},
 }
 _KNOWN = {
     package: (name, extra) for extra, names in _EXTRAS.items() for package, name in names.items()

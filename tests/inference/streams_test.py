@@ -3,8 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tfsr
 from tfsr.errors import UserError
 from tfsr.inference.chunks import upsample_array
+from tfsr.inference.concealment import Concealment
 from tfsr.inference.streams import stream
 
 
@@ -41,6 +43,37 @@ def test_nothing_is_later_than_the_latency(streaming):
     for made in stream(streaming, blocks()):
         given += len(made)
     assert given == 640
+
+
+def test_what_did_not_come_is_concealed(doubling):
+    audio = sound(800)
+    blocks = np.split(audio, 5)
+    made = np.concatenate(list(stream(doubling, [blocks[0], None, None, *blocks[3:]])))
+    concealment = Concealment(8000)
+    low = [concealment.came(blocks[0]), concealment.lost(160), concealment.lost(160)]
+    low += map(concealment.came, blocks[3:])
+    np.testing.assert_array_equal(made, np.repeat(np.concatenate(low), 2))
+
+
+def test_the_network_goes_on_over_what_is_concealed(speech):
+    """A second after a loss nothing is left of it, and meanwhile nothing is much louder."""
+    blocks: list = np.split(speech[:16_000], 100)
+    model = tfsr.load("telephony-8k-16k")
+    whole = np.concatenate(list(model.stream(blocks)))
+    blocks[30] = blocks[31] = None
+    made = np.concatenate(list(model.stream(blocks)))
+    lost = slice(30 * 320, 32 * 320)
+    assert len(made) == 32_000 and not np.allclose(made[lost], whole[lost], rtol=0, atol=1e-3)
+    np.testing.assert_allclose(made[16_000 + lost.stop :], whole[16_000 + lost.stop :], atol=1e-6)
+    around = slice(lost.start - 640, lost.stop + 640)
+    assert np.max(np.abs(made[around])) < 1.5 * np.max(np.abs(whole[around]))
+
+
+def test_what_is_lost_first_is_silence(doubling):
+    audio = sound(160, 2)
+    made = np.concatenate(list(stream(doubling, [None, None, audio[:80], None, audio[80:]])))
+    assert made.shape == (2 * 400, 2) and not made[:320].any() and made[320:].any()
+    assert list(stream(doubling, [None])) == []
 
 
 def test_an_empty_stream_gives_nothing(streaming):

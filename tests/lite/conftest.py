@@ -33,9 +33,9 @@ def model_with() -> Callable[..., bytes]:
 def export(tmp_path_factory) -> Callable[..., Path]:
     """A function that writes a file of an upsampler."""
 
-    def export(upsampler: Upsampler, streaming: bool = False) -> Path:
+    def export(upsampler: Upsampler, **how: bool) -> Path:
         path = tmp_path_factory.mktemp("exported") / "model.tflite"
-        export_tflite(upsampler, path, streaming=streaming)
+        export_tflite(upsampler, path, **how)
         return path
 
     return export
@@ -50,3 +50,8 @@ def exported(streaming, export) -> Path:
 @pytest.fixture(scope="session")
 def for_streams(streaming, export) -> Path:
     return export(streaming, streaming=True)
+
+
+@pytest.fixture(scope="session")
+def for_many(streaming, export) -> Path:
+    return export(streaming, streaming=True, many=True)

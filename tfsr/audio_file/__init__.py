@@ -12,6 +12,7 @@ from tfsr.audio_file.ffmpeg import through_mp3
 from tfsr.audio_file.folders import EXTENSIONS, WRITTEN, Left, find, search
 from tfsr.audio_file.headerless import Raw
 from tfsr.audio_file.headerless import parse as parse_raw
+from tfsr.audio_file.pipes import PipeReader, PipeWriter
 from tfsr.audio_file.reading import blocks, info, read, tags
 from tfsr.audio_file.sndfile import through_file
 from tfsr.audio_file.writer import Clipped, Writer, allowed_subtype, require_subtype, write
@@ -23,6 +24,8 @@ __all__ = [
     "Fault",
     "Info",
     "Left",
+    "PipeReader",
+    "PipeWriter",
     "Raw",
     "WRITTEN",
     "Writer",

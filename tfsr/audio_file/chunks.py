@@ -13,7 +13,7 @@ from tfsr.audio_file.decoder import UNFINISHED, Fault, ends_early, left_out
 from tfsr.audio_file.file_view import FileView
 
 # Codings of WAV: PCM, in blocks (ADPCM of Microsoft and of the IMA, GSM), and told farther on.
-_PCM, _GSM, EXTENSIBLE = 0x0001, 0x0031, 0xFFFE
+PCM, _GSM, EXTENSIBLE = 0x0001, 0x0031, 0xFFFE
 _IN_BLOCKS = (0x0002, 0x0011, _GSM)
 
 # Of sizes that pipes leave (SoX: 7FFFF000 and whole frames below
@@ -137,7 +137,7 @@ def _wave(view: FileView, form: _Layout, format_: bytes, chunks: dict[bytes, Chu
     if in_block and rate:
         bytes_per_second = -(-block * rate // in_block)
     size, faults = _samples_size(view, form, chunks, bytes_per_second or _USUAL)
-    size -= size % block if block and tag in (_PCM, _GSM, EXTENSIBLE) else 0
+    size -= size % block if block and tag in (PCM, _GSM, EXTENSIBLE) else 0
     header = _header(order, format_, _tags(view, chunks), size)
     samples = None
     if in_block:

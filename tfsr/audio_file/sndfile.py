@@ -64,6 +64,13 @@ class SndfileDecoder:
             raise Unreadable(reason(error)) from error
 
 
+def decoded(data: bytes, subtype: str, channels: int, endian: str = "LITTLE") -> np.ndarray:
+    """Samples without header, float32 [time, channels]; `subtype` is libsndfile's word."""
+    how = {"channels": channels, "subtype": subtype, "endian": endian}
+    with soundfile.SoundFile(io.BytesIO(data), samplerate=8000, format="RAW", **how) as file:
+        return file.read(dtype="float32", always_2d=True)
+
+
 def through_file(signal: np.ndarray, rate: int, container: str, subtype: str, **how) -> np.ndarray:
     """What is read of a signal that was written, float64 [time], as long as it was.
 

@@ -128,7 +128,7 @@ class Writer:
         if count := int(np.count_nonzero(over)):
             self._over += count
             self._peak = max(self._peak, float(np.max(np.abs(audio))))
-        return audio if self._subtype in _FROM_FLOATS else _rounded(audio, self._bits)
+        return audio if self._subtype in _FROM_FLOATS else rounded(audio, self._bits)
 
     def __enter__(self) -> "Writer":
         return self
@@ -149,7 +149,7 @@ class Writer:
         raise UserError(f"{self._path}: cannot be written ({reason(error)})") from error
 
 
-def _rounded(audio: np.ndarray, bits: int) -> np.ndarray:
+def rounded(audio: np.ndarray, bits: int) -> np.ndarray:
     """To the nearest whole number; int16 of up to 16 bits, else int32, with the highest in use."""
     full = 2 ** (bits - 1)
     whole = np.clip(np.rint(audio.astype(np.float64) * full), -full, full - 1)

@@ -38,6 +38,7 @@ _QUANTIZE = flags.DEFINE_enum(
     "costs.",
 )
 _STREAMING = flags.DEFINE_bool("streaming", False, "For streams, frame by frame (tflite only).")
+_MANY = flags.DEFINE_bool("many", False, "With --streaming: any number of streams in a step.")
 _SAMPLES = flags.DEFINE_integer(
     "samples",
     None,
@@ -63,7 +64,7 @@ def main(positional: list[str]) -> None:
             raise UserError(f"export: --{of_run.name} is for --run_dir")
     if _LICENCE.value and _PRESET.value:
         raise UserError(f"export: --{_LICENCE.name} is for a run or a model, not for a preset")
-    for of_tflite in _QUANTIZE, _STREAMING, _SAMPLES:
+    for of_tflite in _QUANTIZE, _STREAMING, _SAMPLES, _MANY:
         if of_tflite.value and kind != "tflite":
             raise UserError(f"export: --{of_tflite.name} is for --format tflite")
     if _STREAMING.value and _SAMPLES.value:
@@ -73,7 +74,7 @@ def main(positional: list[str]) -> None:
         from tfsr.export import tflite
 
         quantization, inputs = _quantization()
-        shapes = _STREAMING.value, _SAMPLES.value
+        shapes = _STREAMING.value, _SAMPLES.value, _MANY.value
         tflite.export_tflite(upsampler, output, quantization, inputs, *shapes)
         written = tflite.signatures(upsampler, *shapes)
     else:

@@ -9,7 +9,7 @@ from tfsr import model_folder
 from tfsr.atomic_files import new_folder
 from tfsr.export.quantization import EXACT_FLOAT16
 from tfsr.export.tflite import export_tflite
-from tfsr.model_config import MODEL_TFLITE, STREAM_TFLITE, WEIGHTS
+from tfsr.model_config import MODEL_TFLITE, STREAM_TFLITE, STREAMS_TFLITE, WEIGHTS
 from tfsr.upsamplers.base import Upsampler
 
 
@@ -29,10 +29,11 @@ def save(upsampler: Upsampler, folder: str | os.PathLike, half_precision: bool =
 
 
 def write_tflite(folder: str | os.PathLike) -> list[Path]:
-    """Put `model.tflite` into a model folder, and `stream.tflite` where the model streams.
+    """Put `model.tflite` into a model folder, and where the model streams two more.
 
-    Older ones are replaced. Their weights are in float16 where those of `weights.h5` are, so that
-    both compute with the same numbers.
+    They are `stream.tflite`, for one stream, and `streams.tflite`, for many at once. Older ones are
+    replaced. Their weights are in float16 where those of `weights.h5` are, so that both compute
+    with the same numbers.
 
     Returns:
         The files that were written.
@@ -42,10 +43,11 @@ def write_tflite(folder: str | os.PathLike) -> list[Path]:
     """
     upsampler = model_folder.load(folder, for_training=False)
     kind = EXACT_FLOAT16 if _is_half(Path(folder, WEIGHTS)) else None
-    streams = upsampler.streams is not None
-    files = {MODEL_TFLITE: False} | ({STREAM_TFLITE: True} if streams else {})
-    for name, streaming in files.items():
-        export_tflite(upsampler, Path(folder, name), kind, streaming=streaming)
+    files = {MODEL_TFLITE: (False, False)}
+    if upsampler.streams is not None:
+        files |= {STREAM_TFLITE: (True, False), STREAMS_TFLITE: (True, True)}
+    for name, (streaming, many) in files.items():
+        export_tflite(upsampler, Path(folder, name), kind, streaming=streaming, many=many)
     return [Path(folder, name) for name in files]
 
 

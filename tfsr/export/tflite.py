@@ -26,6 +26,7 @@ def export_tflite(
     inputs: Iterable[np.ndarray] = (),
     streaming: bool = False,
     samples: int | None = None,
+    many: bool = False,
 ) -> None:
     """Write a TensorFlow Lite file that needs the built-in operations only.
 
@@ -36,7 +37,8 @@ def export_tflite(
 
     One for streams has "step" and "initial_state" in its place, for one stream: {"audio": float32
     [1, hop]} and the state by name become {"audio": float32 [1, ratio * hop]} and the next state.
-    It begins with the state of {"stream": int32 [1]}, any number, which is zeros.
+    It begins with the state of {"stream": int32 [1]}, any number, which is zeros. With `many`, the
+    first axis of all that "step" takes is resizable: so many streams go on at once.
 
     Args:
         upsampler: with its weights; what its card says of training data stands among the
@@ -47,14 +49,17 @@ def export_tflite(
         streaming: write one for streams.
         samples: the input is float32 [1, samples] then, 1 sample at least. Any number is right: the
             graph itself pads to a multiple of the hop, and cuts.
+        many: of a file for streams: any number of them in a step, not one.
 
     Raises:
         UserError: the network has operations that are not built in, cannot be quantized so or does
             not stream, or `path` cannot be written.
     """
     _check(upsampler, quantization, streaming, samples)
+    if many and not streaming:
+        raise UserError(f"{upsampler.name}: `many` is for streams; give `streaming` too")
     with new_file(path) as part, tempfile.TemporaryDirectory() as folder:
-        answered = signatures(upsampler, streaming, samples)
+        answered = signatures(upsampler, streaming, samples, many)
         save(answered, folder)
         model = quantized(folder, quantization, inputs, list(answered), upsampler.name)
         part.write_bytes(metadata.add(model, properties.of(upsampler, samples)))
@@ -77,7 +82,7 @@ def _check(
 
 
 def signatures(
-    upsampler: Upsampler, streaming: bool = False, samples: int | None = None
+    upsampler: Upsampler, streaming: bool = False, samples: int | None = None, many: bool = False
 ) -> dict[str, Signature]:
     """Those of a file: that of the SavedModel which draws nothing, or those of streams."""
     if not streaming:
@@ -90,7 +95,7 @@ def signatures(
             "as configs/spectral/streaming.gin"
         )
     return {
-        "step": streams.step_signature(batch=1, hops=1),
+        "step": streams.step_signature(batch=None if many else 1, hops=1),
         "initial_state": _initial_state(streams),
     }
 

@@ -6,10 +6,11 @@ import numpy as np
 
 from tfsr.backend import Streams
 from tfsr.errors import UserError
+from tfsr.inference.concealment import Concealment
 from tfsr.inference.samples import NAME, Samples
 
 
-def stream(backend: Streams, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+def stream(backend: Streams, blocks: Iterable[np.ndarray | None]) -> Iterator[np.ndarray]:
     """Widen a stream, in memory that does not grow.
 
     What is yielded is, put together, what the whole signal would become, as long as `ratio` times
@@ -18,7 +19,8 @@ def stream(backend: Streams, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarra
 
     Args:
         blocks: [time] or [time, channels] at `input_rate`, of any lengths, 0 too; types and ranges
-            as of `Samples`.
+            as of `Samples`. None is one that did not come, as long as the one before; it is
+            concealed, see `Concealment`.
 
     Yields:
         float32 [time] or [time, channels] at `output_rate`, whenever some is ready.
@@ -26,11 +28,17 @@ def stream(backend: Streams, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarra
     Raises:
         UserError: see `Samples`.
     """
-    channels: list[_Channel] = []
+    made: Stream | None = None
     if not isinstance(blocks, Iterable):
         raise UserError("`blocks`: give arrays one after the other, such as a list of them")
-    flat = None
+    flat, length, missing = None, 0, 0
     for block in blocks:
+        if block is None:
+            if made is None:
+                missing += 1  # nobody knows yet how long it was
+            else:
+                yield from _some(made.lost(length), flat)
+            continue
         if not np.size(block):
             continue
         if flat not in (None, np.ndim(block) == 1):
@@ -39,10 +47,14 @@ def stream(backend: Streams, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarra
             )
         flat = np.ndim(block) == 1
         audio = Samples(block, backend.input_rate).audio
-        channels = channels or [_Channel(backend) for _ in range(audio.shape[1])]
-        _check_channels(audio.shape[1], len(channels))
-        yield from _some([c.push(x) for c, x in zip(channels, audio.T, strict=True)], flat)
-    yield from _some([channel.end() for channel in channels], flat)
+        length = len(audio)
+        if made is None:
+            made = Stream(backend, audio.shape[1])
+            yield from _some(made.lost(missing * length), flat)
+        _check_channels(audio.shape[1], made.channels)
+        yield from _some(made.push(audio), flat)
+    if made is not None:
+        yield from _some(made.end(), flat)
 
 
 def _check_channels(found: int, wanted: int) -> None:
@@ -50,50 +62,93 @@ def _check_channels(found: int, wanted: int) -> None:
         raise UserError(f"{NAME}: has {found} channels after blocks of {wanted}; give the same")
 
 
-def _some(columns: list[np.ndarray], flat: bool | None) -> Iterator[np.ndarray]:
-    """What the channels have given, unless that is nothing; `flat` is None where none came."""
-    if columns and columns[0].size:
-        yield columns[0] if flat else np.stack(columns, axis=1)
+def _some(made: np.ndarray, flat: bool | None) -> Iterator[np.ndarray]:
+    """What is made, unless that is nothing."""
+    if len(made):
+        yield made[:, 0] if flat else made
 
 
-class _Channel:
-    """One channel of a stream."""
+class Stream:
+    """One stream, which is pushed; see `stream`.
 
-    def __init__(self, backend: Streams):
+    Args:
+        channels: of all that comes.
+    """
+
+    def __init__(self, backend: Streams, channels: int):
+        self.channels = channels
         self._backend = backend
-        self._state = backend.initial_state()
-        self._held = np.zeros(0, np.float32)
-        self._taken = self._given = 0
-        # What a step gives is so much later than what came in with it.
-        latency = round(backend.latency_ms * backend.output_rate / 1000)
-        self._early = latency - backend.ratio * backend.hop
+        self._state = backend.initial_state(channels)
+        self._hops = Hops(backend, channels)
+        self._concealments = [Concealment(backend.input_rate) for _ in range(channels)]
 
     def push(self, audio: np.ndarray) -> np.ndarray:
-        """Take float32 [time], give what is ready."""
-        self._taken += len(audio)
-        self._held = np.concatenate([self._held, audio])
-        hop = self._backend.hop
-        whole = len(self._held) // hop * hop
-        made = [self._step(self._held[start : start + hop]) for start in range(0, whole, hop)]
-        self._held = self._held[whole:]
-        return self._counted(made)
+        """Take float32 [time, channels], give what is ready."""
+        come = [one.came(x) for one, x in zip(self._concealments, audio.T, strict=True)]
+        return self._widened(np.stack(come))
+
+    def lost(self, samples: int) -> np.ndarray:
+        """Go on without so many samples, give what is ready."""
+        return self._widened(np.stack([one.lost(samples) for one in self._concealments]))
 
     def end(self) -> np.ndarray:
         """The rest, after silence has come in."""
-        hop, ratio = self._backend.hop, self._backend.ratio
-        missing = ratio * self._taken - self._given
-        steps = -(-(missing + self._early) // (ratio * hop))
-        silence = np.zeros(steps * hop - len(self._held), np.float32)
-        return self.push(silence)[:missing]
+        return self._widened(self._hops.rest())
 
-    def _step(self, frame: np.ndarray) -> np.ndarray:
-        made, self._state = self._backend.step(frame[np.newaxis], self._state)
-        return made[0]
+    def _widened(self, audio: np.ndarray) -> np.ndarray:
+        self._hops.put(audio)
+        made = [np.zeros([self.channels, 0], np.float32)]
+        while (hop := self._hops.next()) is not None:
+            high, self._state = self._backend.step(hop, self._state)
+            made.append(self._hops.heard(np.asarray(high)))
+        return np.concatenate(made, axis=1).T
 
-    def _counted(self, made: list[np.ndarray]) -> np.ndarray:
-        """Without what comes before the signal's first sample."""
-        high = np.concatenate([np.zeros(0, np.float32), *made])
-        early = min(self._early, len(high))
+
+class Hops:
+    """A stream's samples as hops, and which of the samples made of them are heard.
+
+    What a step gives is later than what came in with it, so that the first samples are of a time
+    before the signal. They are left out, and after its end there is no more than the signal has.
+    """
+
+    def __init__(self, backend: Streams, channels: int = 1):
+        self._hop, self._ratio = backend.hop, backend.ratio
+        self._held = np.zeros([channels, 0], np.float32)
+        latency = round(backend.latency_ms * backend.output_rate / 1000)
+        self._early = latency - self._ratio * self._hop
+        self._taken, self._given = 0, 0
+        self._ended = False
+
+    def put(self, audio: np.ndarray) -> None:
+        """Take float32 [channels, time]."""
+        if not self._ended:
+            self._taken += audio.shape[1]
+        self._held = np.concatenate([self._held, audio], axis=1)
+
+    def rest(self) -> np.ndarray:
+        """The silence to be put last, by which all of the signal gets out."""
+        missing = self._ratio * self._taken - self._given
+        steps = -(-(missing + self._early) // (self._ratio * self._hop))
+        self._ended = True
+        return np.zeros([len(self._held), steps * self._hop - self._held.shape[1]], np.float32)
+
+    @property
+    def waiting(self) -> int:
+        """Samples that came in and are in no hop yet."""
+        return self._held.shape[1]
+
+    def next(self) -> np.ndarray | None:
+        """The next whole one, [channels, hop]."""
+        if self._held.shape[1] < self._hop:
+            return None
+        hop, self._held = self._held[:, : self._hop], self._held[:, self._hop :]
+        return hop
+
+    def heard(self, high: np.ndarray) -> np.ndarray:
+        """Those of [channels, ratio * hop] that are of the signal's time."""
+        early = min(self._early, high.shape[1])
         self._early -= early
-        self._given += len(high) - early
-        return high[early:]
+        left = self._ratio * self._taken - self._given
+        heard = high[:, early:][:, :left]
+        self._given += heard.shape[1]
+        return heard

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
 from tfsr.model_card import ModelCard
-from tfsr.model_config import MODEL_TFLITE, STREAM_TFLITE, WEIGHTS
+from tfsr.model_config import MODEL_TFLITE, STREAM_TFLITE, STREAMS_TFLITE, WEIGHTS
 from tfsr.presets import Preset
 
 _UNKNOWN = "not measured"
@@ -108,7 +108,7 @@ def _facts(preset: Preset) -> dict[str, str]:
 
 
 def _tflite(preset: Preset) -> list[str]:
-    names = MODEL_TFLITE, STREAM_TFLITE
+    names = MODEL_TFLITE, STREAM_TFLITE, STREAMS_TFLITE
     return [name for name in names if (preset.folder / name).exists()]
 
 

@@ -1,0 +1,171 @@
+"""Sound that is read and written as it comes: raw samples, or WAV whose length nobody knows yet."""
+
+import os
+import struct
+from collections.abc import Iterator
+
+import numpy as np
+
+from tfsr.audio_file.audio_file import check_finite
+from tfsr.audio_file.chunks import ENDLESS, EXTENSIBLE, PCM
+from tfsr.audio_file.headerless import CODINGS, Raw
+from tfsr.audio_file.sndfile import decoded
+from tfsr.audio_file.writer import rounded
+from tfsr.errors import UserError
+
+# Codings whose samples stand alone, and the bytes of each.
+_BYTES = {
+    **{"ulaw": 1, "alaw": 1, "s8": 1, "u8": 1, "s16le": 2, "s16be": 2},
+    **{"s24le": 3, "s32le": 4, "f32le": 4},
+}
+# By the format tag and the bits of a WAV header.
+_OF_WAV = {
+    **{(PCM, 8): "u8", (PCM, 16): "s16le", (PCM, 24): "s24le", (PCM, 32): "s32le"},
+    **{(3, 32): "f32le", (6, 8): "alaw", (7, 8): "ulaw"},
+}
+_MOST_READ = 1 << 16
+_LARGEST_FORMAT = 1 << 10
+
+
+class PipeReader:
+    """What comes from a descriptor, decoded at once; a WAV header is recognised.
+
+    Args:
+        descriptor: is read without a buffer, so that nothing waits in one.
+        name: what messages call it.
+        raw: how samples lie in it. None: as its WAV header tells, else as `usual`.
+        usual: see `raw`.
+
+    Attributes:
+        is_wav: whether it has begun with a WAV header.
+        raw: how its samples lie.
+
+    Raises:
+        UserError: it cannot be read, or is coded so that samples do not stand alone.
+    """
+
+    def __init__(self, descriptor: int, name: str, raw: Raw | None, usual: Raw):
+        self._descriptor, self._name = descriptor, name
+        self._held = b""
+        self._left: int | None = None  # bytes of samples; None: to the end
+        self.is_wav = raw is None and self._begins_as_wav()
+        self.raw = self._header() if self.is_wav else raw or usual
+        if self.raw.coding not in _BYTES:
+            raise UserError(
+                f"`raw` {self.raw}: {self.raw.coding} is not for streams; "
+                f"choose one of {' '.join(_BYTES)}"
+            )
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """float32 [time, channels], whatever has come; what is left of a sample waits for more.
+
+        Raises:
+            UserError: it cannot be read; or a sample is NaN, infinite or absurd.
+        """
+        coding, channels = CODINGS[self.raw.coding], self.raw.channels
+        endian = "BIG" if self.raw.coding.endswith("be") else "LITTLE"
+        size, done = channels * _BYTES[self.raw.coding], 0
+        while self._left != 0 and (self._held or self._more()):
+            data = self._held[: self._left]
+            whole = len(data) // size * size
+            if whole:
+                audio = decoded(data[:whole], coding, channels, endian)
+                check_finite(self._name, audio, self.raw.rate, done)
+                done += len(audio)
+                yield audio
+            self._left = None if self._left is None else self._left - whole
+            self._held = self._held[whole:]
+            if not self._more():
+                return
+
+    def _more(self) -> bool:
+        """Wait for more; False at the end."""
+        try:
+            data = os.read(self._descriptor, _MOST_READ)
+        except OSError as error:
+            raise UserError(f"{self._name}: cannot be read ({error.strerror})") from error
+        self._held += data
+        return bool(data)
+
+    def _begins_as_wav(self) -> bool:
+        """Known as soon as the first bytes tell."""
+        while len(self._held) < 12 and b"RIFF".startswith(self._held[:4]) and self._more():
+            pass
+        return self._held[:4] == b"RIFF" and self._held[8:12] == b"WAVE"
+
+    def _header(self) -> Raw:
+        """How the samples lie, from what comes before them."""
+        self._take(12)
+        form = b""
+        while (name := self._take(4)) != b"data":
+            (size,) = struct.unpack("<I", self._take(4))
+            if name == b"fmt " and size <= _LARGEST_FORMAT:
+                form = self._take(size + size % 2)
+            else:
+                self._skip(size + size % 2)
+        (size,) = struct.unpack("<I", self._take(4))
+        self._left = None if size >= ENDLESS or size == 0 else size
+        if len(form) < 16:
+            raise UserError(f"{self._name}: its WAV header tells no format; give `raw`")
+        return self._format(form)
+
+    def _format(self, form: bytes) -> Raw:
+        tag, channels, rate, _, _, bits = struct.unpack("<HHIIHH", form[:16])
+        if tag == EXTENSIBLE and len(form) >= 26:
+            (tag,) = struct.unpack("<H", form[24:26])
+        if (tag, bits) not in _OF_WAV or not 0 < channels <= 1024:
+            raise UserError(
+                f"{self._name}: WAV of format {tag:#06x}, {bits} bits and {channels} channels is "
+                "not for streams; make it s16le, by ffmpeg -i - -f s16le - for one"
+            )
+        return Raw(rate, _OF_WAV[tag, bits], channels)
+
+    def _take(self, size: int) -> bytes:
+        """So many bytes of the header."""
+        while len(self._held) < size:
+            if not self._more():
+                raise UserError(f"{self._name}: ends within its WAV header")
+        taken, self._held = self._held[:size], self._held[size:]
+        return taken
+
+    def _skip(self, size: int) -> None:
+        while size > 0:
+            size -= len(self._take(min(size, _MOST_READ)))
+
+
+class PipeWriter:
+    """Writes 16-bit samples to a descriptor, each block at once.
+
+    Args:
+        descriptor: is written to without a buffer.
+        name: what messages call it.
+        rate: Hz.
+        channels: of every block.
+        wav: begin with a WAV header, which tells that the length is unknown as FFmpeg's does.
+
+    Raises:
+        UserError: it cannot be written to. A reader that has gone raises BrokenPipeError.
+    """
+
+    def __init__(self, descriptor: int, name: str, rate: int, channels: int, wav: bool):
+        self._descriptor, self._name = descriptor, name
+        if wav:
+            form = struct.pack(
+                "<HHIIHH", PCM, channels, rate, 2 * channels * rate, 2 * channels, 16
+            )
+            endless = struct.pack("<I", 0xFFFFFFFF)
+            self._send(b"RIFF" + endless + b"WAVE")
+            self._send(b"fmt " + struct.pack("<I", len(form)) + form + b"data" + endless)
+
+    def write(self, audio: np.ndarray) -> None:
+        """Write float32 [time, channels]; what is beyond [-1, 1] is clipped."""
+        self._send(rounded(audio, 16).astype("<i2").tobytes())
+
+    def _send(self, data: bytes) -> None:
+        try:
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise UserError(f"{self._name}: cannot be written ({error.strerror})") from error

@@ -1,0 +1,130 @@
+"""Widen the band of sound as it comes: a call, a microphone, a telephone exchange.
+
+    arecord -f S16_LE -r 8000 | tfsr live | aplay
+    ffmpeg -i call.mp3 -ar 8000 -ac 1 -f s16le - | tfsr live > wide.raw
+    tfsr live --raw ulaw < call.ulaw > wide.raw
+    tfsr live --device default
+    tfsr live --audiosocket 127.0.0.1:9092 --write calls/
+
+Reads standard input and writes standard output, frame by frame: WAV, or raw samples of 16 bits.
+A sample is written 20 ms after it has come in, with the model for calls. TensorFlow is not needed.
+"""
+
+import os
+import sys
+
+from absl import flags
+
+from tfsr import command
+from tfsr.errors import UserError
+
+_MODEL = flags.DEFINE_string(
+    "model", "telephony-8k-16k", "A preset, a model folder or an exported file, for streams."
+)
+_RAW = flags.DEFINE_string(
+    "raw", None, "Of input without header: its coding, such as ulaw, or 8000,ulaw,2 with channels."
+)
+_FORMAT = flags.DEFINE_enum("format", None, ["wav", "raw"], "Of the output; as the input is.")
+_DEVICE = flags.DEFINE_string(
+    "device", None, "From microphone to loudspeaker: default, or names as of sounddevice: IN,OUT."
+)
+_AUDIOSOCKET = flags.DEFINE_string(
+    "audiosocket", None, "HOST:PORT to listen at for calls of Asterisk's AudioSocket."
+)
+_WRITE = flags.DEFINE_string("write", None, "The folder for the wide recordings of these calls.")
+_REPLY = flags.DEFINE_bool(
+    "reply", False, "Send wide sound back too, as kind 0x12, which new Asterisks alone take."
+)
+_CALLS = flags.DEFINE_integer("calls", 100, "So many calls at once; more are refused.", 1)
+_TIMEOUT = flags.DEFINE_float(
+    "timeout", 30.0, "Seconds without anything, after which a call has ended.", lower_bound=0.1
+)
+
+_IN, _OUT = "standard input", "standard output"
+
+
+def main(positional: list[str]) -> None:
+    if positional not in ([], ["-"]):
+        raise UserError(f"live: reads standard input; give < {positional[0]}, or use tfsr upsample")
+    if _DEVICE.value and _AUDIOSOCKET.value:
+        raise UserError("live: give one of --device and --audiosocket")
+    if not _AUDIOSOCKET.value:
+        _check_alone(_WRITE, _REPLY)
+    command.quiet_decoders()
+    if _AUDIOSOCKET.value:
+        _check_none(_RAW, _FORMAT)
+        _answer_calls(_AUDIOSOCKET.value)
+    elif _DEVICE.value:
+        _check_none(_RAW, _FORMAT)
+        _from_device(_DEVICE.value)
+    else:
+        _from_pipe()
+
+
+def _check_alone(*of_calls: flags.FlagHolder) -> None:
+    for flag in of_calls:
+        if flag.value:
+            raise UserError(f"live: --{flag.name} is for calls; give --audiosocket HOST:PORT too")
+
+
+def _check_none(*of_pipes: flags.FlagHolder) -> None:
+    for flag in of_pipes:
+        if flag.value:
+            raise UserError(f"live: --{flag.name} is for standard input and output alone")
+
+
+def _streams(many: bool = False):
+    from tfsr.loading import load_streams
+
+    return load_streams(_MODEL.value, many)
+
+
+def _from_pipe() -> None:
+    from tfsr.audio_file import PipeReader, PipeWriter, Raw, parse_raw
+
+    if os.isatty(0) or os.isatty(1):
+        raise UserError("live: pipe sound in and out, arecord ... | tfsr live | aplay; see --help")
+    model = _streams()
+    raw = _RAW.value and (_RAW.value if "," in _RAW.value else f"{model.input_rate},{_RAW.value}")
+    usual = Raw(model.input_rate, "s16le")
+    source = PipeReader(0, _IN, parse_raw(raw) if raw else None, usual)
+    if source.raw.rate != model.input_rate:
+        raise UserError(
+            f"{_IN}: is at {source.raw.rate} Hz, {_MODEL.value} takes {model.input_rate} Hz; "
+            f"record at that (arecord -r), or convert (ffmpeg -ar {model.input_rate})"
+        )
+    wav = source.is_wav if _FORMAT.value is None else _FORMAT.value == "wav"
+    sink = PipeWriter(1, _OUT, model.output_rate, source.raw.channels, wav)
+    _widen(model, source.raw.channels, source.blocks(), sink.write)
+
+
+def _widen(model, channels: int, blocks, write) -> None:
+    from tfsr.inference.live import Pace, widen
+    from tfsr.inference.streams import Stream
+
+    pace = Pace(1000 * model.hop / model.input_rate)
+    try:
+        widen(Stream(model, channels), blocks, write, model.hop, pace)
+    finally:
+        print(f"live: {pace}", file=sys.stderr)
+
+
+def _from_device(name: str) -> None:
+    from tfsr.inference.devices import opened
+
+    model = _streams()
+    with opened(name, model) as (blocks, write):
+        _widen(model, 1, blocks, write)
+
+
+def _answer_calls(address: str) -> None:
+    from tfsr.telephony.server import Settings, serve
+
+    if not _WRITE.value and not _REPLY.value:
+        raise UserError("live: give --write FOLDER for the recordings of calls, or --reply")
+    settings = Settings(_WRITE.value, _REPLY.value, _CALLS.value, _TIMEOUT.value)
+    serve(_streams(many=True), address, settings)
+
+
+if __name__ == "__main__":
+    command.run(main)

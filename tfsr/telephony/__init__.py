@@ -1,0 +1,1 @@
+"""Calls of a telephone exchange, widened while they last."""

@@ -1,0 +1,191 @@
+"""One call: what the exchange sends, as hops for the network, and what becomes of it."""
+
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from tfsr.audio_file.writer import rounded
+from tfsr.backend import Streams
+from tfsr.inference.concealment import Concealment
+from tfsr.inference.streams import Hops
+from tfsr.telephony import audiosocket
+from tfsr.telephony.audiosocket import Message
+from tfsr.telephony.recording import Recording
+
+# A pause is taken for lost sound from so many seconds on; less is a packet that came late.
+_PAUSE = 0.1
+
+# Seconds of sound in a message, as Asterisk sends them.
+_REPLIED = 0.02
+
+
+class Ended(Exception):
+    """The call is over; the message says by what."""
+
+
+class Call:
+    """One call.
+
+    Args:
+        backend: for the rates.
+        place: of its state, see `Many`.
+        folder: for its recording; None: there is none.
+        reply: takes bytes to be sent; None: nothing is.
+        now: seconds, of a clock that goes on evenly.
+
+    Attributes:
+        place: as given.
+        name: its UUID, "" before that has come.
+        heard_at: when something came last.
+        seconds: of sound that came.
+        path: of the recording, once that is complete.
+        reason: by what it has ended, None while it lasts.
+    """
+
+    def __init__(
+        self,
+        backend: Streams,
+        place: int,
+        folder: Path | None,
+        reply: Callable[[bytes], None] | None,
+        now: float,
+    ):
+        self.place, self.name, self.heard_at, self.began_at = place, "", now, now
+        self.path: Path | None = None
+        self.reason: str | None = None
+        self._rates = backend.input_rate, backend.output_rate
+        self._kind = audiosocket.AUDIO[backend.input_rate]
+        self._folder, self._reply = folder, reply
+        self._messages = audiosocket.Messages()
+        self._hops, self._hop = Hops(backend), backend.hop
+        self._concealment = Concealment(backend.input_rate)
+        self._sound_at: float | None = None
+        self._arrived: deque[tuple[int, float]] = deque()
+        self._put = self._taken = 0
+        self._recording: Recording | None = None
+        self._replied = np.zeros(0, np.float32)
+
+    @property
+    def seconds(self) -> float:
+        return self._put / self._rates[0]
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a whole hop."""
+        return self._hops.waiting >= self._hop
+
+    @property
+    def behind(self) -> float:
+        """Seconds of sound that wait for the network."""
+        return self._hops.waiting / self._rates[0]
+
+    def take(self, data: bytes, now: float) -> None:
+        """Take what has come.
+
+        Raises:
+            Ended: by the exchange, or because this is no AudioSocket.
+        """
+        self.heard_at = now
+        sounds: list[bytes] = []
+        try:
+            for one in self._messages.of(data):
+                self._understand(one, sounds)
+        finally:  # also of what came just before a hang-up
+            if sounds:
+                self._sound(b"".join(sounds), now)
+
+    def _understand(self, one: Message, sounds: list[bytes]) -> None:
+        if one.kind == self._kind:
+            if not self.name:
+                raise Ended("sound came before a UUID")
+            if len(one.content) % 2:
+                raise Ended(f"malformed: {len(one.content)} bytes are no samples of 16 bits")
+            sounds.append(one.content)
+        elif one.kind == audiosocket.UUID:
+            if self.name or len(one.content) != audiosocket.UUID_BYTES:
+                raise Ended("malformed: a second UUID, or one that has not 16 bytes")
+            self.name = str(uuid.UUID(bytes=one.content))
+        elif one.kind == audiosocket.HANG_UP:
+            raise Ended("hung up")
+        elif one.kind == audiosocket.ERROR:
+            raise Ended(f"the exchange reports error {one.content.hex() or 'without number'}")
+        elif one.kind in audiosocket.AUDIO.values():
+            raise Ended(
+                f"malformed: sound of kind {one.kind:#04x}, not of {self._rates[0]} Hz; "
+                "let the exchange send slin"
+            )
+        elif one.kind != audiosocket.DTMF:
+            raise Ended(f"malformed: no message is of kind {one.kind:#04x}")
+
+    def _sound(self, data: bytes, now: float) -> None:
+        audio = np.frombuffer(data, "<i2").astype(np.float32) / 32768
+        if self._sound_at is not None:
+            missing = round((now - self._sound_at) * self._rates[0]) - len(audio)
+            if missing > _PAUSE * self._rates[0]:
+                self._add(self._concealment.lost(missing), now)
+        self._sound_at = now
+        self._add(self._concealment.came(audio), now)
+
+    def _add(self, audio: np.ndarray, now: float) -> None:
+        self._hops.put(audio[np.newaxis])
+        self._put += len(audio)
+        self._arrived.append((self._put, now))
+
+    def interrupted(self) -> None:
+        """Nothing was read for a while: what comes next is late, and nothing is lost."""
+        self._sound_at = None
+
+    def end(self, reason: str, now: float) -> None:
+        """No more comes; what is left of it becomes ready."""
+        if self.reason is None:
+            self.reason = reason
+            rest = self._hops.rest()
+            self._hops.put(rest)
+            self._arrived.append((self._put + rest.shape[1], now))
+
+    def next(self) -> tuple[np.ndarray, float]:
+        """The next hop, [1, hop], and when the last of it came."""
+        hop = self._hops.next()
+        assert hop is not None, "ask only where it is ready"
+        self._taken += self._hop
+        while self._arrived[0][0] < self._taken:
+            self._arrived.popleft()
+        return hop, self._arrived[0][1]
+
+    def give(self, high: np.ndarray) -> None:
+        """Keep and send what the network has made of a hop, [ratio * hop].
+
+        Raises:
+            UserError: the recording cannot be written.
+        """
+        heard = self._hops.heard(high[np.newaxis])[0]
+        if not len(heard):
+            return
+        if self._folder:
+            if self._recording is None:
+                first = 1 + (self.place * 7 % 50) * self._rates[1] // 50
+                self._recording = Recording(self._folder, self.name, self._rates[1], first=first)
+            self._recording.write(heard)
+        if self._reply and self.reason is None:
+            for content in self._replies(heard):
+                self._reply(audiosocket.message(audiosocket.AUDIO[self._rates[1]], content))
+
+    def _replies(self, heard: np.ndarray) -> Iterator[bytes]:
+        """In parts of 20 ms; the rest waits for more."""
+        self._replied = np.concatenate([self._replied, heard])
+        size = round(_REPLIED * self._rates[1])
+        while len(self._replied) >= size:
+            part, self._replied = self._replied[:size], self._replied[size:]
+            yield rounded(part, 16).astype("<i2").tobytes()
+
+    def close(self) -> None:
+        """Complete the recording, if any sound came.
+
+        Raises:
+            UserError: the recording cannot be written.
+        """
+        if self._recording:
+            self.path = self._recording.close()
