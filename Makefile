@@ -17,9 +17,6 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Beside TensorFlow 2.17, on Python 3.11, there are packages that newer ones do not have.
 EXTRAS = $(shell $(PYTHON) -c 'import sys; print("test" + ",classic" * (sys.version_info < (3, 12)))')
-# tflite-support, of which tests read the schema, asks for a protobuf that is plain Python on 3.11:
-# TensorFlow Lite files take twice as long to make with it.
-PROTOBUF = protobuf>=4.25,<5
 # One more than there are processors: tests wait for programs that they start.
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
@@ -87,5 +84,4 @@ check: $(READY)
 $(READY): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --no-compile --editable '.[$(EXTRAS)]'
-	$(if $(findstring classic,$(EXTRAS)),$(BIN)/pip install --quiet --no-compile '$(PROTOBUF)')
 	touch $(READY)

@@ -5,7 +5,10 @@ from tfsr import seal
 from tfsr.errors import UserError
 from tfsr.lite.file import find, read_properties
 
-PROPERTIES = {"tfsr": "1.0", "input_rate": 8000, "peaks": [0.5, 1.0], "context": None}
+PROPERTIES = {
+    **{"tfsr": "1.0", "input_rate": 8000, "output_rate": 16000, "training_data": []},
+    **{"peaks": [0.5, 1.0], "context": None},
+}
 
 
 @pytest.fixture
