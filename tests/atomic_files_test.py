@@ -23,6 +23,13 @@ def test_a_folder_in_the_way_is_named(tmp_path):
         write_text(tmp_path / "scores.json", "{}")
 
 
+def test_a_folder_without_a_name_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    told = pytest.raises(UserError, match="give the name of what is to be written, not of where")
+    with told, new_folder("."):
+        pass
+
+
 def test_a_pipe_in_the_way_stays_one(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UserError, match="pipe: is a device or a pipe; give a file name"):

@@ -83,6 +83,8 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 
 @contextlib.contextmanager
 def _beside(path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
+    if path.name in ("", ".."):
+        raise UserError(f"{path}: give the name of what is to be written, not of where")
     part = temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ of each really is, whatever its rate, or with a trained run. What a recording ha
 import contextlib
 import os
 import sys
+import threading
 from pathlib import Path
 
 from absl import flags
@@ -211,13 +212,15 @@ def _upsample(request, jobs: list, left: list, names, told) -> int:
     if isinstance(request.system, str):
         request.upsampler(request.system)
     records: dict[Path, manifest.Record] = {}
+    stopped = threading.Event()
+
+    def one(job):
+        return _one(request, job, bar, records, names, stopped)
+
     try:
         with (
             tqdm(total=len(jobs), unit="file", unit_scale=True, disable=None) as bar,
-            # Those that are at work when it is interrupted end before the manifest is written.
-            contextlib.closing(
-                in_order(jobs, lambda job: _one(request, job, bar, records, names), _JOBS.value)
-            ) as done,
+            contextlib.closing(in_order(jobs, one, _JOBS.value, stopped.set)) as done,
         ):
             for record in done:
                 if record.error and len(jobs) == 1:
@@ -230,12 +233,14 @@ def _upsample(request, jobs: list, left: list, names, told) -> int:
     return sum(record.error is not None for record in records.values())
 
 
-def _one(request, job, bar, records: dict, names):
+def _one(request, job, bar, records: dict, names, stopped: threading.Event):
     """The record of a file, kept too, while the bar goes on by its share of all of them."""
     done = 0.0
 
     def show(share: float) -> None:
         nonlocal done
+        if stopped.is_set():
+            raise KeyboardInterrupt
         bar.update(share - done)
         done = share
 

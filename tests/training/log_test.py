@@ -27,6 +27,12 @@ def test_line_ends_of_earlier_versions_and_half_a_line(tmp_path):
     assert (tmp_path / "losses.csv").read_bytes() == b"step,loss\n1,0.25\n2,0.5\n3,0.75\n"
 
 
+def test_a_run_that_begins_anew_may_have_other_losses(tmp_path):
+    (tmp_path / "losses.csv").write_text("step,loss,critic\n1,0.25,3.0\n")
+    Log(tmp_path, 0).losses(1, {"rmse": 0.5})
+    assert (tmp_path / "losses.csv").read_bytes() == b"step,rmse\n1,0.5\n"
+
+
 @pytest.mark.parametrize("validated", [False, True])
 def test_a_validation_without_its_line_is_taken_out(tmp_path, validated):
     for step, name in (2, "losses/loss"), (2, "validation/loss"), (2, "sound"):
@@ -52,7 +58,7 @@ def test_a_damaged_line_is_told(tmp_path, line):
 @pytest.mark.parametrize("name", ["losses.csv", events.NAME])
 def test_a_full_disk_is_told(tmp_path, full_disk, name):
     (tmp_path / "losses.csv").write_text("step,loss\n" + "0,0.5\n" * (47 if ".csv" in name else 1))
-    log = Log(tmp_path, 0)
+    log = Log(tmp_path, 1)
     with pytest.raises(UserError, match=f"{name}: cannot be written .* make room there"):
         for step in range(9):
             log.losses(step, {"loss": 0.5})

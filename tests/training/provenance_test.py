@@ -41,6 +41,13 @@ def test_resumed_where_its_parts_are_gone(tmp_path):
     assert provenance.sources(run_dir) == told
 
 
+def test_begun_anew_it_tells_of_what_it_learns_from_now(tmp_path):
+    run_dir, other = run_of(tmp_path, "run", {}), run_of(tmp_path, "other", {})
+    data = types.SimpleNamespace(corpus=Folder(tmp_path / "other_corpus"))
+    provenance.write(run_dir, types.SimpleNamespace(data=data, pretrained={}), resumed=False)
+    assert provenance.sources(run_dir) == provenance.sources(other)
+
+
 def test_a_run_that_does_not_tell(tmp_path):
     assert provenance.sources(tmp_path) == ()
 
@@ -50,8 +57,8 @@ def test_a_run_that_does_not_tell(tmp_path):
     [
         ("{", "is no JSON that tfsr writes .*; get the file again, or take it away"),
         ("7", r"it\.training_data: wants a list, not '7'; get the file again"),
-        ('[{"corpus": 1}]', r"training_data\[0\]: has no 'licence'"),
-        ('["words"]', r"training_data\[0\]: wants names and values"),
+        ('[{"corpus": 1}]', r"it.training_data\[0\]: has no 'licence'"),
+        ('["words"]', r"it.training_data\[0\]: wants names and values"),
     ],
 )
 def test_damaged_sources_are_told(tmp_path, text, told):

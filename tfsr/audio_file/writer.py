@@ -12,11 +12,11 @@ import av
 import numpy as np
 import soundfile
 
+from tfsr.atomic_files import new_file
 from tfsr.audio_file.encoders import AacEncoder, Encoder, Kind, SndfileEncoder, holding
 from tfsr.audio_file.folders import WRITTEN
 from tfsr.audio_file.sndfile import reason
 from tfsr.errors import UserError
-from tfsr.names import temporary
 
 # libsndfile's Vorbis encoder overflows its stack when it is given minutes at once.
 _WRITE_BLOCK = 65536
@@ -80,18 +80,18 @@ class Writer:
         self.container = _container(self._path)
         self._subtype = subtype or _usual_subtype(self._path)
         self._over, self._peak = 0, 0.0
-        self._part = temporary(self._path)
         if os.path.isdir(self._path):
             raise UserError(f"{path}: cannot be written, there is a folder of that name")
         if self._subtype == "OPUS" and rate not in _OPUS_RATES:
             known = ", ".join(map(str, _OPUS_RATES))
             raise UserError(f"{path}: Opus has no {rate} Hz; `rate` takes one of {known}")
+        self._whole = contextlib.ExitStack()
         try:
             self.container = holding(self.container, self._subtype, channels, samples)
-            self._path.parent.mkdir(parents=True, exist_ok=True)
             encoder = AacEncoder if self.container == "MP4" else SndfileEncoder
             kind = Kind(rate, channels, self.container, self._subtype, tags, samples)
-            self._file: Encoder = encoder(self._part, kind)
+            part = self._whole.enter_context(new_file(self._path))
+            self._file: Encoder = encoder(part, kind)
         except _ERRORS as error:
             self._give_up(error)
 
@@ -136,17 +136,14 @@ class Writer:
     def __exit__(self, error_type, error, traceback) -> None:
         try:
             self._file.close()
-            if error_type is None:
-                os.replace(self._part, self._path)
-        except _ERRORS as error:
-            self._give_up(error)
-        finally:
-            self._part.unlink(missing_ok=True)
+        except _ERRORS as failed:
+            self._give_up(failed)
+        self._whole.__exit__(error_type, error, traceback)
 
     def _give_up(self, error: Exception) -> NoReturn:
-        with contextlib.suppress(OSError):
-            self._part.unlink()
-        raise UserError(f"{self._path}: cannot be written ({reason(error)})") from error
+        told = UserError(f"{self._path}: cannot be written ({reason(error)})")
+        self._whole.__exit__(UserError, told, None)
+        raise told from error
 
 
 def rounded(audio: np.ndarray, bits: int) -> np.ndarray:

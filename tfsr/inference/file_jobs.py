@@ -174,9 +174,14 @@ class Request:
 
 
 def in_order(
-    jobs: Sequence[Job], upsample: Callable[[Job], Record], workers: int
+    jobs: Sequence[Job],
+    upsample: Callable[[Job], Record],
+    workers: int,
+    stop: Callable[[], None] = lambda: None,
 ) -> Generator[Record, None, None]:
-    """The record of each job, some of them worked on at once.
+    """The record of each job, some of them worked on at once; `stop` is called at the end.
+
+    That may come early, when it is interrupted, and then those at work should end.
 
     In threads: nearly all of the time is spent in TensorFlow and in libraries that let others run
     meanwhile, and a process each would take seconds to start, and memory for the weights.
@@ -185,7 +190,10 @@ def in_order(
         yield from map(upsample, jobs)
         return
     with ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(upsample, jobs)
+        try:
+            yield from pool.map(upsample, jobs)
+        finally:
+            stop()
 
 
 def _any_speech(heard: list[Heard | None]) -> bool | None:

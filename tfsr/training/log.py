@@ -105,8 +105,10 @@ def _writing(path: Path) -> Iterator[Path]:
 
 
 def _truncate(path: Path, step: int) -> None:
-    """Keep the header and the lines up to `step`."""
-    if path.exists():
+    """Keep the header and the lines up to `step`; at 0 nothing, for losses may have other names."""
+    if not step:
+        path.unlink(missing_ok=True)
+    elif path.exists():
         header, lines = _lines(path)[:1], _lines(path)[1:]
         kept = [line for line in lines if _step_of(line, path) <= step]
         write_text(path, "".join(f"{line}\n" for line in header + kept))

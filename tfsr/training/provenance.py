@@ -41,7 +41,8 @@ def write(run_dir: Path, experiment: Experiment, resumed: bool) -> None:
         "onednn": distribution.one_dnn_is_on(),
     }
     _write(run_dir / VERSIONS, versions)
-    if not (run_dir / SOURCES).exists():  # its parts' runs may be gone when it is resumed
+    # Its parts' runs may be gone when it is resumed.
+    if not resumed or not (run_dir / SOURCES).exists():
         _write(run_dir / SOURCES, _sources(experiment))
 
 
