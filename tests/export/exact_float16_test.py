@@ -9,7 +9,7 @@ from tfsr.export.exact_float16 import exact_float16
 from tfsr.export.model_files import write_tflite
 from tfsr.export.tflite import convert, signatures
 from tfsr.lite.interpreter import WholeRecordings
-from tfsr.model_config import MODEL_TFLITE, STREAM_TFLITE, WEIGHTS
+from tfsr.model_config import MODEL_TFLITE, STREAM_TFLITE, STREAMS_TFLITE, WEIGHTS
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def stored(model: bytes) -> dict[int, list[int]]:
 def test_the_files_of_a_folder(streaming, tmp_path, assert_equal, half):
     streaming.save(tmp_path / "model", half_precision=half)
     files = write_tflite(tmp_path / "model")
-    assert [path.name for path in files] == [MODEL_TFLITE, STREAM_TFLITE]
+    assert [path.name for path in files] == [MODEL_TFLITE, STREAM_TFLITE, STREAMS_TFLITE]
     with h5py.File(tmp_path / "model" / WEIGHTS) as file:
         assert (file["network/trunk/start/kernel"].dtype == np.float16) == half
     assert_equal(model_folder.load(tmp_path / "model"), WholeRecordings(files[0]))

@@ -14,9 +14,10 @@ from tfsr.degradation.decimation import Decimate
 from tfsr.errors import UserError
 from tfsr.evaluation.metrics import LowBandSnr, Lsd
 from tfsr.lite.interpreter import WholeRecordings
-from tfsr.loading import load_upsampler
+from tfsr.lite.streams import LiteStreams
+from tfsr.loading import load_streams, load_upsampler
 from tfsr.model_card import TELEPHONE
-from tfsr.model_config import MODEL_TFLITE, STREAM_TFLITE, WEIGHTS
+from tfsr.model_config import MODEL_TFLITE, STREAM_TFLITE, STREAMS_TFLITE, WEIGHTS
 from tfsr.presets.card import board, card, table
 from tfsr.signal.interpolation import Spline
 
@@ -115,6 +116,20 @@ def test_a_card_tells_all(preset):
         assert f"| {protocol} | " in text
         assert f"{systems['estimate']['LSD']:.3f}" in text
     assert text.count("| **this** |") == len(known.scores)
+
+
+def test_many_streams_at_once_are_as_one(preset):
+    """Both files of a preset hold the same network."""
+    if preset.config.latency_ms is None:
+        assert not (preset.folder / STREAMS_TFLITE).exists()
+        return
+    one, many = LiteStreams(preset.folder / STREAM_TFLITE), load_streams(preset.name, many=True)
+    hops = np.random.default_rng(0).normal(0, 0.1, [5, 2, one.hop]).astype(np.float32)
+    states = one.initial_state(2), many.initial_state(2)
+    for hop in hops:
+        (first, *kept), (second, *others) = one.step(hop, states[0]), many.step(hop, states[1])
+        np.testing.assert_allclose(second, first, rtol=0, atol=1e-5)
+        states = *kept, *others
 
 
 DOCS = presets.folder().parents[1] / "docs"
