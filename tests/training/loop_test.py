@@ -87,7 +87,7 @@ def test_every_step_is_logged_once(undisturbed):
     assert [int(row[0]) for row in rows] == list(range(1, STEPS + 1))
 
 
-def test_killed_at_ten_instants_it_yields_the_same_losses(start, succeed, recordings, tmp_path):
+def test_killed_at_ten_instants_it_ends_with_the_same_files(start, succeed, recordings, tmp_path):
     succeed(*command(recordings, tmp_path / "whole", *LONGER))
     flags = command(recordings, tmp_path / "killed", *LONGER)
     instants, killed = random.Random(0), 0
@@ -100,7 +100,8 @@ def test_killed_at_ten_instants_it_yields_the_same_losses(start, succeed, record
     assert killed >= 8, "the run was over too early for this test to mean anything"
     succeed(*flags)
     assert len(lines(tmp_path / "whole")) == 151
-    assert lines(tmp_path / "killed") == lines(tmp_path / "whole")
+    whole, resumed = (contents(tmp_path / name) for name in ("whole", "killed"))
+    assert [name for name in whole | resumed if whole.get(name) != resumed.get(name)] == []
 
 
 @pytest.mark.usefixtures("eagerly")
@@ -151,7 +152,7 @@ INSTANTS = {
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_killed_at_any_instant_it_ends_with_the_same_files(recordings, tmp_path, monkeypatch):
+def test_killed_as_files_are_written_it_ends_with_the_same(recordings, tmp_path, monkeypatch):
     """What SIGKILL leaves is what lies there: a copy of the folder, here at the last step."""
     monkeypatch.setattr(log, "spectrogram_row", lambda *_: np.zeros([2, 2, 3], np.uint8))
     every_step = [f"experiment.Experiment.{name} = 1" for name in ("checkpoint_every", "keep")]
