@@ -1,3 +1,4 @@
+import contextlib
 import fnmatch
 import functools
 import gc
@@ -293,15 +294,22 @@ def eagerly():
     tf.config.run_functions_eagerly(False)
 
 
-@pytest.fixture
-def full_disk():
-    """Files are cut at 300 bytes."""
-    kind = resource.RLIMIT_FSIZE
-    limits, handler = resource.getrlimit(kind), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(kind, (300, limits[1]))
-    yield
-    resource.setrlimit(kind, limits)
-    signal.signal(signal.SIGXFSZ, handler)
+@pytest.fixture(scope="session")
+def full_disk() -> Callable[[], contextlib.AbstractContextManager]:
+    """Within it files are cut at 300 bytes; pytest's own output may be one, so not longer."""
+
+    @contextlib.contextmanager
+    def full_disk():
+        kind = resource.RLIMIT_FSIZE
+        limits, handler = resource.getrlimit(kind), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(kind, (300, limits[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(kind, limits)
+            signal.signal(signal.SIGXFSZ, handler)
+
+    return full_disk
 
 
 @pytest.fixture

@@ -85,7 +85,8 @@ def test_the_rate_is_told_for_each_recording(exported):
 
 
 def test_a_full_disk_is_told_in_one_line(upsamplers, tmp_path, full_disk):
-    with pytest.raises(UserError, match=r"out: cannot be written .*; File too large\)$") as error:
+    told = pytest.raises(UserError, match=r"out: cannot be written .*; File too large\)$")
+    with told as error, full_disk():
         export_saved_model(upsamplers["unet"], tmp_path / "out")
     assert "\n" not in str(error.value)
     assert os.listdir(tmp_path) == []

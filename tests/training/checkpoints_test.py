@@ -59,10 +59,11 @@ def test_the_averages_are_what_is_used(tmp_path):
 
 def test_a_full_disk_is_told_in_one_line(tmp_path, full_disk):
     upsampler = trained(0)
-    with pytest.raises(UserError, match="step 2 cannot be saved .*make room there") as error:
+    told = pytest.raises(UserError, match="step 2 cannot be saved .*make room there")
+    with told as error, full_disk():
         Checkpoints(tmp_path / "checkpoints", upsampler).save(2)
     assert "\n" not in str(error.value)
-    with pytest.raises(UserError, match="model: cannot be written"):
+    with pytest.raises(UserError, match="model: cannot be written"), full_disk():
         run_model.write(upsampler, tmp_path, 2)
     assert not (tmp_path / "model").exists()
 

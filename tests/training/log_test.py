@@ -59,6 +59,7 @@ def test_a_damaged_line_is_told(tmp_path, line):
 def test_a_full_disk_is_told(tmp_path, full_disk, name):
     (tmp_path / "losses.csv").write_text("step,loss\n" + "0,0.5\n" * (47 if ".csv" in name else 1))
     log = Log(tmp_path, 1)
-    with pytest.raises(UserError, match=f"{name}: cannot be written .* make room there"):
+    told = pytest.raises(UserError, match=f"{name}: cannot be written .* make room there")
+    with told, full_disk():
         for step in range(9):
             log.losses(step, {"loss": 0.5})

@@ -143,7 +143,7 @@ INSTANTS = {
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_killed_at_any_instant_it_ends_with_the_same_files(recordings, tmp_path, monkeypatch):
+def test_killed_as_files_are_written_it_ends_with_the_same(recordings, tmp_path, monkeypatch):
     """What SIGKILL leaves is what lies there: a copy of the folder, here at the last step."""
     monkeypatch.setattr(log, "spectrogram_row", lambda *_: np.zeros([2, 2, 3], np.uint8))
     every_step = [f"experiment.Experiment.{name} = 1" for name in ("checkpoint_every", "keep")]

@@ -56,15 +56,16 @@ def test_a_run_that_does_not_tell(tmp_path):
     "text, told",
     [
         ("{", "is no JSON that tfsr writes .*; get the file again, or take it away"),
-        ("7", r"it\.training_data: wants a list, not '7'; get the file again"),
-        ('[{"corpus": 1}]', r"it.training_data\[0\]: has no 'licence'"),
-        ('["words"]', r"it.training_data\[0\]: wants names and values"),
+        ("7", r"the file\.training_data: wants a list, not '7'; get the file again"),
+        ('[{"corpus": 1}]', r"the file\.training_data\[0\]: has no 'licence'"),
+        ('["words"]', r"the file\.training_data\[0\]: wants names and values"),
     ],
 )
 def test_damaged_sources_are_told(tmp_path, text, told):
     (tmp_path / provenance.SOURCES).write_text(text)
-    with pytest.raises(UserError, match=f"data.json: {told}"):
+    with pytest.raises(UserError, match=f"data.json: {told}") as error:
         provenance.sources(tmp_path)
+    assert str(error.value).count("data.json") == 1
 
 
 def test_damaged_versions_are_told(tmp_path):

@@ -58,8 +58,9 @@ def sources(run_dir: str | os.PathLike) -> tuple[Source, ...]:
         UserError: the file that tells it is damaged.
     """
     path = Path(run_dir, SOURCES)
+    told = {"training_data": _read(path, [])}
     try:
-        return ModelCard.from_data({"training_data": _read(path, [])}, "it").training_data
+        return ModelCard.from_data(told, "the file").training_data
     except UserError as error:
         raise UserError(f"{path}: {error}; {_WAY_OUT}") from error
 
