@@ -115,8 +115,9 @@ def _touch(part: Path) -> None:
 def _sweep(path: Path, part: Path) -> None:
     """See to what killed processes have left of this name; others may be at work on theirs."""
     own = part.name.removesuffix(f".{os.getpid()}.part")
-    for left in list(path.parent.iterdir()):
-        name = _PART.fullmatch(left.name)
+    # By names alone at first: a folder may have many files, and each write looks through it.
+    for found in [found for found in os.listdir(path.parent) if found.startswith(own)]:
+        name, left = _PART.fullmatch(found), path.with_name(found)
         if not name or name[1] != own:
             continue
         with contextlib.suppress(FileNotFoundError, PermissionError), _locked(left) as free:

@@ -98,7 +98,7 @@ class FrameCodec:
             return _products(x, kernel, hop)
         # Two waves as far from the middle of the spectrum are alike in even samples of a frame, and
         # opposite in odd ones: half of the waves tell the rest.
-        half = 2 * (samples // 4 + 1)
+        half = samples // 4 + 1
         time = tf.shape(x)[1] if x.shape[1] is None else x.shape[1]
         pairs = tf.reshape(x[:, : time // 2 * 2], [-1, time // 2, 2])
         even, odd = (_products(pairs[..., n], kernel[n::2, :half], hop // 2) for n in (0, 1))
@@ -163,20 +163,18 @@ def _rise(samples: int) -> np.ndarray:
 
 
 def _products(x: tf.Tensor, kernel: np.ndarray, hop: int) -> Spectrum:
-    """[batch, time] and [samples of a frame, twice the bins] -> [batch, frames, bins]."""
-    parts = np.concatenate([kernel[:, ::2], kernel[:, 1::2]], axis=1)[:, np.newaxis]
+    """[batch, time] and complex [samples of a frame, bins] -> [batch, frames, bins]."""
+    parts = np.concatenate([kernel.real, kernel.imag], axis=1)[:, np.newaxis].astype(np.float32)
     return Spectrum(*tf.split(tf.nn.conv1d(tf.expand_dims(x, -1), parts, hop, "VALID"), 2, -1))
 
 
 @functools.lru_cache
 def _analysis(codec: FrameCodec, ratio: int) -> np.ndarray:
-    """[n_fft / ratio, real and imaginary part of each bin in turn]."""
+    """Complex waves within the window, [n_fft / ratio, bins]."""
     samples, _ = codec.low(ratio)
     window = ratio * _windows(codec)[0][::ratio]
     phases = np.outer(np.arange(samples), np.arange(samples // 2 + 1)) / samples
-    waves = np.exp(-2j * np.pi * phases)
-    parts = np.stack([waves.real, waves.imag], axis=2).reshape(samples, -1)
-    return np.asarray(window[:, np.newaxis] * parts, np.float32)
+    return window[:, np.newaxis] * np.exp(-2j * np.pi * phases)
 
 
 @functools.lru_cache
