@@ -12,6 +12,7 @@ import numpy as np
 import soundfile
 
 from tfsr.audio_file import ogg
+from tfsr.postponed import uninterrupted
 
 MOST = 1 << 32
 """Bytes that a file holds whose sizes have 32 bits."""
@@ -91,7 +92,8 @@ class SndfileEncoder:
         self._out = _Target(path, most)
         try:
             how = {"channels": channels, "subtype": subtype, "format": container}
-            self._sound = soundfile.SoundFile(self._out, "w", rate, **how)
+            with uninterrupted():
+                self._sound = soundfile.SoundFile(self._out, "w", rate, **how)
         except Exception:
             with self._out.telling():
                 self._out.close()
@@ -182,7 +184,8 @@ class _Target:
     def telling(self) -> Iterator[None]:
         """Raise the first error in the end, in place of what libsndfile says."""
         try:
-            yield
+            with uninterrupted():
+                yield
         finally:
             if self._error:
                 raise self._error

@@ -9,6 +9,7 @@ import soundfile
 from tfsr.audio_file import ogg
 from tfsr.audio_file.decoder import Fault, Unreadable, ends_early
 from tfsr.audio_file.file_view import FileView
+from tfsr.postponed import uninterrupted
 
 # Of a header that tells no length.
 _UNKNOWN = 2**62
@@ -19,6 +20,11 @@ class _Stream(soundfile.SoundFile):
 
     def seekable(self) -> bool:
         return False
+
+    def block(self, samples: int) -> np.ndarray:
+        """Up to so many, [time, channels] of float32."""
+        with uninterrupted():
+            return self.read(samples, dtype="float32", always_2d=True)
 
 
 class SndfileDecoder:
@@ -47,7 +53,7 @@ class SndfileDecoder:
         self.faults, done = [], 0
         with self._open() as file:
             try:
-                while len(block := file.read(block_samples, dtype="float32", always_2d=True)):
+                while len(block := file.block(block_samples)):
                     done += len(block)
                     yield block if self._order is None else block[:, self._order]
             except soundfile.SoundFileError as error:
@@ -59,7 +65,8 @@ class SndfileDecoder:
 
     def _open(self) -> _Stream:
         try:
-            return _Stream(self._view.again(), **self._how)
+            with uninterrupted():
+                return _Stream(self._view.again(), **self._how)
         except (OSError, TypeError, ValueError, soundfile.SoundFileError) as error:
             raise Unreadable(reason(error)) from error
 

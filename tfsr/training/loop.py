@@ -19,7 +19,7 @@ from tfsr.training import distribution, provenance, run_model
 from tfsr.training.checkpoints import Checkpoints, take_network
 from tfsr.training.experiment import Experiment
 from tfsr.training.log import Log, is_validated
-from tfsr.training.postponed import Signals, postponed
+from tfsr.postponed import Signals, postponed
 from tfsr.upsamplers.base import Upsampler
 
 Action = Callable[[int, dict[str, float]], None]

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM that wait until a training has saved what it has."""
+"""Ctrl-C and SIGTERM that wait until what has begun is whole."""
 
 import contextlib
 import signal
@@ -8,9 +8,14 @@ from typing import Any
 
 
 class Signals:
-    """Those that have come; each then does what it would have done at once, but later."""
+    """Those that have come; each then does what it would have done at once, but later.
 
-    def __init__(self) -> None:
+    Args:
+        all_wait: a second one waits too; else it makes the first happen at once.
+    """
+
+    def __init__(self, all_wait: bool) -> None:
+        self._all_wait = all_wait
         self._before: dict[int, Any] = {}
         self._first: int | None = None
 
@@ -20,9 +25,10 @@ class Signals:
         return self._first is not None
 
     def wait(self) -> None:
-        """From now on they wait, until a second one comes."""
+        """From now on they wait."""
         for number in signal.SIGINT, signal.SIGTERM:
-            if signal.getsignal(number) != signal.SIG_IGN:  # as of programs in the background
+            # Programs in the background ignore them; a handler that is none of Python's stays.
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
                 self._before[number] = signal.signal(number, self._come)
 
     def wait_no_more(self) -> None:
@@ -37,18 +43,28 @@ class Signals:
             signal.raise_signal(self._first)
 
     def _come(self, number: int, _: object) -> None:
-        if self.waiting:
+        if self.waiting and not self._all_wait:
             self.deliver()
         self._first = number
 
 
 @contextlib.contextmanager
-def postponed(wanted: bool) -> Iterator[Signals]:
+def postponed(wanted: bool, all_wait: bool = False) -> Iterator[Signals]:
     """Within it they wait, if that is `wanted`; Python has signals in its main thread alone."""
-    signals = Signals()
+    signals = Signals(all_wait)
     if wanted and threading.current_thread() is threading.main_thread():
         signals.wait()
     try:
         yield signals
     finally:
         signals.wait_no_more()
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """They come when it is over: what they raise within a call by C, Python prints and forgets."""
+    with postponed(wanted=True, all_wait=True) as signals:
+        try:
+            yield
+        finally:
+            signals.deliver()
