@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from tfsr.atomic_files import new_file, new_folder, replaced_folder, write_text
+from tfsr.atomic_files import new_file, new_folder, replaced_folder, require_file, write_text
 from tfsr.errors import UserError
 
 
@@ -90,3 +90,26 @@ def test_two_in_one_process_do_not_share_what_they_write(tmp_path):
             write_text(tmp_path / "a", "other")
         part.write_text("whole")
     assert (tmp_path / "a").read_text() == "whole"
+
+
+@pytest.mark.parametrize(
+    "name, told", [(".", "is a folder"), ("a.wav", "is there and is no .html")]
+)
+def test_what_could_not_be_written_is_told_before(tmp_path, monkeypatch, name, told):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.wav").touch()
+    with pytest.raises(UserError, match=f"{name}: {told}"):
+        require_file(name, [".html"])
+
+
+def test_nor_in_a_folder_that_is_closed(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(UserError, match=f"nor can anything in {tmp_path}"):
+        require_file(tmp_path / "new" / "a.html", [".html"])
+
+
+@pytest.mark.parametrize("name", ["a.HTML", "b.html", "c", "new/d.wav"])
+def test_what_can_be_written(tmp_path, name):
+    (tmp_path / "a.HTML").touch()
+    require_file(tmp_path / name, [".html"])
+    assert [path.name for path in tmp_path.iterdir()] == ["a.HTML"]

@@ -148,13 +148,16 @@ def test_several_at_once_again_and_only_in_words(upsample, tapes):
         f"{tapes}/a.wav 8000 Hz, 2 channels, 0.6 s, with any -> {out}/a.wav",
         f"{tapes}/b/c.flac 44100 Hz, 2 channels, 0.1 s, with any -> {out}/b/c.flac",
     ]
-    first = upsample(*how, "--norecursive")
+    first = upsample(*how, "--norecursive", "--manifest", manifest)
     assert first.stdout == f"{tapes}/a.wav 8000 Hz -> {out}/a.wav 16000 Hz (any)\n", first.stderr
     second = upsample(*how, "--manifest", manifest)
     assert upsample(*how, "--dry_run").stdout == ""
     assert second.stdout.splitlines()[0] == f"{tapes}/a.wav: {out}/a.wav is there already"
     records = json.loads(manifest.read_text())["files"]
-    assert [record["skipped"] for record in records] == [True, False]
+    assert [(record["skipped"], record["output_rate"]) for record in records] == [
+        (True, 16_000),
+        (False, 16_000),
+    ]
     assert (out / "b" / "c.flac").exists()
 
 
@@ -243,6 +246,7 @@ def test_one_file_to_one_name(upsample, tapes):
         (["gone.wav", "-o", "-", "--format", "doc"], "--format doc"),
         ([__file__, "--manifest", __file__, "--run_dir", "any"], "is a recording"),
         (["-", "-o", "b.wav", "--manifest", "pyproject.toml"], "toml: is there and is no manifest"),
+        (["-", "-o", "x/b.wav", "--manifest", "x"], "--manifest x: is a folder; give a file name"),
         (["-", "b.wav"], "standard output takes one file"),
         (["gone.wav", "-o", "out", "--run_dir", "any"], "gone.wav: no such file or folder"),
         (["a.wav", "-o", "out", "--run_dir", "any", "--chunk", "-1"], "chunk"),

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tfsr.errors import UserError
@@ -62,13 +62,37 @@ def new_file(path: str | os.PathLike) -> Iterator[Path]:
         UserError: `path` is a folder, a device or a pipe, or it cannot be written.
     """
     path = Path(path)
+    _require_no_folder(path)
+    with _beside(path, _touch) as part:
+        yield part
+        os.replace(part, path)
+
+
+def require_file(path: str | os.PathLike, suffixes: Sequence[str]) -> None:
+    """Find out, before there is anything to write, whether a file can be written.
+
+    Args:
+        suffixes: of older files that it may replace, such as ".html"; none: of all files.
+
+    Raises:
+        UserError: what `new_file` says, or an older file has another suffix.
+    """
+    path = Path(path)
+    _require_no_folder(path)
+    if suffixes and path.is_file() and path.suffix.lower() not in suffixes:
+        raise UserError(f"{path}: is there and is no {' or '.join(suffixes)}; give another name")
+    folder = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
+    if not folder.is_dir():
+        raise UserError(f"{path}: cannot be written, {folder} is no folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UserError(f"{path}: cannot be written, nor can anything in {folder}")
+
+
+def _require_no_folder(path: Path) -> None:
     if path.is_dir():
         raise UserError(f"{path}: is a folder; give a file name")
     if path.exists() and not path.is_file():  # a file in its place would be in everybody's way
         raise UserError(f"{path}: is a device or a pipe; give a file name")
-    with _beside(path, _touch) as part:
-        yield part
-        os.replace(part, path)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

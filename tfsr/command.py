@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TextIO, cast
 
 from absl import flags
 
+from tfsr.atomic_files import require_file
 from tfsr.errors import UserError
 from tfsr.names import shown
 from tfsr.optional_imports import needed_by
@@ -21,6 +22,9 @@ flags.disclaim_key_flags()
 
 # From glibc's malloc.h.
 _M_ARENA_MAX = -8
+
+# By flag, the suffixes of the files that it may replace.
+_REPORTS: dict[str, tuple[str, ...]] = {}
 
 # By these alone, bars of progress move on the terminal.
 _MOVES = re.compile(r"(?:[\r\n]|\x1b\[A)*")
@@ -102,6 +106,33 @@ def allow_import_flag() -> flags.FlagHolder[list[str]]:
     )
 
 
+def report_flag(name: str, help_text: str, *suffixes: str) -> flags.FlagHolder[str | None]:
+    """Of a file that the command writes at its end, such as a page.
+
+    Before the command does anything, it is refused where it could not be written, or where an
+    older file has its name that may be no such report.
+
+    Args:
+        suffixes: of files that it may replace, such as ".html"; none: of all files.
+    """
+    _REPORTS[name] = suffixes
+    return flags.DEFINE_string(name, None, help_text)
+
+
+def _check_reports() -> None:
+    named: dict[str, str] = {}
+    for flag, suffixes in _REPORTS.items():
+        if not (path := flags.FLAGS[flag].value):
+            continue
+        try:
+            require_file(path, suffixes)
+        except UserError as error:
+            raise UserError(f"--{flag} {error}") from error
+        other = named.setdefault(os.path.realpath(path), flag)
+        if other != flag:
+            raise UserError(f"--{flag} {path}: is the file of --{other} too")
+
+
 def as_flags(text: str) -> str:
     """A message of the library, which names parameters as `this`, with the flags of a command."""
     return re.sub(r"`(\w+)`", lambda found: _flag(found[1]) or found[0], text)
@@ -131,7 +162,9 @@ def _help(main: Callable) -> None:
 def _call(main: Callable) -> None:
     quiet_tensorflow()
     with needed_by(_name(main)):
-        main(flags.FLAGS(sys.argv)[1:])
+        positional = flags.FLAGS(sys.argv)[1:]
+        _check_reports()
+        main(positional)
 
 
 def _name(main: Callable) -> str:

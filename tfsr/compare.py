@@ -18,8 +18,8 @@ from absl import flags
 from tfsr import command
 from tfsr.errors import UserError
 
-_HTML = flags.DEFINE_string("html", None, "The page to write.")
-_FIGURE = flags.DEFINE_string("figure", None, "A PNG file for the spectrograms, side by side.")
+_HTML = command.report_flag("html", "The page to write.", ".html", ".htm")
+_FIGURE = command.report_flag("figure", "A PNG file for the spectrograms, side by side.", ".png")
 _CUTOFF = flags.DEFINE_float(
     "cutoff",
     None,

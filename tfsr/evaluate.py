@@ -49,7 +49,7 @@ _LOW = flags.DEFINE_string(
     "low", None, "Folder of the input files that belong to those of --high, same names."
 )
 _HIGH = flags.DEFINE_string("high", None, "Folder of clean originals to evaluate on.")
-_JSON = flags.DEFINE_string("json", None, "File for the scores or the tones as JSON.")
+_JSON = command.report_flag("json", "File for the scores or the tones as JSON.", ".json")
 _PAGE = flags.DEFINE_string(
     "page",
     None,
@@ -85,11 +85,9 @@ def main(positional: list[str]) -> None:
     if _HIGH.value:
         _refuse("--high brings recordings of its own", _SPLIT)
     from tfsr.atomic_files import write_text
-    from tfsr.evaluation import protocols, report
+    from tfsr.evaluation import protocols
 
     protocols.named(_PROTOCOL.value)
-    if _JSON.value:
-        report.make_folder(Path(_JSON.value).parent)
     page = Path(_PAGE.value) if _PAGE.value else None
     measured: Results | Artifacts
     if model:

@@ -23,7 +23,7 @@ from tfsr.errors import UserError
 _KINDS: dict[str, Literal["mushra", "abx", "ab"]] = {"mushra": "mushra", "abx": "abx", "ab": "ab"}
 _LEVELS: dict[str, Literal["none", "rms"]] = {"none": "none", "rms": "rms"}
 
-_HTML = flags.DEFINE_string("html", None, "The page to write.")
+_HTML = command.report_flag("html", "The page to write.", ".html", ".htm")
 _KIND = flags.DEFINE_enum(
     "kind",
     "mushra",

@@ -38,9 +38,11 @@ _CUTOFF = flags.DEFINE_float(
 _FRAME_RATE = flags.DEFINE_float(
     "frame_rate", None, "Frames a second of the systems, at which their output may buzz."
 )
-_CSV = flags.DEFINE_string("csv", None, "File for the scores of each file, as a table.")
-_JSON = flags.DEFINE_string("json", None, "File for all scores as JSON.")
-_HTML = flags.DEFINE_string("html", None, "File for a page that shows and plays the signals.")
+_CSV = command.report_flag("csv", "File for the scores of each file, as a table.", ".csv")
+_JSON = command.report_flag("json", "File for all scores as JSON.", ".json")
+_HTML = command.report_flag(
+    "html", "File for a page that shows and plays the signals.", ".html", ".htm"
+)
 
 
 def main(positional: list[str]) -> None:
@@ -48,7 +50,6 @@ def main(positional: list[str]) -> None:
         raise UserError("score: give REFERENCE and ESTIMATE..., folders or files; --help says more")
     reference, *estimates = positional
     systems = _systems(estimates)
-    _check_outputs([reference, *systems.values(), *([_LOW.value] if _LOW.value else [])])
     from tfsr.api import score
     from tfsr.atomic_files import write_text
     from tfsr.evaluation import report
@@ -90,21 +91,6 @@ def _systems(estimates: list[str]) -> dict[str, str]:
 def _name(path: Path) -> str:
     """Of a folder as it is, of a file without its end."""
     return path.stem if path.is_file() else path.name
-
-
-def _check_outputs(inputs: list[str]) -> None:
-    """Raise UserError, before anything is scored, where an output would take another's place."""
-    given = {flag.name: flag.value for flag in (_CSV, _JSON, _HTML) if flag.value}
-    for name, value in given.items():
-        if os.path.isdir(value):
-            raise UserError(f"score: --{name} {value}: is a folder; give the name of a file")
-        if list(given.values()).count(value) > 1:
-            raise UserError(f"score: --{name} {value}: is the file of another flag too")
-        folders = (Path(one).resolve() for one in inputs)
-        if os.path.exists(value) and any(
-            one in (Path(value).resolve(), *Path(value).resolve().parents) for one in folders
-        ):
-            raise UserError(f"score: --{name} {value}: is one of the files that are scored")
 
 
 if __name__ == "__main__":

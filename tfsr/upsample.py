@@ -65,7 +65,7 @@ _JOBS = flags.DEFINE_integer("jobs", 1, "Files at once; each needs memory.", low
 _RECURSIVE = flags.DEFINE_bool("recursive", True, "Read the folders in folders too.")
 _SKIP_EXISTING = flags.DEFINE_bool("skip_existing", False, "Leave out what is there already.")
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Say what would be done, and write nothing.")
-_MANIFEST = flags.DEFINE_string("manifest", None, "A JSON file to write what was done to.")
+_MANIFEST = command.report_flag("manifest", "A JSON file to write what was done to.")
 
 # So many files that are left out of folders are named.
 _LEFT_TOLD = 20
@@ -101,16 +101,17 @@ def main(positional: list[str]) -> None:
 
 def _check(jobs: list) -> None:
     from tfsr import audio_file
-    from tfsr.inference import manifest
 
     if _SUBTYPE.value:
         for job in jobs:
             audio_file.require_subtype(job.target, _SUBTYPE.value)
-    recordings = {os.path.realpath(path) for job in jobs for path in (job.source, job.target)}
-    if _MANIFEST.value and os.path.realpath(_MANIFEST.value) in recordings:
-        raise UserError(f"--manifest {_MANIFEST.value}: is a recording; give another name")
     if _MANIFEST.value:
-        manifest.check_target(_MANIFEST.value)
+        path = Path(os.path.realpath(_MANIFEST.value))
+        files = {Path(os.path.realpath(path)) for job in jobs for path in (job.source, job.target)}
+        if path in files:
+            raise UserError(f"--manifest {_MANIFEST.value}: is a recording; give another name")
+        if any(path in file.parents for file in files):
+            raise UserError(f"--manifest {_MANIFEST.value}: is a folder; give a file name")
 
 
 def _request():
@@ -209,6 +210,7 @@ def _upsample(request, jobs: list, left: list, names, told) -> int:
     from tfsr.inference import manifest
     from tfsr.inference.file_jobs import in_order
 
+    earlier = manifest.read(_MANIFEST.value) if _MANIFEST.value else {}
     if isinstance(request.system, str):
         request.upsampler(request.system)
     records: dict[Path, manifest.Record] = {}
@@ -229,7 +231,7 @@ def _upsample(request, jobs: list, left: list, names, told) -> int:
     finally:
         if _MANIFEST.value:
             made = [records[job.target] for job in jobs if job.target in records]
-            manifest.write(_MANIFEST.value, made, left)
+            manifest.write(_MANIFEST.value, made, left, earlier)
     return sum(record.error is not None for record in records.values())
 
 

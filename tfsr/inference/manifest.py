@@ -4,7 +4,8 @@ import dataclasses
 import json
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import tfsr
 from tfsr.atomic_files import write_text
@@ -147,34 +148,61 @@ def _assumption(assumed: str | None) -> list[str]:
     return [f"has no header, taken for {assumed}; `raw` says otherwise"] if assumed else []
 
 
-def check_target(path: str | os.PathLike) -> None:
-    """Raise UserError where something is that would be lost: all but an older manifest."""
-    if os.path.lexists(path) and not _is_manifest(path):
-        raise UserError(f"`manifest` {path}: is there and is no manifest; give another name")
+def read(path: str | os.PathLike) -> dict[str, Record]:
+    """What a manifest tells of each target; nothing where there is none yet.
 
-
-def _is_manifest(path: str | os.PathLike) -> bool:
-    if not os.path.isfile(path):
-        return False
+    Raises:
+        UserError: something else is there, which would be lost, or it cannot be read.
+    """
+    if not os.path.lexists(path):
+        return {}
     try:
+        if not os.path.isfile(path):
+            raise ValueError
         with open(path, "rb") as file:
-            return bool(_START.match(file.read(_LONGEST_START)))
+            if not _START.match(start := file.read(_LONGEST_START)):
+                raise ValueError
+            records = [_record(entry) for entry in json.loads(start + file.read())["files"]]
     except OSError as error:
         raise UserError(f"`manifest` {path}: cannot be read ({error.strerror})") from error
+    except (ValueError, KeyError, TypeError) as error:
+        text = f"`manifest` {path}: is there and is no manifest; give another name"
+        raise UserError(text) from error
+    return {record.target: record for record in records}
 
 
-def write(path: str | os.PathLike, records: Sequence[Record], left: Sequence[Left] = ()) -> None:
+def _record(entry: dict) -> Record:
+    """Without what another version of this package tells besides."""
+    known = {field.name for field in dataclasses.fields(Record)}
+    record = Record(**{name: value for name, value in entry.items() if name in known})
+    return dataclasses.replace(record, faults=tuple(record.faults))
+
+
+def write(
+    path: str | os.PathLike,
+    records: Sequence[Record],
+    left: Sequence[Left] = (),
+    earlier: Mapping[str, Record] = MappingProxyType({}),
+) -> None:
     """Write a manifest, whole or not at all; the same work makes the same bytes.
 
     Args:
         left: what is in the folders and was not taken.
+        earlier: what an earlier manifest tells of those that are skipped now.
 
     Raises:
         UserError: it cannot be written.
     """
     content = {
         "tfsr": tfsr.__version__,
-        "files": [dataclasses.asdict(record) for record in records],
+        "files": [dataclasses.asdict(_with_earlier(record, earlier)) for record in records],
         "left": [{"path": str(one.path), "reason": one.reason} for one in left],
     }
     write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def _with_earlier(record: Record, earlier: Mapping[str, Record]) -> Record:
+    known = earlier.get(record.target)
+    if record.skipped and known and known.source == record.source and not known.error:
+        return dataclasses.replace(known, skipped=True)
+    return record
