@@ -99,6 +99,18 @@ def test_a_damaged_checkpoint_is_passed_over(two_steps, tmp_path, part, damage):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("part", ["index", "data-00000-of-00001"])
+def test_one_that_the_disk_does_not_give_stays(two_steps, tmp_path, part):
+    folder = shutil.copytree(two_steps[0], tmp_path / "checkpoints")
+    closed = folder / f"step-2.{part}"
+    closed.unlink()
+    closed.symlink_to(closed)  # even the administrator cannot open it
+    before = sorted(path.name for path in folder.iterdir())
+    with pytest.raises(UserError, match=f"{closed.name}: cannot be read .*move this checkpoint"):
+        Checkpoints(folder, trained(0)).restore(folder, for_training=True)
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
 def test_a_run_of_another_model_is_not_begun_anew(tmp_path):
     Checkpoints(tmp_path / "checkpoints", trained(0)).save(1)
     other = Regression(AudioUNet((4, 4, 4)), 8000, 16000)

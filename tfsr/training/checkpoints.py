@@ -22,6 +22,8 @@ _log = logging.getLogger("tfsr")
 _WHOLE = re.compile(r"step-(\d+)\.(?:index|data-\d+-of-\d+)")
 _UNFINISHED = re.compile(r"step-\d+(?:_temp.*|\..*\.tempstate\d+)|checkpoint\.tmp.*")
 
+_PIECE = 1 << 24
+
 # A file cut short, overwritten, gone, or without a weight that the upsampler has.
 _DAMAGED = (tf.errors.OpError, AssertionError, IndexError, ValueError)
 
@@ -139,6 +141,7 @@ def _restore_newest(checkpoint: tf.train.Checkpoint, folder: Path, entirely: boo
             else:
                 status.expect_partial()
         except _DAMAGED as error:
+            _require_readable(folder, f"{Path(path).name}.*")
             why = str(error).partition("\n")[0][:200]
             _log.warning(
                 "checkpoint %s is damaged, or of another model: passed over (%s)", path, why
@@ -146,6 +149,20 @@ def _restore_newest(checkpoint: tf.train.Checkpoint, folder: Path, entirely: boo
             continue
         return True
     return False
+
+
+def _require_readable(folder: Path, pattern: str) -> None:
+    """Raise UserError for a file that the disk does not give: what it holds may be whole."""
+    for path in folder.glob(pattern):
+        try:
+            with open(path, "rb") as file:
+                while file.read(_PIECE):
+                    pass
+        except OSError as error:
+            raise UserError(
+                f"{path}: cannot be read ({error.strerror}); nothing is removed or passed over: "
+                "make it readable, or move this checkpoint away"
+            ) from error
 
 
 def _newest_first(folder: Path) -> list[str]:
