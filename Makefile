@@ -15,8 +15,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Beside TensorFlow 2.17, on Python 3.11, there are packages that newer ones do not have.
-EXTRAS = $(shell $(PYTHON) -c 'import sys; print("test" + ",classic" * (sys.version_info < (3, 12)))')
+# Beside TensorFlow 2.17, on Python 3.11, there is tensorflow-io.
+EXTRAS = $(shell $(PYTHON) -c 'import sys; print("test" + ",io" * (sys.version_info < (3, 12)))')
 # One more than there are processors: tests wait for programs that they start.
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
@@ -39,9 +39,9 @@ LIGHT_TESTS = tests/light_test.py tests/api_test.py tests/imports_test.py tests/
 	tests/atomic_files_test.py tests/seal_test.py tests/optional_imports_test.py tests/audio_file \
 	tests/convert/checkpoint_test.py tests/convert/hostile_test.py \
 	tests/inference/samples_test.py tests/inference/preset_selection_test.py tests/telephony \
-	tests/inference/concealment_test.py
+	tests/inference/concealment_test.py tests/lite/app_metadata_test.py
 IN_MODERN = VENV=.venv-modern PYTHON=$(MODERN) EXTRAS=train,test-light
-IN_LIGHT = VENV=.venv-light EXTRAS=test-light
+IN_LIGHT = VENV=.venv-light EXTRAS=test-light,metadata
 
 .PHONY: train test test-long test-all test-other-sums test-modern test-light
 .PHONY: set-up set-up-others check

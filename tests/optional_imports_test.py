@@ -20,7 +20,7 @@ def test_what_is_there_is_imported():
     [
         ("skimage.metrics", r"skimage is not installed: pip install 'tfsr\[eval\]'"),
         ("distillmos", r"distillmos is not installed: pip install 'tfsr\[listeners\]'"),
-        ("tensorflow_io", r"tensorflow-io is not installed: pip install 'tfsr\[classic\]'"),
+        ("tensorflow_io", r"tensorflow-io is not installed: pip install 'tfsr\[io\]'"),
     ],
 )
 def test_what_is_missing_is_said(monkeypatch, module, message):

@@ -23,7 +23,8 @@ _EXTRAS = {
         **{"tensorflow_serving": "tensorflow-serving-api", "librosa": "librosa"},
         **{name: name for name in ("h5py", "matplotlib", "pyroomacoustics")},
     },
-    "classic": {"tensorflow_io": "tensorflow-io", "tensorflow_lite_support": "tflite-support"},
+    "io": {"tensorflow_io": "tensorflow-io"},
+    "metadata": {"tensorflow_lite_support": "tflite-support"},
     "eval": {name: name for name in ("onnxruntime", "pesq", "pystoi", "speechmos", "visqol")}
     | {"skimage": "skimage"},
     "listeners": {"distillmos": "distillmos"},

@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,13 +7,17 @@ import tensorflow as tf
 import tf_keras as keras
 from ai_edge_litert import interpreter as litert
 
+import tfsr
 from tfsr.errors import UserError
-from tfsr.export import metadata
 from tfsr.export.artifact import Artifact
 from tfsr.export.quantization import QUANTIZATIONS
 from tfsr.export.tflite import convert, export_tflite
+from tfsr.lite.app_metadata import ENTRY
+from tfsr.lite.file import find
 from tfsr.lite.interpreter import WholeRecordings
 from tfsr.upsamplers.base import Signature
+
+RECORDED = Path(__file__).parents[1] / "fixtures" / "app_metadata.npz"
 
 
 @pytest.fixture(scope="module", params=["unet", "drawing"])
@@ -155,23 +160,20 @@ def test_float16_of_any_weights_is_near(upsamplers, tmp_path):
     assert np.mean(error**2) < 1e-6 * np.mean(expected**2)
 
 
-def test_metadata(exported):
-    pytest.importorskip("tensorflow_lite_support", reason="its last wheels are for Python 3.11")
+def test_metadata_is_what_is_recorded(exported):
+    """What is recorded is read with tflite-support by tests/lite/app_metadata_test.py."""
     upsampler, path = exported
-    found = metadata.read(path.read_bytes())
-    high = upsampler.output_rate
-    assert found.name.decode() == f"tfsr 8000 to {high} Hz"
-    assert b"8000 Hz" in found.description and b"above 4000 Hz" in found.description
-    assert found.version and found.author
-    assert found.license == b"Code: Apache-2.0. Training data: unknown"
-    (graph,) = found.subgraphMetadata
     details = tf.lite.Interpreter(model_path=str(path)).get_input_details()
-    places = ["noise" if len(place["shape"]) == 3 else "audio" for place in details]
-    assert [tensor.name.decode() for tensor in graph.inputTensorMetadata] == places
-    audio = graph.inputTensorMetadata[places.index("audio")].content.contentProperties
-    assert (audio.sampleRate, audio.channels) == (8000, 1)
-    (output,) = graph.outputTensorMetadata
-    assert output.name == b"audio" and output.content.contentProperties.sampleRate == high
+    assert ["noise" if len(place["shape"]) == 3 else "audio" for place in details] == (
+        ["audio"] if upsampler.output_rate == 16000 else ["audio", "noise"]
+    )
+    found = find(path.read_bytes(), ENTRY)
+    number = tfsr.__version__.encode()
+    with np.load(RECORDED) as recorded:
+        assert (
+            found.replace(number, b"0" * len(number))
+            == recorded[str(upsampler.output_rate)].tobytes()
+        )
 
 
 def test_what_is_not_built_in_is_named_and_nothing_is_left(upsamplers, tmp_path, capfd):

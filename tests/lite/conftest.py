@@ -1,13 +1,15 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import flatbuffers
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from tfsr import seal
-from tfsr.export.tflite import export_tflite
-from tfsr.upsamplers.base import Upsampler
+
+if TYPE_CHECKING:
+    from tfsr.upsamplers.base import Upsampler
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +34,9 @@ def model_with() -> Callable[..., bytes]:
 @pytest.fixture(scope="session")
 def export(tmp_path_factory) -> Callable[..., Path]:
     """A function that writes a file of an upsampler."""
+    from tfsr.export.tflite import export_tflite  # which the light installation cannot
 
-    def export(upsampler: Upsampler, **how: bool) -> Path:
+    def export(upsampler: "Upsampler", **how: bool) -> Path:
         path = tmp_path_factory.mktemp("exported") / "model.tflite"
         export_tflite(upsampler, path, **how)
         return path

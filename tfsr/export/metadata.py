@@ -2,25 +2,22 @@
 
 Written without tflite-support, which is to be had for Python 3.11 at most: its native libraries
 want libusb on the machine and refuse to share a process with TensorFlow's, and its own writer knows
-only an older schema of the model. Only its schema is used, to read what apps do.
+only an older schema of the model. `tfsr.lite.app_metadata` reads it as apps do.
 
 Source: https://ai.google.dev/edge/litert/conversion/tensorflow/metadata
 """
-
-from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as model_schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 import tfsr
-from tfsr import optional_imports
 from tfsr.export.flat_tables import written
 from tfsr.export.properties import licences
-from tfsr.lite.file import PROPERTIES, find
+from tfsr.lite.app_metadata import ENTRY
+from tfsr.lite.file import PROPERTIES
 from tfsr.seal import Properties, entry, sealed
 
-_ENTRY = b"TFLITE_METADATA"
 _IDENTIFIER = b"M001"
 _FIRST_PARSER_WITH_AUDIO = "1.3.0"
 # The members of the schema's union ContentProperties.
@@ -39,20 +36,9 @@ def add(model: bytes, properties: Properties) -> bytes:
         properties: as `tfsr.export.properties.of` gives them.
     """
     content = flatbuffer_utils.convert_bytearray_to_object(model)
-    _append(content, _ENTRY, written(_describe(properties, content), _IDENTIFIER))
+    _append(content, ENTRY, written(_describe(properties, content), _IDENTIFIER))
     _append(content, PROPERTIES, entry(properties))
     return sealed(bytes(flatbuffer_utils.convert_object_to_bytearray(content)))
-
-
-def read(model: bytes) -> Any:
-    """What apps read, as a `ModelMetadataT` of tflite-support's; strings are bytes.
-
-    Raises:
-        KeyError: the file has no such metadata.
-        UserError: tflite-support is not installed.
-    """
-    schema = optional_imports.load("tensorflow_lite_support.metadata.metadata_schema_py_generated")
-    return schema.ModelMetadataT.InitFromObj(schema.ModelMetadata.GetRootAs(find(model, _ENTRY)))
 
 
 def _append(content: model_schema.ModelT, name: bytes, data: bytes) -> None:
