@@ -15,11 +15,11 @@ from tqdm import tqdm
 
 from tfsr.errors import UserError
 from tfsr.model_card import ModelCard
+from tfsr.postponed import Signals, postponed
 from tfsr.training import distribution, provenance, run_model
 from tfsr.training.checkpoints import Checkpoints, take_network
 from tfsr.training.experiment import Experiment
 from tfsr.training.log import Log, is_validated
-from tfsr.postponed import Signals, postponed
 from tfsr.upsamplers.base import Upsampler
 
 Action = Callable[[int, dict[str, float]], None]
