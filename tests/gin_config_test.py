@@ -14,6 +14,8 @@ from tfsr.upsamplers.regression import Regression
 
 ROOT = Path(__file__).parents[1]
 AUDIOUNET = "configs/audiounet.gin"
+AVERAGES = "optimizers.Adam.use_ema = True"
+WRONG = "ema_momentum = 7"  # which Keras refuses
 TINY = ["FILTERS = (4, 4)", "PATCH = 512", "BATCH = 2"]
 
 
@@ -69,23 +71,45 @@ def test_a_misspelt_name_is_refused_and_named(settings, binding, named):
         ("experiment.Experiment.upsampler = 3", r"Experiment.upsampler wants @Upsampler, not 3"),
         ("SEED = -1", r"SEED wants a whole number from 0"),
         ('SEED = "x"', r"SEED wants a whole number from 0"),
-        ("FILTERS = ()", r"its values do not fit \(IndexError: .*'AudioUNet'"),
+        ("regression.Regression.losses = {1: @losses.l1}", "Regression.losses wants names in quot"),
+        (f"optimizers.Adam.{WRONG}", r"the values of Adam do not fit \(ValueError: `ema_m[^']*$"),
     ],
 )
 def test_values_of_the_wrong_kind_are_told_by_name(settings, binding, told):
     with pytest.raises(UserError, match=f"^configuration: {told}") as error:
-        gin_config.experiment([AUDIOUNET], [*settings, binding])
+        gin_config.experiment([AUDIOUNET], [*settings, AVERAGES, binding])
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("binding", "told"),
+    [
+        ("FILTERS = ()", r"`AudioUNet.filters`: \(\) does not fit; give one number at least"),
+        ("FILTERS = (4, -4)", "`AudioUNet.filters`: -4 does not fit; give a whole number, from 1"),
+        ("audiounet.AudioUNet.dropout = 7", "`AudioUNet.dropout`: 7 does not fit; give .* below 1"),
+        ("lowpass.Chebyshev.edge = -1", "`Chebyshev.edge`: -1 does not fit; give a number, above"),
+        ("optimizers.Adam.clipnorm = -1", "`Adam.clipnorm`: -1 does not fit"),
+        ("LEARNING_RATE = -1e-3", "`Adam.learning_rate`: -0.001 does not fit"),
+        ('regression.Regression.weights = {"rmse": -1}', r"`Regression.weights\[\"rmse\"\]`: -1"),
+        ('experiment.Experiment.pretrained = {"net": "a"}', "pretrained names 'net', which is no"),
+    ],
+)
+def test_values_out_of_range_are_told_by_name(settings, binding, told):
+    with pytest.raises(UserError, match=told) as error:
+        gin_config.experiment([AUDIOUNET], [*settings, binding])
+    assert not re.search(r"\n|In call", str(error.value))
+
+
 def test_code_of_the_user_s_keeps_its_traceback(settings):
-    with pytest.raises(IndexError):
-        gin_config.experiment([AUDIOUNET], [*settings, "FILTERS = ()"], allow_import=["mine"])
+    wrong = [AVERAGES, f"optimizers.Adam.{WRONG}"]
+    with pytest.raises(ValueError):
+        gin_config.experiment([AUDIOUNET], [*settings, *wrong], allow_import=["mine"])
 
 
-def test_weights_that_cannot_be_made_are_told(settings):
-    built = gin_config.experiment(["configs/spectral.gin"], [settings[-1], "HOP = -4"])
-    with pytest.raises(UserError, match="^configuration: its values do not fit .InvalidArgument"):
+def test_weights_that_cannot_be_made_are_told(settings, monkeypatch):
+    built = gin_config.experiment(["configs/spectral.gin"], [settings[-1]])
+    monkeypatch.setattr(type(built.upsampler), "initialize", lambda _: [][0])
+    with pytest.raises(UserError, match="^configuration: its values do not fit .IndexError"):
         gin_config.initialize(built, [])
 
 

@@ -28,7 +28,7 @@ class Anything:
         (tuple[int, ...], [(), (1, 2), [1]], [1, (1, 1.5), ("a",), "ab"]),
         (tuple[float, float], [(0, 1.5)], [(1,), (1, 2, 3)]),
         (Sequence[Sequence[int]], [((1,), ())], [(1,)]),
-        (Mapping[str, float], [{"a": 1}, {}], [{"a": "b"}, [("a", 1)]]),
+        (Mapping[str, float], [{"a": 1}, {}], [{"a": "b"}, {1: 1}, [("a", 1)]]),
         (Literal["phase", "time"], ["time"], ["other", 1]),
         (Callable[[int], int], [len], ["len", 3]),
         (Anything, [Anything()], [1, "a", None, ()]),
@@ -47,7 +47,7 @@ def test_what_fits(kind, right, wrong):
         (tuple[float, float], "a list, each a number"),
         (str | os.PathLike | Sequence[str], "a text or a list, each a text"),
         (Literal["phase", "time"], "'phase' or 'time'"),
-        (Mapping[str, int], "names and values"),
+        (Mapping[str, int], "names in quotes and values"),
         (Anything, "@Anything"),
     ],
 )

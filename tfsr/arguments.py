@@ -3,9 +3,41 @@
 import math
 import numbers
 import os
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from tfsr.errors import UserError
+
+
+class Range(NamedTuple):
+    """What a number may be.
+
+    Attributes:
+        lowest, highest: allowed too, unless `above` or `below`.
+        whole: whether it must be a whole number.
+        above, below: whether it must differ from `lowest`, from `highest`.
+        pair: whether there are two, the least and the most.
+    """
+
+    lowest: float
+    highest: float = math.inf
+    whole: bool = False
+    above: bool = False
+    below: bool = False
+    pair: bool = False
+
+    def of_pair(self) -> "Range":
+        """The same for each of two."""
+        return self._replace(pair=True)
+
+
+COUNT = Range(1, whole=True)
+WHOLE = Range(0, whole=True)
+POSITIVE = Range(0, above=True)
+NOT_NEGATIVE = Range(0)
+SHARE = Range(0, 1)
+BELOW_1 = Range(0, 1, below=True)
+ANY = Range(-math.inf)
 
 
 def path(name: str, value: Any) -> str:
@@ -23,14 +55,49 @@ def path(name: str, value: Any) -> str:
     return text
 
 
-def number(
-    name: str, value: Any, unit: str, lowest: float, highest: float = math.inf, whole: bool = False
-) -> float:
-    """A number within bounds, both of which are allowed.
+def check(owner: str, values: Mapping[str, Any], ranges: Mapping[str, Range]) -> None:
+    """That numbers are within their ranges; None and what is not among the values is.
 
     Args:
-        unit: of the value, for the message.
+        owner: the class that they are for, as the message names it.
+        values: argument -> number, or numbers in sequences or by name. No sequence may be empty.
+        ranges: argument -> what each of its numbers may be.
+
+    Raises:
+        UserError: one is not; the message names it.
+
+    >>> check("Chebyshev", {"order": 8, "edge": 0.8}, {"order": COUNT, "edge": POSITIVE})
+    """
+    for argument, wanted in ranges.items():
+        value = values.get(argument)
+        if value is None:
+            continue
+        found = list(_numbers(f"{owner}.{argument}", value))
+        for name, one in found:
+            number(name, one, "", *wanted[:-1])
+        if wanted.pair and (len(found) != 2 or found[0][1] > found[1][1]):
+            raise UserError(
+                f"`{owner}.{argument}`: {_shown(value)} does not fit; give two, the least first"
+            )
+
+
+def number(
+    name: str,
+    value: Any,
+    unit: str,
+    lowest: float,
+    highest: float = math.inf,
+    whole: bool = False,
+    above: bool = False,
+    below: bool = False,
+) -> float:
+    """A number within bounds.
+
+    Args:
+        unit: of the value, for the message; empty: it has none.
+        lowest, highest: allowed too, unless `above` or `below`.
         whole: whether it must be a whole number, which is given back as int.
+        above, below: whether it must differ from `lowest`, from `highest`.
 
     Raises:
         UserError: it is no number, or out of bounds.
@@ -40,12 +107,36 @@ def number(
     """
     # To Python, True is a number; NaN is within no bounds.
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    fits = is_number and lowest <= value <= highest
-    if not fits or math.isinf(value) or (whole and value != int(value)):
-        bounds = f"from {lowest:g} on" if math.isinf(highest) else f"{lowest:g} to {highest:g}"
-        what = f"a whole number of {unit}" if whole else unit
-        raise UserError(f"`{name}`: {_shown(value)} does not fit; give {what}, {bounds}")
+    fits = is_number and lowest <= value <= highest and not math.isinf(value)
+    excluded = fits and ((above and value == lowest) or (below and value == highest))
+    if not fits or excluded or (whole and value != int(value)):
+        what = f"a whole number{unit and f' of {unit}'}" if whole else unit or "a number"
+        bounds = _bounds(lowest, highest, above, below)
+        raise UserError(f"`{name}`: {_shown(value)} does not fit; give {what}{bounds}")
     return int(value) if whole else float(value)
+
+
+def _bounds(lowest: float, highest: float, above: bool, below: bool) -> str:
+    if math.isinf(lowest):
+        return ""
+    if math.isinf(highest):
+        return f", above {lowest:g}" if above else f", from {lowest:g} on"
+    return f", {'above ' * above}{lowest:g} to {'below ' * below}{highest:g}"
+
+
+def _numbers(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """What is to be a number, and how a message names it."""
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _numbers(f'{name}["{key}"]', one)
+    elif isinstance(value, str) or not isinstance(value, Iterable):
+        yield name, value
+    else:
+        several = list(value)
+        if not several:
+            raise UserError(f"`{name}`: {_shown(value)} does not fit; give one number at least")
+        for one in several:
+            yield from _numbers(name, one)
 
 
 def _shown(value: Any) -> str:

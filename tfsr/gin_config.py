@@ -45,6 +45,7 @@ _OF_EARLIER_DISCRIMINATORS = re.compile(
 # What gin knows, in dicts and sets of its own.
 _STATE = ("_CONFIG", "_IMPORTS", "_OPERATIVE_CONFIG", "_SINGLETONS")
 _MACRO = "gin.macro"
+_IN_CALL = "\n  In call to configurable "  # added by gin, with a name in quotes
 # What gin lets through from its tokenizer, from imports that do not exist, and of its own.
 _PARSE_ERRORS = (
     *(AttributeError, ImportError, NameError, OSError, SyntaxError, ValueError),
@@ -141,15 +142,19 @@ def _fitting(allow_import: Sequence[str]) -> Iterator[None]:
     try:
         yield
     except UserError as error:  # to which gin has added what it was calling
-        raise UserError(str(error).partition("\n  In call to")[0]) from error
+        _refuse_other_kinds()  # which can tell a macro
+        raise UserError(str(error).partition(_IN_CALL)[0]) from error
     # What it is depends on the class that an unfit value was given to.
     except Exception as error:
         _refuse_other_kinds()
         if allow_import:
             raise
-        reason = " ".join(str(error).split())
+        message, _, calls = str(error).partition(_IN_CALL)
+        _, made, _ = calls.split("'", 2) if calls else ("", "", "")
+        whose = f"the values of {made}" if made else "its values"
+        reason = " ".join(message.split())
         raise UserError(
-            f"configuration: its values do not fit ({type(error).__name__}: {reason[:300]})"
+            f"configuration: {whose} do not fit ({type(error).__name__}: {reason[:300]})"
         ) from error
 
 

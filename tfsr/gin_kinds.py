@@ -54,9 +54,10 @@ def fits(value: Any, kind: Any, is_reference: Callable[[Any], bool]) -> bool:
     if origin in _LISTS:
         return isinstance(value, list | tuple) and _all_fit(value, inner, is_reference)
     if origin in _MAPPINGS:
-        of_values = inner[1] if len(inner) == 2 else Any
+        of_keys, of_values = inner if len(inner) == 2 else (Any, Any)
         return isinstance(value, dict) and all(
-            fits(one, of_values, is_reference) for one in value.values()
+            fits(key, of_keys, is_reference) and fits(one, of_values, is_reference)
+            for key, one in value.items()
         )
     if kind in (int, float):  # to Python, True is a number
         return isinstance(value, (int, kind)) and not isinstance(value, bool)
@@ -76,7 +77,7 @@ def words(kind: Any) -> str:
         items = [words(one) for one in inner if one is not Ellipsis]
         return f"a list, each {' or '.join(dict.fromkeys(items))}" if items else "a list"
     if origin in _MAPPINGS:
-        return "names and values"
+        return "names in quotes and values"
     return _WORDS.get(kind, f"@{getattr(kind, '__name__', 'a class or function')}")
 
 

@@ -114,6 +114,8 @@ class ModelConfig:
         written = data.get("format") if isinstance(data, dict) else None
         if isinstance(written, int) and written > FORMAT:
             raise UserError(f"is of format {written}; a newer tfsr than this one reads it")
+        if isinstance(written, int) and written < 1:
+            raise UserError(f"is of format {written}, which there is not; get the folder again")
         check(data, _KINDS, "the file", _KINDS)
         check(data["weights"], _SEAL, "weights", _SEAL)
         for name in "input_rate", "output_rate":

@@ -54,6 +54,7 @@ def main(positional: list[str]) -> None:
         described = experiment.data.corpus.describe()
     is_chief = distribution.is_chief(strategy)
     with run_lock(run_dir) if is_chief else contextlib.nullcontext():
+        _refuse_fewer_steps(experiment, run_dir)
         with strategy.scope():
             gin_config.initialize(experiment, _ALLOW_IMPORT.value)
         if is_chief:
@@ -76,6 +77,18 @@ def _train(experiment, run_dir, strategy, described: str) -> None:
     elif _EVALUATE.value and distribution.is_chief(strategy):
         checkpoints.restore(experiment.upsampler, run_dir)  # what every later command will see
         evaluate_run(experiment, run_dir)
+
+
+def _refuse_fewer_steps(experiment, run_dir) -> None:
+    """Before anything is written."""
+    from tfsr.training.checkpoints import newest_step
+
+    reached = newest_step(run_dir)
+    if experiment.steps < reached:
+        raise UserError(
+            f"Experiment.steps is {experiment.steps}, and {run_dir} has reached step {reached} "
+            f"already: give --gin_param STEPS={reached}, or more to go on, or another --run_dir"
+        )
 
 
 def _run_dir():

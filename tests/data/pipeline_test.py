@@ -342,8 +342,11 @@ def test_nothing_to_train_with(tmp_path):
     [
         ({"patch": 257}, "multiple of the ratio 2"),
         ({"patch": 0}, "multiple of the ratio 2"),
-        ({"batch": 0}, "Patches.batch is 0"),
-        ({"seed": -1}, "Patches.seed is -1"),
+        ({"batch": 0}, "`Patches.batch`: 0 does not fit"),
+        ({"seed": -1}, "`Patches.seed`: -1 does not fit"),
+        ({"cache_mb": -1}, "`Patches.cache_mb`: -1 does not fit"),
+        ({"validation_patches": -3}, "`Patches.validation_patches`: -3 does not fit"),
+        ({"gain": (2, 1)}, r"`Patches.gain`: \(2, 1\) does not fit; give two .* the least first"),
     ],
 )
 def test_settings_out_of_range(root, settings, text):

@@ -216,6 +216,15 @@ def test_goes_on_to_more_steps_from_the_run_directory_alone(succeed, undisturbed
     assert [int(line[0]) for line in lines(run_dir)[1:]] == list(range(1, STEPS + 4))
 
 
+def test_fewer_steps_than_a_run_has_are_refused(run, undisturbed, tmp_path):
+    run_dir = shutil.copytree(undisturbed, tmp_path / "run")
+    before = (run_dir / "operative_config.gin").read_bytes()
+    done = run("-m", "tfsr.train", f"--run_dir={run_dir}", f"--gin_param=STEPS={STEPS - 1}")
+    assert done.returncode == 2
+    assert f"steps is {STEPS - 1}, and {run_dir} has reached step {STEPS} already" in done.stderr
+    assert (run_dir / "operative_config.gin").read_bytes() == before
+
+
 @pytest.mark.usefixtures("eagerly", "without_pictures")
 def test_a_run_that_goes_on_with_other_sums_says_so(recordings, tmp_path, monkeypatch, caplog):
     def train(steps: int) -> list[str]:

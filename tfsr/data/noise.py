@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tfsr.arguments import NOT_NEGATIVE, check
 from tfsr.data.corpora import corpus
-from tfsr.data.recordings import Corpus, Recording
+from tfsr.data.recordings import SPLITS, Corpus, Recording
 from tfsr.data.waveforms import Waveforms
 from tfsr.errors import UserError
 
@@ -31,7 +32,8 @@ class Noise:
             does not fit should be prepared with `python -m tfsr.prepare` at the signals' rate.
 
     Raises:
-        UserError: when called, where there is no such corpus, or no usable recording in the split.
+        UserError: an argument out of its range; when called, where there is no such corpus, or no
+            usable recording in the split.
     """
 
     corpus: Corpus | str | os.PathLike | None = None
@@ -40,6 +42,11 @@ class Noise:
     _waveforms: dict[int, Waveforms] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+
+    def __post_init__(self):
+        check("Noise", vars(self), {"cache_mb": NOT_NEGATIVE})
+        if self.split not in SPLITS:
+            raise UserError(f"Noise.split is {self.split!r}; choose one of {', '.join(SPLITS)}")
 
     def __call__(self, samples: int, rate: int, rng: np.random.Generator) -> np.ndarray:
         """Draw noise.

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from tfsr.arguments import COUNT, NOT_NEGATIVE, WHOLE, check
 from tfsr.data.callback_guard import CALLBACKS
 from tfsr.data.full_band import FullBand
 from tfsr.data.patch_positions import Order, Slots
@@ -19,6 +20,11 @@ from tfsr.signal.resample import whole_ratio
 # Which of the independent sequences of random numbers a generator is for.
 _TRAIN_STREAM = 0
 _VALIDATION_STREAM = 1
+
+_RANGES = {
+    **{"batch": COUNT, "seed": WHOLE, "cache_mb": NOT_NEGATIVE, "validation_patches": COUNT},
+    "gain": NOT_NEGATIVE.of_pair(),
+}
 
 
 class Patches:
@@ -70,8 +76,12 @@ class Patches:
         by_speaker: bool = False,
         full_band: bool = True,
     ):
+        check("Patches", locals(), _RANGES)
         self.ratio = whole_ratio(output_rate, input_rate)
-        _check(self.ratio, patch, batch, seed)
+        if patch < self.ratio or patch % self.ratio:
+            raise UserError(
+                f"Patches.patch is {patch}; it must be a multiple of the ratio {self.ratio}"
+            )
         self.corpus = FullBand(corpus, output_rate) if full_band else corpus
         self.degradation = degradation
         self.input_rate = input_rate
@@ -239,15 +249,6 @@ def patches_per_second(patches: Patches, steps: int) -> float:
     for _ in patches.batches(0, steps):
         pass
     return steps * patches.batch / (time.perf_counter() - began)
-
-
-def _check(ratio: int, patch: int, batch: int, seed: int) -> None:
-    if patch < ratio or patch % ratio:
-        raise UserError(f"Patches.patch is {patch}; it must be a multiple of the ratio {ratio}")
-    if batch < 1:
-        raise UserError(f"Patches.batch is {batch}; it must be at least 1")
-    if seed < 0:
-        raise UserError(f"Patches.seed is {seed}; it must not be negative")
 
 
 def _example_seed(rng: np.random.Generator) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tfsr.arguments import ANY, NOT_NEGATIVE, check
 from tfsr.degradation.base import Degradation
 from tfsr.degradation.effects import AnyLowPass, Clip, SecondOrder, Sometimes
 
@@ -83,6 +84,10 @@ class Damage(Degradation):
     level: tuple[float, float] = (0.3, 1.0)
     noise_last: bool = True
     changes_rate = False
+
+    def __post_init__(self):
+        ranges = {"snr_db": ANY.of_pair(), "level": NOT_NEGATIVE.of_pair()}
+        check("Damage", vars(self), ranges)
 
     def __call__(
         self, high: np.ndarray, output_rate: int, input_rate: int, rng: np.random.Generator

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.signal
 
+from tfsr.arguments import COUNT, NOT_NEGATIVE, Range, check
 from tfsr.degradation.base import Degradation
 from tfsr.degradation.lowpass import Chebyshev, LowPass, NoFilter, polyphase_taps
 from tfsr.signal.resample import kaiser_best, soxr_hq, whole_ratio
@@ -99,6 +100,10 @@ class KaiserSincDecimation(Degradation):
     reach: int = 128
     kaiser_beta: float = 14.769656459379492
     rolloff: float = 0.962
+
+    def __post_init__(self):
+        ranges = {"reach": COUNT, "kaiser_beta": NOT_NEGATIVE, "rolloff": Range(0, 1, above=True)}
+        check("KaiserSincDecimation", vars(self), ranges)
 
     @property
     def context(self) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.signal
 
+from tfsr.arguments import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, check
 from tfsr.degradation.base import Degradation
 from tfsr.degradation.lowpass import (
     Bessel,
@@ -37,6 +38,9 @@ class Sometimes(Degradation):
     degradation: Degradation
     changes_rate = False
 
+    def __post_init__(self):
+        check("Sometimes", vars(self), {"probability": SHARE})
+
     @property
     def context(self) -> int:
         return self.degradation.context
@@ -63,6 +67,9 @@ class SecondOrder(Degradation):
     changes_rate = False
     context = 480
 
+    def __post_init__(self):
+        check("SecondOrder", vars(self), {"cutoff_hz": POSITIVE.of_pair(), "q": POSITIVE})
+
     def __call__(
         self, high: np.ndarray, output_rate: int, input_rate: int, rng: np.random.Generator
     ) -> np.ndarray:
@@ -84,6 +91,9 @@ class Clip(Degradation):
     gain: tuple[float, float] = (1.0, 11.0)
     changes_rate = False
 
+    def __post_init__(self):
+        check("Clip", vars(self), {"gain": POSITIVE.of_pair()})
+
     def __call__(
         self, high: np.ndarray, output_rate: int, input_rate: int, rng: np.random.Generator
     ) -> np.ndarray:
@@ -102,6 +112,9 @@ class ClipAbsolute(Degradation):
 
     threshold: tuple[float, float] = (0.0, 1.0)
     changes_rate = False
+
+    def __post_init__(self):
+        check("ClipAbsolute", vars(self), {"threshold": NOT_NEGATIVE.of_pair()})
 
     def __call__(
         self, high: np.ndarray, output_rate: int, input_rate: int, rng: np.random.Generator
@@ -141,6 +154,10 @@ class AnyLowPass:
     orders: tuple[int, int] = (2, 9)
     resampled: float = 0.5
 
+    def __post_init__(self):
+        pairs = {"cutoff_hz": COUNT.of_pair(), "orders": COUNT.of_pair()}
+        check("AnyLowPass", vars(self), pairs | {"resampled": SHARE})
+
     def draw(self, rng: np.random.Generator) -> tuple["CutOff", "CutOff"]:
         """Such a filter without and with resampling; the second is what speech passes."""
         cutoff = int(rng.integers(self.cutoff_hz[0], self.cutoff_hz[1], endpoint=True))
@@ -166,6 +183,9 @@ class CutOff:
 
     cutoff_hz: int
     filters: Sequence[LowPass]
+
+    def __post_init__(self):
+        check("CutOff", vars(self), {"cutoff_hz": POSITIVE})
 
     def __call__(self, high: np.ndarray, rate: int) -> np.ndarray:
         """float64 [time] of [time] at `rate` Hz."""

@@ -15,7 +15,13 @@ from typing import Protocol
 import numpy as np
 import scipy.signal
 
+from tfsr.arguments import COUNT, POSITIVE, WHOLE, Range, check
 from tfsr.signal.sinc_hann import sinc_hann
+
+_RANGES = {
+    **{"order": COUNT, "ripple_db": POSITIVE, "stop_db": POSITIVE, "edge": POSITIVE},
+    "context": WHOLE,
+}
 
 
 class LowPass(Protocol):
@@ -32,6 +38,9 @@ class _Recursive(abc.ABC):
 
     edge: float
     zero_phase: bool
+
+    def __post_init__(self):
+        check(type(self).__name__, vars(self), _RANGES)
 
     @property
     @abc.abstractmethod
@@ -188,6 +197,10 @@ class BrickWall:
     hop_length: int = 256
     append: bool = True
     context = 0
+
+    def __post_init__(self):
+        longest = Range(1, self.n_fft - 1, whole=True)
+        check("BrickWall", vars(self), {"n_fft": Range(2, whole=True), "hop_length": longest})
 
     def __call__(self, high: np.ndarray, output_rate: int, input_rate: int) -> np.ndarray:
         frame = {"nperseg": self.n_fft, "noverlap": self.n_fft - self.hop_length}

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tfsr import audio_file
+from tfsr.arguments import SHARE, check
 from tfsr.degradation.base import Degradation
 from tfsr.degradation.effects import reverberate
 from tfsr.errors import UserError
@@ -45,6 +46,7 @@ class Room(Degradation):
     def __post_init__(self):
         if self.part not in ("train", "test", None):
             raise UserError(f"Room.part is {self.part!r}; choose 'train', 'test' or None")
+        check("Room", vars(self), {"test_share": SHARE})
 
     def __call__(
         self, high: np.ndarray, output_rate: int, input_rate: int, rng: np.random.Generator

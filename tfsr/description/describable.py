@@ -9,6 +9,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Self
 
+from tfsr.arguments import Range, check
+
 
 class Factory(NamedTuple):
     """A class that is called later, with some arguments given already."""
@@ -28,8 +30,12 @@ class Describable:
     """The base of networks and upsamplers: it keeps the arguments of the constructor.
 
     `__new__` sees those of the class that is made, whatever this hands on to the classes before it.
+
+    Attributes:
+        ranges: argument -> what its numbers may be; others are a UserError.
     """
 
+    ranges: Mapping[str, Range] = {}
     _remembered: _Remembered
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -38,6 +44,7 @@ class Describable:
         bound.apply_defaults()
         _, *names = bound.arguments
         arguments = {name: bound.arguments[name] for name in names}
+        check(cls.__name__, arguments, cls.ranges)
         # Past Keras, which refuses attributes before its own constructor has run.
         object.__setattr__(made, "_remembered", _Remembered(arguments))
         return made

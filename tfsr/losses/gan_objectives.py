@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from tfsr.arguments import NOT_NEGATIVE, check
+
 Discriminator = Callable[[tf.Tensor], tf.Tensor]
 
 # Under the root of the norm, whose derivative at zero would not be finite.
@@ -31,6 +33,9 @@ class WassersteinGP:
 
     weight: float = 10.0
     names = ("discriminators", "wasserstein", "gradient_norm")
+
+    def __post_init__(self):
+        check("WassersteinGP", vars(self), {"weight": NOT_NEGATIVE})
 
     def for_discriminator(
         self, discriminator: Discriminator, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor

@@ -9,6 +9,7 @@ import math
 
 import tensorflow as tf
 
+from tfsr.arguments import NOT_NEGATIVE, check
 from tfsr.signal.polar import Polar, PolarStft
 from tfsr.signal.stft import Spectrum
 
@@ -43,6 +44,9 @@ class StftPhase:
 
     transform: PolarStft = PolarStft(n_fft=512, hop_length=128, window_length=512)
     floor: float = 1e-4
+
+    def __post_init__(self):
+        check("StftPhase", vars(self), {"floor": NOT_NEGATIVE})
 
     def __call__(self, high: tf.Tensor, estimate: tf.Tensor) -> tf.Tensor:
         return phase_distance(*(self._filled(self.transform(x)) for x in (high, estimate)))

@@ -6,8 +6,14 @@ from collections.abc import Iterable
 
 import tensorflow as tf
 
+from tfsr.arguments import COUNT, NOT_NEGATIVE, POSITIVE, check
 from tfsr.signal.mel import mel_filters
 from tfsr.signal.stft import Spectrum, stft
+
+_RANGES = {
+    **{"rate": COUNT, "fft_sizes": COUNT, "resolutions": COUNT},
+    **{"floor": POSITIVE, "asymmetry": NOT_NEGATIVE, "span": POSITIVE},
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +31,9 @@ class LogStft:
 
     fft_sizes: tuple[int, ...] = (512, 1024, 2048)
     floor: float = 1e-8
+
+    def __post_init__(self):
+        check("LogStft", vars(self), _RANGES)
 
     def __call__(self, high: tf.Tensor, estimate: tf.Tensor) -> tf.Tensor:
         return _averaged(
@@ -52,6 +61,9 @@ class LogMelPower:
     rate: int
     resolutions: tuple[tuple[int, int], ...] = ((256, 24), (512, 48), (1024, 80))
     floor: float = 1e-5
+
+    def __post_init__(self):
+        check("LogMelPower", vars(self), _RANGES)
 
     def __call__(self, high: tf.Tensor, estimate: tf.Tensor) -> tf.Tensor:
         return _averaged(self._distance(high, estimate, *sizes) for sizes in self.resolutions)
@@ -90,6 +102,9 @@ class MelLoudness:
     floor: float = 1e-6
     asymmetry: float = 0.0
     span: float = 0.1
+
+    def __post_init__(self):
+        check("MelLoudness", vars(self), _RANGES)
 
     def __call__(self, high: tf.Tensor, estimate: tf.Tensor) -> tf.Tensor:
         return _averaged(self._distance(high, estimate, *sizes) for sizes in self.resolutions)

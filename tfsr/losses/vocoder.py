@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from tfsr.arguments import COUNT, check
 from tfsr.signal.mel import MelSpectrogram, log_mel, mel_areas
 from tfsr.signal.stft import Spectrum, stft
 
@@ -38,6 +39,9 @@ class TimeDomain:
     frames: Sequence[tuple[int, int]] = ((240, 120), (480, 240), (960, 480))
     sample_phase: bool = False
     names = ("time", "energy", "phase")
+
+    def __post_init__(self):
+        check("TimeDomain", vars(self), {"frames": COUNT})
 
     def __call__(self, high: tf.Tensor, estimate: tf.Tensor) -> dict[str, tf.Tensor]:
         difference = estimate - high

@@ -9,6 +9,7 @@ of the authors' code.
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.arguments import COUNT
 from tfsr.description.describable import Describable
 from tfsr.layers.convnext import ConvNeXt
 from tfsr.layers.convolution import fan_in_dense
@@ -33,6 +34,8 @@ class APBWE(Describable, keras.Model):
         hop: 1, any number of frames will do.
         receptive_field: frames on each side that a frame depends on, 27.
     """
+
+    ranges = dict.fromkeys(("bins", "channels", "blocks"), COUNT)
 
     ratio = 1
     hop = 1

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.arguments import COUNT
 from tfsr.description.describable import Describable
 from tfsr.errors import UserError
 from tfsr.layers.convolution import append_zeros, fan_in_uniform, leaky_maps, time_of
@@ -38,6 +39,8 @@ class PeriodCritics(Describable, keras.Model):
         channels: of the convolutions before the one that scores; all but the last of them go on in
             steps of three.
     """
+
+    ranges = dict.fromkeys(("periods", "channels"), COUNT)
 
     def __init__(
         self,
@@ -71,6 +74,8 @@ class SpectralCritics(Describable, keras.Model):
         resolutions: n_fft and hop_length of each transform.
         channels: of all convolutions but the one that scores.
     """
+
+    ranges = dict.fromkeys(("resolutions", "channels"), COUNT)
 
     def __init__(
         self,

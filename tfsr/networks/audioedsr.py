@@ -10,6 +10,7 @@ import math
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.arguments import COUNT
 from tfsr.description.describable import Describable
 from tfsr.errors import UserError
 from tfsr.layers.convolution import Conv1D, fan_in_uniform
@@ -41,6 +42,8 @@ class AudioEDSR(Describable, keras.Model):
     Raises:
         UserError: the ratio is no power of two, or the activation unknown.
     """
+
+    ranges = dict.fromkeys(("filters", "blocks", "residual_kernel", "kernel"), COUNT)
 
     hop = 1
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.arguments import BELOW_1, COUNT, WHOLE
 from tfsr.description.describable import Describable
 from tfsr.errors import UserError
 from tfsr.layers.convolution import Conv1D, Keras1Orthogonal, append_zeros, pad_to_multiple, time_of
@@ -37,6 +38,8 @@ class AudioUNet(Describable, keras.Model):
         hop: the product of the strides; the signal is padded to a multiple of it and cut again.
         receptive_field: samples on each side that an output sample depends on.
     """
+
+    ranges = {"filters": COUNT, "dropout": BELOW_1, "phase_shuffle": WHOLE}
 
     ratio = 1
     _padding = "same"

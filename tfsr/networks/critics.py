@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.arguments import COUNT, WHOLE
 from tfsr.description.describable import Describable
 from tfsr.errors import UserError
 from tfsr.layers.convolution import Conv1D
@@ -33,6 +34,8 @@ class SrganCritic(Describable, keras.Model):
     Attributes:
         samples: None: any length.
     """
+
+    ranges = {"filters": COUNT, "blocks": COUNT, "phase_shuffle": WHOLE}
 
     samples = None
 
@@ -83,6 +86,10 @@ class WaveGanCritic(Describable, keras.Model):
     Raises:
         UserError: `samples` is no such multiple.
     """
+
+    ranges = dict.fromkeys(("samples", "filters", "layers", "kernel"), COUNT) | {
+        "phase_shuffle": WHOLE
+    }
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ defaults, 129 features and 128 outputs (log powers, ratio 2): 11,034,752 paramet
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.arguments import COUNT, WHOLE
 from tfsr.description.describable import Describable
 from tfsr.layers.convolution import time_of
 
@@ -26,6 +27,8 @@ class DNN(Describable, keras.Model):
         ratio, hop: 1, frames stay as many.
         receptive_field: frames on each side that an output depends on, `context`.
     """
+
+    ranges = {"outputs": COUNT, "layers": COUNT, "width": COUNT, "context": WHOLE}
 
     ratio = 1
     hop = 1

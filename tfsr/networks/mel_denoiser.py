@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.arguments import BELOW_1, COUNT, SHARE
 from tfsr.description.describable import Describable
 from tfsr.layers.convolution import fan_in_dense
 from tfsr.layers.random import Dropout
@@ -29,6 +30,11 @@ class OnFrames(Describable, keras.Model):
         ratio, hop: 1, frames stay as many.
         receptive_field: in frames; None, all of them, unless a subclass says otherwise.
     """
+
+    ranges = dict.fromkeys(("bands", "widths", "width"), COUNT) | {
+        "dropout": BELOW_1,
+        "momentum": SHARE,
+    }
 
     ratio = 1
     hop = 1

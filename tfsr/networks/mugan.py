@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.arguments import BELOW_1, COUNT
 from tfsr.description.describable import Describable
 from tfsr.errors import UserError
 from tfsr.layers.convolution import Conv1D, pad_to_multiple, time_of
@@ -46,6 +47,8 @@ class MUGAN(Describable, keras.Model):
     Raises:
         UserError: `down` and `up` are not equally many.
     """
+
+    ranges = {"down": COUNT, "up": COUNT, "bottleneck": COUNT, "dropout": BELOW_1}
 
     ratio = 1
 
@@ -118,6 +121,8 @@ class MUDiscriminator(Describable, keras.Model):
             which needs less memory and takes any time >= 1.
     """
 
+    ranges = {"filters": COUNT, "samples": COUNT, "width": COUNT, "dropout": BELOW_1}
+
     def __init__(
         self,
         filters: Sequence[Branches] = (
@@ -163,6 +168,8 @@ class MUAutoencoder(Describable, keras.Model):
 
     Args, attributes, raises: as of `MUGAN`.
     """
+
+    ranges = {"down": COUNT, "up": COUNT, "dropout": BELOW_1}
 
     ratio = 1
 

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.arguments import COUNT
 from tfsr.description.describable import Describable
 from tfsr.layers.convolution import Conv1D, fan_in_dense, fan_in_uniform
 
@@ -41,6 +42,8 @@ class NuWave(Describable, keras.Model):
         condition_field: samples on each side that `condition` depends on.
         condition_channels: numbers for each sample that `condition` gives.
     """
+
+    ranges = dict.fromkeys(("channels", "blocks", "dilation_cycle", "waves", "embedding"), COUNT)
 
     ratio = 1
     hop = 1

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.arguments import COUNT, SHARE
 from tfsr.description.describable import Describable
 from tfsr.layers.convolution import fan_in_uniform, time_of
 
@@ -48,6 +49,8 @@ class ResUNet(Describable, keras.Model):
         hop: frames that become one at the coarsest level, 64.
         receptive_field: frames on each side that an output depends on, outside training.
     """
+
+    ranges = {"channels": COUNT, "inputs": COUNT, "momentum": SHARE, "up_momentum": SHARE}
 
     ratio = 1
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.arguments import BELOW_1, COUNT
 from tfsr.description.describable import Describable
 from tfsr.errors import UserError
 from tfsr.layers.convolution import leaky_maps
@@ -32,6 +33,8 @@ class SpectrogramCritics(Describable, keras.Model):
         first: the share of the Nyquist frequency from which on the waveform is scored.
         channels: of all convolutions but the one that scores.
     """
+
+    ranges = {"resolutions": COUNT, "channels": COUNT, "first": BELOW_1}
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.arguments import COUNT
 from tfsr.description.describable import Describable
 from tfsr.layers.convolution import Conv1D, fan_in_uniform
 from tfsr.layers.weight_norm import WeightNormConv1D, WeightNormConv1DTranspose
@@ -43,6 +44,8 @@ class TFGAN(Describable, keras.Model):
         receptive_field: frames on each side that the samples of a frame depend on, 576 (5.8 s):
             each stage reaches 3288 samples at its own rate.
     """
+
+    ranges = dict.fromkeys(("bands", "condition", "channels", "strides", "units"), COUNT)
 
     def __init__(
         self,

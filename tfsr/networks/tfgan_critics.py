@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.arguments import COUNT
 from tfsr.description.describable import Describable
 from tfsr.errors import UserError
 from tfsr.layers.convolution import Conv1D
@@ -44,6 +45,8 @@ class TimeCritics(Describable, keras.Model):
     Attributes:
         samples: None: any length that halves to one sample at least.
     """
+
+    ranges = dict.fromkeys(("scales", "channels", "groups"), COUNT)
 
     samples = None
 
@@ -79,6 +82,8 @@ class BandCritics(Describable, keras.Model):
         samples: None: any length.
     """
 
+    ranges = dict.fromkeys(("channels", "groups"), COUNT)
+
     samples = None
 
     def __init__(
@@ -113,6 +118,8 @@ class FrequencyCritic(Describable, keras.Model):
     Raises:
         UserError: a unit with a stride of 1 changes the number of filters.
     """
+
+    ranges = dict.fromkeys(("n_fft", "hop_length", "units"), COUNT)
 
     samples = None
 

@@ -8,6 +8,7 @@ upper bins: 436,065 parameters.
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.arguments import COUNT
 from tfsr.description.describable import Describable
 from tfsr.layers.convnext import ConvNeXt, normal
 from tfsr.signal.polar import Polar
@@ -50,6 +51,10 @@ class UpperBins(Describable, keras.Model):
     Raises:
         UserError: an even kernel that is not causal.
     """
+
+    ranges = dict.fromkeys(
+        ("outputs", "channels", "blocks", "kernel", "input_kernel", "expansion"), COUNT
+    )
 
     def __init__(
         self,

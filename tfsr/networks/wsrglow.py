@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.arguments import COUNT, WHOLE
 from tfsr.description.describable import Describable
 from tfsr.errors import UserError
 from tfsr.layers.bijectors import (
@@ -64,6 +65,12 @@ class WSRGlow(Describable, keras.Model):
     Raises:
         UserError: for sizes that do not fit each other.
     """
+
+    ranges = {
+        **dict.fromkeys(("ratio", "group", "flows", "early_every", "layers"), COUNT),
+        **dict.fromkeys(("channels", "waveform_embedding", "phase_embedding"), COUNT),
+        "early_channels": WHOLE,
+    }
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
+from tfsr.arguments import COUNT, check
 from tfsr.errors import UserError
 from tfsr.signal.stft import Spectrum, overlap_add
 
@@ -45,6 +46,7 @@ class FrameCodec:
     asymmetric: bool = False
 
     def __post_init__(self):
+        check("FrameCodec", vars(self), dict.fromkeys(("n_fft", "hop_length"), COUNT))
         whole = self.asymmetric or self.n_fft % self.hop_length == 0
         if self.n_fft % 2 or self.n_fft < 2 * self.hop_length or not whole:
             raise UserError(

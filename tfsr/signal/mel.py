@@ -11,6 +11,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from tfsr.arguments import COUNT, check
 from tfsr.signal.stft import Spectrum, stft
 
 _LEAST_POWER = 1e-8
@@ -22,6 +23,7 @@ _REFERENCE_DB = 20.0
 _RANGE_DB = 115.0
 _GREATEST = 4.0
 _SILENT_FRAMES = 4
+_RANGES = dict.fromkeys(("rate", "n_fft", "hop_length", "bands"), COUNT)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +45,9 @@ class MelSpectrogram:
     n_fft: int = 2048
     hop_length: int = 441
     bands: int = 128
+
+    def __post_init__(self):
+        check("MelSpectrogram", vars(self), _RANGES)
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
         return self.of_magnitude(magnitude(self.spectrum(x)))

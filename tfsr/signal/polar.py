@@ -5,9 +5,12 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfsr.arguments import COUNT, POSITIVE, check
 from tfsr.signal.stft import Spectrum, istft, stft
 
 _LEAST_POWER = 1e-20
+
+_RANGES = dict.fromkeys(("n_fft", "hop_length", "window_length"), COUNT) | {"floor": POSITIVE}
 
 
 class Polar(NamedTuple):
@@ -57,6 +60,9 @@ class PolarStft:
     hop_length: int = 80
     window_length: int = 320
     floor: float = 1e-4
+
+    def __post_init__(self):
+        check("PolarStft", vars(self), _RANGES)
 
     @property
     def bins(self) -> int:

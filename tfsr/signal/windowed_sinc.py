@@ -7,9 +7,12 @@ import numpy as np
 import scipy.signal
 import tensorflow as tf
 
+from tfsr.arguments import COUNT, NOT_NEGATIVE, POSITIVE, check
 from tfsr.signal.float16_split import split_float16
 from tfsr.signal.interpolation import convolved, interleave
 from tfsr.signal.stft import mirror_ends
+
+_RANGES = {"reach": COUNT, "kaiser_beta": NOT_NEGATIVE, "rolloff": POSITIVE}
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,9 @@ class WindowedSinc:
     rolloff: float = 1.0
     unit_gain: bool = False
     mirrored: bool = False
+
+    def __post_init__(self):
+        check("WindowedSinc", vars(self), _RANGES)
 
     def __call__(self, low: tf.Tensor, ratio: int) -> tf.Tensor:
         if ratio == 1:

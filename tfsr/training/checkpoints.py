@@ -112,6 +112,11 @@ class Checkpoints:
                 )
 
 
+def newest_step(run_dir: Path) -> int:
+    """Of the checkpoints that lie in a run, whole or not; 0 where there is none."""
+    return max(_steps(run_dir / "checkpoints"), default=0)
+
+
 def take_network(network: keras.Model, run_dir: str | os.PathLike) -> None:
     """Bring the newest good weights that another run has for its `network` into this one.
 

@@ -1,7 +1,10 @@
 """What a configuration describes: an upsampler, its data, and how long and how often."""
 
 import dataclasses
+import operator
 from collections.abc import Mapping
+
+import tf_keras as keras
 
 from tfsr.data.pipeline import Patches
 from tfsr.errors import UserError
@@ -46,6 +49,12 @@ class Experiment:
                 f"Experiment.checkpoint_every ({self.checkpoint_every}) and validate_every "
                 f"({self.validate_every}) must be multiples of log_every ({self.log_every})"
             )
+        for part in self.pretrained:
+            if not _is_network(self.upsampler, part):
+                raise UserError(
+                    f"Experiment.pretrained names {part!r}, which is no network of "
+                    f'{type(self.upsampler).__name__}; name one that it has, such as "network"'
+                )
         if self.upsampler.patch not in (None, self.data.patch):
             raise UserError(
                 f"a discriminator is made for `samples` of {self.upsampler.patch}, and "
@@ -57,3 +66,10 @@ class Experiment:
                 f"the data is {rates[0]} to {rates[1]} Hz, the upsampler "
                 f"{self.upsampler.input_rate} to {self.upsampler.output_rate} Hz: set both alike"
             )
+
+
+def _is_network(upsampler: Upsampler, part: str) -> bool:
+    try:
+        return isinstance(operator.attrgetter(part)(upsampler), keras.Model)
+    except AttributeError:
+        return False

@@ -8,7 +8,7 @@ from typing import Protocol
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsr.arguments import number
+from tfsr.arguments import COUNT, NOT_NEGATIVE, POSITIVE, WHOLE, check
 from tfsr.errors import UserError
 from tfsr.layers.random import next_seed
 from tfsr.losses.gan_objectives import (
@@ -18,8 +18,15 @@ from tfsr.losses.gan_objectives import (
     WassersteinGP,
     feature_matching,
 )
+from tfsr.upsamplers.optimizers import check_optimizer
 from tfsr.upsamplers.trainable import with_total
 from tfsr.upsamplers.update import Batch, Losses, Update, differentiated, once
+
+_RANGES = {
+    **{"updates": COUNT, "start_step": WHOLE, "network_start": WHOLE, "clip_norm": POSITIVE},
+    **dict.fromkeys(("weight", "matching_weight", "weights"), NOT_NEGATIVE),
+    **dict.fromkeys(("discriminator_weights", "feature_weights"), NOT_NEGATIVE),
+}
 
 
 class Generator(Protocol):
@@ -110,7 +117,8 @@ class Adversarial:
                 "Adversarial.discriminators wants names and networks, such as "
                 '{"srgan": SrganCritic()}; for none leave Adversarial out'
             )
-        self._check_numbers()
+        check("Adversarial", vars(self), _RANGES)
+        check_optimizer(self.optimizer)
         if len(self._lengths) > 1:
             raise UserError(
                 "Adversarial.discriminators are made for different numbers of samples "
@@ -290,17 +298,6 @@ class Adversarial:
             own = [next(remaining) for _ in discriminator.trainable_variables]
             clipped += tf.clip_by_global_norm(own, self.clip_norm)[0]
         return clipped
-
-    def _check_numbers(self) -> None:
-        for name, least in (("updates", 1), ("start_step", 0), ("network_start", 0)):
-            number(f"Adversarial.{name}", getattr(self, name), "steps", least, whole=True)
-        if self.clip_norm is not None and not self.clip_norm > 0:
-            raise UserError(f"Adversarial.clip_norm is {self.clip_norm}; give more than 0, or None")
-        for name in ("weight", "matching_weight"):
-            number(f"Adversarial.{name}", getattr(self, name), "a weight", 0)
-        for name in ("weights", "discriminator_weights", "feature_weights"):
-            for family, weight in getattr(self, name).items():
-                number(f'Adversarial.{name}["{family}"]', weight, "a weight", 0)
 
     def _check(self, setting: str, families: Iterable[str], such: str = "") -> None:
         for family in getattr(self, setting):

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.arguments import NOT_NEGATIVE, SHARE
 from tfsr.backend import Stage
 from tfsr.layers import random
 from tfsr.losses.noise_estimation import log_l1
@@ -59,6 +60,8 @@ class Diffusion(Upsampler):
         peaks: see `Upsampler`; those of the training patches.
         optimizer: NU-Wave's unless given.
     """
+
+    ranges = {"eta": SHARE, "peaks": NOT_NEGATIVE.of_pair()}
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.arguments import NOT_NEGATIVE
 from tfsr.backend import Stage
 from tfsr.nest import Nest
 from tfsr.upsamplers.base import Signature, Upsampler, check_ratio
@@ -34,6 +35,8 @@ class Flow(Upsampler):
             chunk at a time. Exact but for rounding, and faster for chunks over 0.2 s or so.
         optimizer: the paper's Adam with 1e-4 and the code's clipping unless given.
     """
+
+    ranges = {"sigma": NOT_NEGATIVE}
 
     loss_names = ("loss", "prior", "convolution", "coupling", "bits")
     noise_steps = 1

@@ -2,8 +2,37 @@
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tf_keras as keras
+
+from tfsr.arguments import BELOW_1, NOT_NEGATIVE, POSITIVE, check
+
+_RANGES = {
+    **dict.fromkeys(("learning_rate", "weight_decay", "epsilon"), NOT_NEGATIVE),
+    **dict.fromkeys(("clipnorm", "global_clipnorm", "clipvalue"), POSITIVE),
+    **dict.fromkeys(("beta_1", "beta_2", "rho"), BELOW_1),
+}
+_OF_SCHEDULES = dict.fromkeys(
+    ("initial_learning_rate", "decay_steps", "decay_rate", "warmup_steps", "peak", "factor"),
+    NOT_NEGATIVE,
+) | {"every": POSITIVE, "warm_up": NOT_NEGATIVE}
+
+
+def check_optimizer(optimizer: keras.optimizers.Optimizer) -> None:
+    """Refuse numbers that Keras takes without a word.
+
+    Raises:
+        UserError: a number is out of its range.
+    """
+    config = dict(optimizer.get_config())
+    rate = config.get("learning_rate")
+    if isinstance(rate, dict):  # a schedule
+        check(rate["class_name"].rpartition(">")[2], rate["config"], _OF_SCHEDULES)
+        del config["learning_rate"]
+    elif rate is not None:  # float32: as few digits as tell it
+        config["learning_rate"] = float(str(np.float32(rate)))
+    check(type(optimizer).__name__, config, _RANGES)
 
 
 def averaging_adam(

@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.arguments import NOT_NEGATIVE
 from tfsr.errors import UserError
 from tfsr.upsamplers.adversarial import Adversarial
 from tfsr.upsamplers.base import Nest, Upsampler
@@ -31,7 +32,7 @@ class Reconstruction(Upsampler):
         input_rate, output_rate: Hz.
         losses: name -> how far a waveform is from the original. Names alone, of a subclass that
             gives `distances`.
-        weights: of the losses in the sum that is minimised; 1 where not given.
+        weights: of the losses in the sum that is minimised; 1 where not given, none negative.
         adversarial: discriminators, and what the network learns from them; None: it has none.
         optimizer: of the network; Adam with 1e-4 unless given.
 
@@ -44,6 +45,7 @@ class Reconstruction(Upsampler):
     """
 
     training_only = Upsampler.training_only | {"adversarial": None, "weights": None}
+    ranges = {"weights": NOT_NEGATIVE}
     network: keras.Model
 
     def __init__(

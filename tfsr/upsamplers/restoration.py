@@ -10,6 +10,7 @@ import math
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.arguments import NOT_NEGATIVE
 from tfsr.errors import UserError
 from tfsr.layers.convolution import time_of
 from tfsr.layers.random import seeded
@@ -47,6 +48,8 @@ def voicefixer_adam(
 
 class Restoration(Upsampler):
     """At one rate, in chunks that see `context_seconds` on each side."""
+
+    ranges = {"context_seconds": NOT_NEGATIVE}
 
     restores = True
 

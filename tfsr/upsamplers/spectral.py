@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsr.arguments import ANY, SHARE
 from tfsr.errors import UserError
 from tfsr.layers.convolution import time_of
 from tfsr.networks.upper_bins import UpperBins
@@ -66,6 +67,7 @@ class Spectral(Reconstruction):
     """
 
     training_only = Reconstruction.training_only | {"losses": {}}
+    ranges = Reconstruction.ranges | {"level_db": ANY, "passed": SHARE}
 
     def __init__(
         self,

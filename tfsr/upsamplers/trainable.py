@@ -9,6 +9,7 @@ import tf_keras as keras
 
 from tfsr.description.describable import Describable
 from tfsr.errors import UserError
+from tfsr.upsamplers.optimizers import check_optimizer
 from tfsr.upsamplers.update import Batch, Losses, Update, seeded
 
 Pair = tuple[tf.Tensor, tf.Tensor]
@@ -41,6 +42,7 @@ class Trainable(Describable, keras.Model):
         super().__init__(name=name, autocast=False)
         self._trackers: dict[str, keras.metrics.Metric] = {}  # none before `compile`
         self._training_optimizer = optimizer or keras.optimizers.Adam(1e-4)
+        check_optimizer(self._training_optimizer)
 
     def losses_for(self, batch: Batch, training: bool) -> Losses:
         """Each loss of `loss_names` for each example of the batch, shape [batch]."""
