@@ -42,8 +42,8 @@ def main(positional: list[str]) -> None:
         raise UserError(f"train: {positional[0]!r} is no flag; a configuration is --gin FILE")
     run_dir = _run_dir()
     from tfsr import gin_config
+    from tfsr.folder_lock import folder_lock
     from tfsr.training import distribution
-    from tfsr.training.run_lock import run_lock
 
     distribution.make_cpu_deterministic()
     strategy = distribution.strategy()
@@ -53,7 +53,7 @@ def main(positional: list[str]) -> None:
         # First, for the weights of a large network take long to make.
         described = experiment.data.corpus.describe()
     is_chief = distribution.is_chief(strategy)
-    with run_lock(run_dir) if is_chief else contextlib.nullcontext():
+    with folder_lock(run_dir, "training") if is_chief else contextlib.nullcontext():
         _refuse_fewer_steps(experiment, run_dir)
         with strategy.scope():
             gin_config.initialize(experiment, _ALLOW_IMPORT.value)

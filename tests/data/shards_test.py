@@ -12,6 +12,7 @@ from tfsr.data import shards
 from tfsr.data.corpora import Folder, corpus
 from tfsr.data.shards import prepare
 from tfsr.errors import UserError
+from tfsr.folder_lock import LOCK, folder_lock
 from tfsr.signal.framing import trim
 
 RATE = 8000
@@ -131,7 +132,7 @@ def test_nothing_usable_leaves_nothing(tmp_path):
     audio_file.write(tmp_path / "in/a.wav", np.full((9, 1), np.nan, np.float32), RATE, "FLOAT")
     with pytest.raises(UserError, match="nothing written"):
         prepare(Folder(tmp_path / "in"), tmp_path / "out")
-    assert list((tmp_path / "out").iterdir()) == []
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [LOCK]  # which is empty
 
 
 def test_silence_at_the_ends_is_cut_off(tmp_path):
@@ -214,6 +215,12 @@ def slowly(making, item):
 shards._Making.__call__ = slowly
 shards.prepare(Folder(sys.argv[1]), sys.argv[2], shard_bytes=4000)
 """
+
+
+def test_two_at_once_are_refused(source, tmp_path):
+    told = pytest.raises(UserError, match="out: another preparation is at work there; wait for")
+    with folder_lock(tmp_path / "out", "preparation"), told:
+        prepare(Folder(source), tmp_path / "out")
 
 
 def test_killed_and_gone_on(source, start, tmp_path):

@@ -20,8 +20,8 @@ import tf_keras as keras
 
 from tfsr import gin_config
 from tfsr.errors import UserError
+from tfsr.folder_lock import LOCK
 from tfsr.training import distribution, events, log, loop, provenance
-from tfsr.training.run_lock import LOCK
 from tfsr.upsamplers.base import Upsampler
 
 STEPS = 24

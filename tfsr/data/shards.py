@@ -22,6 +22,7 @@ from tfsr.data.full_band import band_hz, too_narrow
 from tfsr.data.prepared import FULL_SCALE, MANIFEST, PCM
 from tfsr.data.recordings import SPLITS, UNKNOWN, Corpus, Recording
 from tfsr.errors import UserError
+from tfsr.folder_lock import folder_lock
 from tfsr.signal.framing import trim
 
 SETTINGS = "settings.json"
@@ -76,12 +77,13 @@ def prepare(
     folder = Path(folder)
     making = _Making(rate, trim_db, full_band and rate is not None)
     try:
-        _begin(folder, _settings(items, shard_bytes, making))
-        if not (folder / MANIFEST).exists():
-            _write_licence(folder, corpus.licence)
-            _write_shards(folder, plan, making)
-            _finish(folder, corpus.skipped, len(plan))
-        _remove_rows(folder)
+        with folder_lock(folder, "preparation"):
+            _begin(folder, _settings(items, shard_bytes, making))
+            if not (folder / MANIFEST).exists():
+                _write_licence(folder, corpus.licence)
+                _write_shards(folder, plan, making)
+                _finish(folder, corpus.skipped, len(plan))
+            _remove_rows(folder)
     except (OSError, tf.errors.OpError) as error:
         reason = getattr(error, "strerror", None) or getattr(error, "message", error)
         raise UserError(f"{folder}: cannot be written ({reason})") from error
@@ -164,7 +166,6 @@ def _settings(items: list[_Item], shard_bytes: int, making: _Making) -> str:
 
 def _begin(folder: Path, settings: str) -> None:
     """Claim the folder for these settings, or see that it is theirs."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / SETTINGS
     if not path.exists():
         _write_text(path, settings)

@@ -40,7 +40,7 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
         experiment: made under `strategy.scope()`, its upsampler initialised there.
         run_dir: gets `versions.json`, `data.json`, `checkpoints/`, `logs/` and `model/`, which is
             the model for use as `tfsr.model_folder` opens it. Nothing else may train there
-            meanwhile, see `run_lock`: what killed runs have left there is removed.
+            meanwhile, see `folder_lock`: what killed runs have left there is removed.
         strategy: how the batch is shared. With several workers all of them must see `run_dir`;
             only their chief writes there.
 
