@@ -14,6 +14,7 @@ from ai_edge_litert import interpreter as litert
 from tfsr.data.bundled import Bundled
 from tfsr.evaluation.metrics import Lsd
 from tfsr.export import metadata, properties
+from tfsr.export.graph_operations import require_harmless
 from tfsr.export.int8_weights import int8_weights
 from tfsr.export.quantization import QUANTIZATIONS
 from tfsr.export.saved_model import SIGNATURE, export_saved_model, save
@@ -45,6 +46,7 @@ def disturb(upsampler: Upsampler) -> None:
 def export(upsampler: Upsampler, folder: Path, fixed: bool) -> tuple[tf.Module, dict[str, Path]]:
     """The SavedModel, and TensorFlow Lite files of it by kind; "fixed" is float32."""
     export_saved_model(upsampler, folder / "saved_model")
+    require_harmless(folder / "saved_model")
     save(signatures(upsampler), folder / "phone")
     full, half = (quantized(folder / "phone", QUANTIZATIONS.get(n)) for n in ("float32", "float16"))
     models = {"float32": full, "float16": half, "int8": int8_weights(half)}

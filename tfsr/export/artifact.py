@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfsr.errors import UserError
 from tfsr.export import properties
+from tfsr.export.graph_operations import require_harmless
 from tfsr.export.saved_model import SIGNATURE
 from tfsr.lite.file import read_properties
 from tfsr.lite.interpreter import WholeRecordings
@@ -62,7 +63,12 @@ class Artifact:
 
 
 def saved_model(path: str | os.PathLike) -> Callable[..., np.ndarray]:
-    """What a SavedModel computes: a function of `audio`, and `noise` where it draws some."""
+    """What a SavedModel computes: a function of `audio`, and `noise` where it draws some.
+
+    Raises:
+        UserError: it could do more than compute.
+    """
+    require_harmless(path)
     model = tf.saved_model.load(os.fspath(path))
     name = "with_noise" if "with_noise" in model.signatures else SIGNATURE
 
