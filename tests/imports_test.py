@@ -10,8 +10,9 @@ import pytest
 ROOT = Path(__file__).parents[1] / "tfsr"
 FLOORS = [
     {"errors", "names", "nest"},
+    {"arguments", "postponed"},
     {
-        *("arguments", "atomic_files", "backend", "description", "model_card"),
+        *("atomic_files", "backend", "description", "folder_lock", "model_card"),
         *("optional_imports", "signal"),
     },
     {"audio_file", "model_config", "plot", "seal"},
