@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import tfsr
-from tfsr.export.quantization import EXACT_FLOAT16
+from tfsr.export.quantization import QUANTIZATIONS
 from tfsr.export.tflite import export_tflite
 
 PRESETS = "speech-16k-x2", "speech-48k-x3", "speech-16k-x4"
@@ -24,7 +24,7 @@ def main(names: list[str]) -> None:
         path = Path(__file__).parent / "models" / f"{name}.tflite"
         upsampler = tfsr.load(name).upsampler
         samples = upsampler.whole_hops(SECONDS * upsampler.input_rate)
-        export_tflite(upsampler, path, EXACT_FLOAT16, samples=samples)
+        export_tflite(upsampler, path, QUANTIZATIONS["exact_float16"], samples=samples)
         print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 

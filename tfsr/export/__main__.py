@@ -32,10 +32,10 @@ _OUTPUT = flags.DEFINE_string("output", None, "Folder (saved_model) or file (tfl
 _QUANTIZE = flags.DEFINE_enum(
     "quantize",
     None,
-    ["float16", "int8", "dynamic_int8", "full_int8"],
-    "Smaller numbers (tflite only): weights in float16; in int8; activations in int8 too, with "
-    "ranges measured as they come or on the run's training data. docs/export.md tells what each "
-    "costs.",
+    ["float16", "exact_float16", "int8", "dynamic_int8", "full_int8"],
+    "Smaller numbers (tflite only): weights in float16; those alone that it holds exactly; in int8; "
+    "activations in int8 too, with ranges measured as they come or on the run's training data. "
+    "docs/export.md tells what each costs.",
 )
 _STREAMING = flags.DEFINE_bool("streaming", False, "For streams, frame by frame (tflite only).")
 _MANY = flags.DEFINE_bool("many", False, "With --streaming: any number of streams in a step.")

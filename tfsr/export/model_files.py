@@ -7,7 +7,7 @@ import h5py
 
 from tfsr import model_folder
 from tfsr.atomic_files import new_folder
-from tfsr.export.quantization import EXACT_FLOAT16
+from tfsr.export.quantization import QUANTIZATIONS
 from tfsr.export.tflite import export_tflite
 from tfsr.model_config import MODEL_TFLITE, STREAM_TFLITE, STREAMS_TFLITE, WEIGHTS
 from tfsr.upsamplers.base import Upsampler
@@ -42,7 +42,7 @@ def write_tflite(folder: str | os.PathLike) -> list[Path]:
         UserError: the folder holds no model, or one that TensorFlow Lite cannot run.
     """
     upsampler = model_folder.load(folder, for_training=False)
-    kind = EXACT_FLOAT16 if _is_half(Path(folder, WEIGHTS)) else None
+    kind = QUANTIZATIONS["exact_float16"] if _is_half(Path(folder, WEIGHTS)) else None
     files = {MODEL_TFLITE: (False, False)}
     if upsampler.streams is not None:
         files |= {STREAM_TFLITE: (True, False), STREAMS_TFLITE: (True, True)}

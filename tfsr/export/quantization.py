@@ -59,14 +59,13 @@ QUANTIZATIONS = {
     kind.name: kind
     for kind in (
         Quantization("float16", (tf.float16,)),
+        # For what float16 holds exactly, as the weights of presets.
+        Quantization("exact_float16", finish=exact_float16, rounds=False),
         Quantization("int8", (tf.float16,), finish=int8_weights),
         Quantization("dynamic_int8"),
         Quantization("full_int8", calibrated=True),
     )
 }
-
-EXACT_FLOAT16 = Quantization("exact_float16", finish=exact_float16, rounds=False)
-"""float16 for what it holds exactly, as weights that are float16 numbers already."""
 
 
 def representative(data: Patches, patches: int = PATCHES) -> Iterator[np.ndarray]:
