@@ -33,7 +33,7 @@ _QUANTIZE = flags.DEFINE_enum(
     "quantize",
     None,
     ["float16", "exact_float16", "int8", "dynamic_int8", "full_int8"],
-    "Smaller numbers (tflite only): weights in float16; those alone that it holds exactly; in int8; "
+    "Smaller numbers (tflite only): weights in float16; only those that it holds exactly; in int8; "
     "activations in int8 too, with ranges measured as they come or on the run's training data. "
     "docs/export.md tells what each costs.",
 )
