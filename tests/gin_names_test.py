@@ -126,9 +126,9 @@ def test_training_imports_what_is_allowed():
     with Path("train.gin").open("a") as file:
         file.write("experiment.Experiment.steps = @mine.networks.steps()\n")
     more = ["experiment.Experiment.upsampler = None", "experiment.Experiment.data = None"]
-    with pytest.raises(UserError, match="Experiment.steps is -1"):
+    with pytest.raises(UserError, match="Experiment.upsampler wants @Upsampler, not None"):
         gin_config.experiment(["train.gin"], more, ["mine"])
-    with pytest.raises(UserError, match="Experiment.steps is -1"):
+    with pytest.raises(UserError, match="Experiment.upsampler wants @Upsampler, not None"):
         gin_config.load_run(run(Path("train.gin").read_text()), more, allow_import=["mine"])
     assert "imports mine.networks" in refusal("run", more, allow_import=["min"])
 

@@ -11,6 +11,14 @@ from tfsr.audio_file.file_view import FileView
 from tfsr.postponed import uninterrupted
 
 
+@pytest.fixture(autouse=True)
+def as_in_a_terminal():
+    """Shells let programs in the background ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def interrupted(monkeypatch):
     """Let a method raise SIGINT, once, before it does its work."""

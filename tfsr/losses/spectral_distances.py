@@ -6,13 +6,13 @@ from collections.abc import Iterable
 
 import tensorflow as tf
 
-from tfsr.arguments import COUNT, NOT_NEGATIVE, POSITIVE, check
+from tfsr.arguments import COUNT, NOT_NEGATIVE, check
 from tfsr.signal.mel import mel_filters
 from tfsr.signal.stft import Spectrum, stft
 
 _RANGES = {
     **{"rate": COUNT, "fft_sizes": COUNT, "resolutions": COUNT},
-    **{"floor": POSITIVE, "asymmetry": NOT_NEGATIVE, "span": POSITIVE},
+    **{"floor": NOT_NEGATIVE, "asymmetry": NOT_NEGATIVE, "span": NOT_NEGATIVE},
 }
 
 
