@@ -106,11 +106,11 @@ def _check(jobs: list) -> None:
         for job in jobs:
             audio_file.require_subtype(job.target, _SUBTYPE.value)
     if _MANIFEST.value:
-        path = Path(os.path.realpath(_MANIFEST.value))
+        target = Path(os.path.realpath(_MANIFEST.value))
         files = {Path(os.path.realpath(path)) for job in jobs for path in (job.source, job.target)}
-        if path in files:
+        if target in files:
             raise UserError(f"--manifest {_MANIFEST.value}: is a recording; give another name")
-        if any(path in file.parents for file in files):
+        if any(target in file.parents for file in files):
             raise UserError(f"--manifest {_MANIFEST.value}: is a folder; give a file name")
 
 
