@@ -158,6 +158,8 @@ def _backend(system: str):
 
 def _tell(request, jobs: list, left: list, names, told) -> int:
     """Say what would be done; for how many files it could not be."""
+    if _MANIFEST.value:
+        _earlier()
     failed = 0
     for job in jobs:
         if request.skips(job):
@@ -203,6 +205,13 @@ def _tell_left(left: list, told) -> None:
         print(f"left out: {len(others) - _LEFT_TOLD} more, see --manifest", file=told)
 
 
+def _earlier() -> dict:
+    """What the manifest tells of each target, which must be one where it is there."""
+    from tfsr.inference import manifest
+
+    return manifest.read(_MANIFEST.value)
+
+
 def _upsample(request, jobs: list, left: list, names, told) -> int:
     """How many failed; a single file raises instead."""
     from tqdm import tqdm
@@ -210,7 +219,7 @@ def _upsample(request, jobs: list, left: list, names, told) -> int:
     from tfsr.inference import manifest
     from tfsr.inference.file_jobs import in_order
 
-    earlier = manifest.read(_MANIFEST.value) if _MANIFEST.value else {}
+    earlier = _earlier() if _MANIFEST.value else {}
     if isinstance(request.system, str):
         request.upsampler(request.system)
     records: dict[Path, manifest.Record] = {}
