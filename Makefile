@@ -2,11 +2,10 @@
 # make test    set up and run the tests, but for long ones
 # make test-long   these: what one test shows of all systems, shown of each, or of many more cases
 # make test-all   both
-# make test-other-sums   those that compute most, with oneDNN on where it is off, or the reverse
-# make test-modern   networks, exports and upsampling on Python 3.13 with the newest TensorFlow, with
-#                    oneDNN on or off as in test-other-sums
+# make test-elsewhere   those that compute most, with oneDNN on where it is off, or the reverse; on
+#                       Python 3.13 with the newest TensorFlow, where there is this Python
 # make test-light   what there is without TensorFlow
-# make set-up-others   set up what test-modern and test-light run in
+# make set-up-others   set up what test-elsewhere and test-light run in
 # make check   ruff and mypy
 
 # Python compiles a package once, not in every process that imports it.
@@ -25,16 +24,14 @@ TESTS =
 MARKED = not long
 # All files whose tests may be long: they say so, or are about each `system`.
 LONG_TESTS = $(shell grep -rlw -e long -e system --include='*_test.py' tests)
-# Networks are among them where test-modern does not run these so.
-OTHER_TESTS = tests/layers tests/signal tests/upsamplers $(if $(MODERN),,tests/networks)
+ELSEWHERE_TESTS = tests/layers tests/signal tests/networks tests/upsamplers tests/inference \
+	tests/export/tflite_test.py tests/export/artifact_test.py tests/upsample_test.py
 OTHER_SETTING = from tfsr.training import distribution; print(int(not distribution.one_dnn_is_on()))
 
 # Python 3.13, of the system or of pyenv; empty: there is none.
 PYENV := $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.13.*/bin/python3
 MODERN := $(firstword $(foreach python,python3.13 $(wildcard $(PYENV)),\
 	$(shell $(python) -c 'import sys; print(sys.executable)' 2>/dev/null)))
-MODERN_TESTS = tests/networks tests/inference tests/export/tflite_test.py \
-	tests/export/artifact_test.py tests/upsample_test.py
 LIGHT_TESTS = tests/light_test.py tests/api_test.py tests/imports_test.py tests/names_test.py \
 	tests/atomic_files_test.py tests/seal_test.py tests/optional_imports_test.py tests/audio_file \
 	tests/convert/checkpoint_test.py tests/convert/hostile_test.py \
@@ -43,7 +40,7 @@ LIGHT_TESTS = tests/light_test.py tests/api_test.py tests/imports_test.py tests/
 IN_MODERN = VENV=.venv-modern PYTHON=$(MODERN) EXTRAS=train,test-light
 IN_LIGHT = VENV=.venv-light EXTRAS=test-light,metadata
 
-.PHONY: train test test-long test-all test-other-sums test-modern test-light
+.PHONY: train test test-long test-all test-elsewhere test-light
 .PHONY: set-up set-up-others check
 
 train: $(READY)
@@ -58,14 +55,10 @@ test-long:
 test-all:
 	$(MAKE) test MARKED=
 
-test-other-sums: $(READY)
+test-elsewhere: $(READY)
 	setting=$$(TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -c '$(OTHER_SETTING)') && \
-	TF_ENABLE_ONEDNN_OPTS=$$setting $(MAKE) test TESTS='$(OTHER_TESTS)'
-
-test-modern:
-	@if [ "$(MODERN)" ]; then \
-		$(MAKE) test-other-sums $(IN_MODERN) OTHER_TESTS='$(MODERN_TESTS)'; \
-	else echo 'test-modern is skipped: there is no Python 3.13'; fi
+	TF_ENABLE_ONEDNN_OPTS=$$setting $(MAKE) test $(if $(MODERN),$(IN_MODERN)) \
+		TESTS='$(ELSEWHERE_TESTS)'
 
 test-light:
 	$(MAKE) test $(IN_LIGHT) TESTS='$(LIGHT_TESTS)'
