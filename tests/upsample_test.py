@@ -246,7 +246,10 @@ def test_one_file_to_one_name(upsample, tapes):
         (["gone.wav", "-o", "-", "--format", "doc"], "--format doc"),
         ([__file__, "--manifest", __file__, "--run_dir", "any"], "is a recording"),
         (["-", "-o", "b.wav", "--manifest", "pyproject.toml"], "toml: is there and is no manifest"),
-        (["-", "-o", "b.wav", "--manifest", "setup.cfg", "--dry_run"], "setup.cfg: is there and is"),
+        (
+            ["-", "-o", "b.wav", "--manifest", "setup.cfg", "--dry_run"],
+            "setup.cfg: is there and is",
+        ),
         (["-", "-o", "x/b.wav", "--manifest", "x"], "--manifest x: is a folder; give a file name"),
         (["-", "b.wav"], "standard output takes one file"),
         (["gone.wav", "-o", "out", "--run_dir", "any"], "gone.wav: no such file or folder"),

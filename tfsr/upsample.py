@@ -158,8 +158,7 @@ def _backend(system: str):
 
 def _tell(request, jobs: list, left: list, names, told) -> int:
     """Say what would be done; for how many files it could not be."""
-    if _MANIFEST.value:
-        _earlier()
+    _earlier()
     failed = 0
     for job in jobs:
         if request.skips(job):
@@ -206,10 +205,10 @@ def _tell_left(left: list, told) -> None:
 
 
 def _earlier() -> dict:
-    """What the manifest tells of each target, which must be one where it is there."""
+    """What the manifest tells of each target already; what is there must be a manifest."""
     from tfsr.inference import manifest
 
-    return manifest.read(_MANIFEST.value)
+    return manifest.read(_MANIFEST.value) if _MANIFEST.value else {}
 
 
 def _upsample(request, jobs: list, left: list, names, told) -> int:
@@ -219,7 +218,7 @@ def _upsample(request, jobs: list, left: list, names, told) -> int:
     from tfsr.inference import manifest
     from tfsr.inference.file_jobs import in_order
 
-    earlier = _earlier() if _MANIFEST.value else {}
+    earlier = _earlier()
     if isinstance(request.system, str):
         request.upsampler(request.system)
     records: dict[Path, manifest.Record] = {}

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfsr.losses.spectral_distances import LogMelPower, LogStft, MelLoudness
+from tfsr.losses.spectral_distances import CompressedStft, LogMelPower, LogStft, MelLoudness
 from tfsr.signal.stft import stft
 
 
@@ -27,6 +27,27 @@ def test_zero_for_equal_signals_and_two_for_a_tenth_of_the_amplitude():
     loss = LogStft((256, 512), floor=0.0)
     np.testing.assert_allclose(loss(high, high), 0.0)
     np.testing.assert_allclose(loss(high, 0.1 * high), 2.0, rtol=1e-4)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_compressed_spectra_are_compared_with_phases_and_without(share):
+    high, estimate = signals()
+    original, made = (
+        np.abs(x) ** 0.3 * np.exp(1j * np.angle(x))
+        for x in (stft(signal, 512, 128).numpy() for signal in (high, estimate))
+    )
+    with_phases = np.mean(np.abs(original - made) ** 2, axis=(1, 2))
+    without = np.mean((np.abs(original) - np.abs(made)) ** 2, axis=(1, 2))
+    loss = CompressedStft((512,), complex_share=share, floor=1e-12)(high, estimate)
+    np.testing.assert_allclose(loss, share * with_phases + (1 - share) * without, rtol=1e-4)
+
+
+def test_compressed_silence_has_a_gradient():
+    silent = tf.zeros([1, 2048])
+    with tf.GradientTape() as tape:
+        tape.watch(silent)
+        loss = CompressedStft()(signals()[0][:1, :2048], silent)
+    assert np.all(np.isfinite(tape.gradient(loss, silent)))
 
 
 def test_powers_of_mel_bands_are_compared():

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 
 import tensorflow as tf
 
-from tfsr.arguments import COUNT, NOT_NEGATIVE, check
+from tfsr.arguments import COUNT, NOT_NEGATIVE, SHARE, check
 from tfsr.signal.mel import mel_filters
 from tfsr.signal.stft import Spectrum, stft
 
 _RANGES = {
     **{"rate": COUNT, "fft_sizes": COUNT, "resolutions": COUNT},
     **{"floor": NOT_NEGATIVE, "asymmetry": NOT_NEGATIVE, "span": NOT_NEGATIVE},
+    **{"power": SHARE, "complex_share": SHARE},
 }
 
 
@@ -117,6 +118,47 @@ class MelLoudness:
             frames = 1 + 2 * round(self.span * self.rate / (n_fft // 4) / 2)
             distance *= 1 + self.asymmetry * _added(*(_moving_mean(x, frames) for x in powers))
         return tf.reduce_mean(distance, axis=[1, 2]) / tf.reduce_mean(original, axis=[1, 2])
+
+
+@dataclasses.dataclass(frozen=True)
+class CompressedStft:
+    """Mean squared difference of compressed spectra, averaged over several resolutions.
+
+    Amplitudes are compressed by a power, so that soft sounds count too. A share of the distance
+    is that of complex numbers, which knows phases; the rest is that of amplitudes alone (Braun &
+    Tashev 2021, "A consolidated view of loss functions for supervised deep learning-based speech
+    enhancement").
+
+    Args:
+        fft_sizes: one Hann-windowed STFT each, hopping by a quarter of the window.
+        power: of amplitudes, 0 to 1.
+        complex_share: of the distance, 0 to 1.
+        floor: added to squares of amplitudes, so that silence has a gradient.
+    """
+
+    fft_sizes: tuple[int, ...] = (512,)
+    power: float = 0.3
+    complex_share: float = 0.3
+    floor: float = 1e-6
+
+    def __post_init__(self):
+        check("CompressedStft", vars(self), _RANGES)
+
+    def __call__(self, high: tf.Tensor, estimate: tf.Tensor) -> tf.Tensor:
+        return _averaged(self._distance(high, estimate, size) for size in self.fft_sizes)
+
+    def _distance(self, high: tf.Tensor, estimate: tf.Tensor, n_fft: int) -> tf.Tensor:
+        spectra = [Spectrum.of(stft(x, n_fft, n_fft // 4)) for x in (high, estimate)]
+        amplitudes = [tf.pow(x.power + self.floor, self.power / 2) for x in spectra]
+        scales = [tf.pow(x.power + self.floor, (self.power - 1) / 2) for x in spectra]
+        original, made = (
+            Spectrum(scale * x.real, scale * x.imag)
+            for x, scale in zip(spectra, scales, strict=True)
+        )
+        apart = Spectrum(original.real - made.real, original.imag - made.imag).power
+        louder = tf.square(amplitudes[0] - amplitudes[1])
+        distance = self.complex_share * apart + (1 - self.complex_share) * louder
+        return tf.reduce_mean(distance, axis=[1, 2])
 
 
 def _added(original: tf.Tensor, made: tf.Tensor) -> tf.Tensor:

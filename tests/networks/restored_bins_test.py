@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfsr.networks.restored_bins import RestoredBins
+from tfsr.signal.stft import Spectrum
+
+BINS = 9
+
+
+def spectrum(batch: int = 2, frames: int = 12) -> Spectrum:
+    return Spectrum(*(tf.random.stateless_normal([batch, frames, BINS], [n, 3]) for n in (0, 1)))
+
+
+def built(causal: bool = False, gain: float = 1.0) -> RestoredBins:
+    keras.utils.set_random_seed(0)
+    network = RestoredBins(BINS, channels=8, blocks=2, kernel=5, causal=causal)
+    network(spectrum(1, 1))
+    for weight in network.weights:
+        if "kernel" in weight.name:
+            noise = tf.random.stateless_normal(weight.shape, [0, 1], stddev=0.1 * (gain - 1))
+            weight.assign(gain * weight + noise)
+    return network
+
+
+def test_parameter_count():
+    network = RestoredBins(257)
+    network(Spectrum(*(tf.zeros([1, 1, 257]) for _ in range(2))))
+    assert network.count_params() == 1_274_725
+
+
+def test_what_comes_in_goes_out_at_first():
+    given = spectrum()
+    for level in (1.0, 0.01):
+        low = Spectrum(*(level * part for part in given))
+        restored = built()(low)
+        error = np.sqrt(np.mean(np.square(restored.real - low.real)))
+        assert error < 0.01 * np.std(low.real)
+
+
+def test_the_mask_is_complex():
+    """One of i turns each bin by a quarter."""
+    network, low = built(), spectrum()
+    network.amplitude.bias.assign(tf.fill([BINS], -50.0))
+    network.mask_real.bias.assign(tf.fill([BINS], -1.0))
+    network.mask_imag.bias.assign(tf.ones([BINS]))
+    turned = network(low)
+    np.testing.assert_allclose(turned.real, -low.imag, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(turned.imag, low.real, rtol=0, atol=1e-6)
+
+
+def test_empty_bins_can_be_filled_and_silence_stays_silent():
+    network, low = built(), spectrum()
+    half = tf.cast(tf.range(BINS) < BINS // 2, tf.float32)
+    low = Spectrum(*(half * part for part in low))
+    made = network(low).power[..., BINS // 2 :]
+    network.amplitude.bias.assign_add(tf.ones([BINS]))
+    louder = network(low).power[..., BINS // 2 :]
+    np.testing.assert_allclose(louder / made, np.exp(2), rtol=1e-3)
+    silent = network(Spectrum(*(tf.zeros_like(part) for part in low)))
+    assert np.sqrt(np.max(silent.power)) < 1e-4
+
+
+def test_every_weight_learns_from_the_first_step():
+    network = built()
+    with tf.GradientTape() as tape:
+        loss = tf.add_n([tf.reduce_sum(part**3) for part in network(spectrum())])
+    for gradient in tape.gradient(loss, network.trainable_variables):
+        assert np.any(gradient) and np.all(np.isfinite(gradient))
+
+
+@pytest.fixture(scope="module")
+def causal() -> RestoredBins:
+    return built(causal=True, gain=10)
+
+
+@given(splits=st.lists(st.integers(1, 9), min_size=1, max_size=5))
+def test_step_by_step_equals_the_whole(causal, splits):
+    whole = spectrum(2, sum(splits))
+    state, made = causal.initial_state(2), []
+    for real, imag in zip(*(tf.split(part, splits, axis=1) for part in whole), strict=True):
+        restored, state = causal.step(Spectrum(real, imag), state)
+        made.append(restored)
+    for parts, expected in zip(zip(*made, strict=True), causal(whole), strict=True):
+        np.testing.assert_allclose(tf.concat(parts, axis=1), expected, rtol=1e-5, atol=1e-5)

@@ -1,0 +1,100 @@
+"""What compact networks on spectra share: features of frames, one trunk over them, streams."""
+
+import tensorflow as tf
+import tf_keras as keras
+
+from tfsr.arguments import COUNT
+from tfsr.description.describable import Describable
+from tfsr.layers.convnext import ConvNeXt
+from tfsr.signal.stft import Spectrum
+
+State = tuple[tf.Tensor, ...]
+
+# Amplitudes are those of a transform that is not scaled, of signals in [-1, 1].
+_FLOOR = 1e-4
+_GATE = 1e-3
+_TINY = 1e-9
+
+LARGEST = 8.0
+"""Nepers. No frame of 4,096 samples at full scale has an amplitude above the other."""
+
+
+class SpectralTrunk(Describable, keras.Model):
+    """Spectrum [batch, frames, bins] -> another one, by ConvNeXt blocks over frames.
+
+    The network sees the log amplitude, and cosine and sine of the phase, which fade where a bin is
+    empty. A subclass gives `bins`, which makes the spectrum of what the blocks say.
+
+    Args:
+        channels: of the blocks.
+        blocks: how many.
+        kernel: frames that a block sees.
+        input_kernel: frames that the convolution before them sees.
+        expansion: how many times as wide a block is within.
+        causal: whether no later frame is seen. If so, `initial_state` and `step` run the network
+            frame by frame, as in `tfsr.layers.streaming`.
+
+    Attributes:
+        causal: as given.
+        latency: later frames that a frame waits for.
+        receptive_field: frames before and after that a frame depends on.
+
+    Raises:
+        UserError: an even kernel that is not causal.
+    """
+
+    ranges = dict.fromkeys(("channels", "blocks", "kernel", "input_kernel", "expansion"), COUNT)
+
+    def __init__(
+        self,
+        channels: int,
+        blocks: int,
+        kernel: int,
+        input_kernel: int,
+        expansion: int,
+        causal: bool,
+        name: str | None,
+    ):
+        # Spectra stay float32 in mixed precision too: squares of them exceed half precision.
+        super().__init__(name=name, autocast=False)
+        self.trunk = ConvNeXt(channels, blocks, kernel, input_kernel, expansion, causal)
+        self.causal = causal
+        self.latency = self.trunk.latency
+        self.receptive_field = self.trunk.receptive_field
+
+    def bins(self, x: tf.Tensor, level: tf.Tensor, spectrum: Spectrum) -> Spectrum:
+        """What is made of frames.
+
+        Args:
+            x: of the trunk, [batch, frames, channels].
+            level: mean log amplitude of each frame, [batch, frames, 1].
+            spectrum: that the network was given.
+        """
+        raise NotImplementedError
+
+    def call(self, spectrum: Spectrum, training: bool = False) -> Spectrum:
+        features, level = _features(spectrum)
+        return self.bins(self.trunk(features), level, spectrum)
+
+    def initial_state(self, batch: int | tf.Tensor = 1) -> State:
+        """The state before the first frame, once the network is built.
+
+        Raises:
+            UserError: the network is not causal.
+        """
+        return self.trunk.initial_state(batch)
+
+    def step(self, spectrum: Spectrum, state: State) -> tuple[Spectrum, State]:
+        """What is made of the next frames, any number of them, and the next state."""
+        features, level = _features(spectrum)
+        x, state = self.trunk.step(features, state)
+        return self.bins(x, level, spectrum), state
+
+
+def _features(spectrum: Spectrum) -> tuple[tf.Tensor, tf.Tensor]:
+    """[batch, frames, 3 * bins], and the mean log amplitude of each frame."""
+    amplitude = tf.sqrt(spectrum.power + _TINY)
+    log_amplitude = tf.math.log(amplitude + _FLOOR)
+    phasors = [part / (amplitude + _GATE) for part in spectrum]
+    level = tf.reduce_mean(log_amplitude, axis=-1, keepdims=True)
+    return tf.concat([log_amplitude, *phasors], axis=-1), level
