@@ -17,7 +17,7 @@ ROOT = Path(tfsr.__file__).parent
 # What others are made of.
 BASES = {
     *("OnFrames", "SpectralCritics", "Whitening", "Upsampler", "Trainable"),
-    *("Restoration", "Reconstruction"),
+    *("Restoration", "Reconstruction", "Framewise", "SpectralTrunk"),
 }
 
 
