@@ -13,7 +13,10 @@ from tfsr.errors import UserError
 TELEPHONE = "telephone"
 """What `ModelCard.suited_to` says of a model for telephone recordings."""
 
-SUITED_TO = "", TELEPHONE
+STREAMS = "streams"
+"""And of one for sound as it comes: whole recordings have better ones."""
+
+SUITED_TO = "", TELEPHONE, STREAMS
 """All that it may say."""
 
 Scores = Mapping[str, Mapping[str, Mapping[str, float | str]]]

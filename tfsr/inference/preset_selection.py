@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tfsr.errors import UserError
-from tfsr.model_card import TELEPHONE
+from tfsr.model_card import STREAMS, TELEPHONE
 
 # A telephone's band ends at 3.4 kHz, at 4, or on some lines at 3.
 _TELEPHONE_HZ = (2800, 4400)
@@ -30,11 +30,13 @@ def choice(bandwidth_hz: float, presets: Sequence[Candidate]) -> str:
     """The name of the preset with the widest input that such recordings fill.
 
     Of several with that input it is the one with the lowest output rate, which costs least.
-    Those that are suited to the telephone are for all its recordings and for no others.
+    Those that are suited to the telephone are for all its recordings and for no others. Those that
+    are suited to streams are never chosen.
 
     Raises:
         UserError: there is no band to add.
     """
+    presets = [one for one in presets if one.suited_to != STREAMS]
     calls = [one for one in presets if one.suited_to == TELEPHONE]
     suited = calls if calls and is_telephone(bandwidth_hz) else _without(calls, presets)
     filled = [one for one in suited if _FILLED * one.bandwidth_hz <= bandwidth_hz]
