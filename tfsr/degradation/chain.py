@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfsr.degradation.base import Degradation
+from tfsr.degradation.choice import check_weights, draw
 from tfsr.errors import UserError
 
 
@@ -75,15 +76,7 @@ class OneOf(Degradation):
             raise UserError(
                 "OneOf.choices must have one entry at least, and all must change the rate or none"
             )
-        if self.weights is None:
-            return
-        if len(self.weights) != len(self.choices):
-            raise UserError(
-                f"OneOf has {len(self.choices)} choices and {len(self.weights)} weights: "
-                "give one weight for each"
-            )
-        if min(self.weights) < 0 or sum(self.weights) <= 0:
-            raise UserError("OneOf.weights must not be negative, and one at least positive")
+        check_weights("OneOf", self.choices, self.weights)
 
     @property
     def changes_rate(self) -> bool:
@@ -96,6 +89,5 @@ class OneOf(Degradation):
     def __call__(
         self, high: np.ndarray, output_rate: int, input_rate: int, rng: np.random.Generator
     ) -> np.ndarray:
-        probabilities = self.weights and np.asarray(self.weights) / sum(self.weights)
-        chosen = self.choices[rng.choice(len(self.choices), p=probabilities)]
+        chosen = draw(self.choices, self.weights, rng)
         return chosen(high, output_rate, input_rate, rng)
