@@ -3,11 +3,22 @@
 import pytest
 
 from tfsr.data.noise import Noise
+from tfsr.degradation.chain import AtRate
 from tfsr.degradation.damage import Damage
 from tfsr.degradation.decimation import KaiserSincDecimation
-from tfsr.degradation.effects import AnyLowPass, Clip, ClipAbsolute, CutOff, SecondOrder, Sometimes
+from tfsr.degradation.effects import (
+    Added,
+    AnyLowPass,
+    Clip,
+    ClipAbsolute,
+    CutOff,
+    PacketLoss,
+    SecondOrder,
+    Sometimes,
+)
 from tfsr.degradation.lowpass import Bessel, BrickWall, Butterworth, Chebyshev, Elliptic
 from tfsr.degradation.room import Room
+from tfsr.degradation.synthetic_noise import Clicks, Hiss, Hum, Wind
 from tfsr.errors import UserError
 
 
@@ -21,7 +32,14 @@ from tfsr.errors import UserError
         *[(SecondOrder, {"q": 0}), (ClipAbsolute, {"threshold": (1, 0)})],
         *[(AnyLowPass, {"orders": (0, 9)}), (CutOff, {"cutoff_hz": 0, "filters": ()})],
         *[(Sometimes, {"probability": 2, "degradation": Clip()}), (Room, {"test_share": 2})],
-        (Noise, {"cache_mb": -1}),
+        *[(Noise, {"cache_mb": -1}), (Added, {"snr_db": (30, 0), "noise": Hum()})],
+        *[(PacketLoss, {"share": (0, 1)}), (PacketLoss, {"packet_seconds": 0})],
+        *[(PacketLoss, {"burst": 0.5}), (AtRate, {"rate": 0.5, "degradation": Clip()})],
+        *[(Hum, {"mains_hz": ()}), (Hum, {"detuning": 1}), (Hum, {"harmonics": (0, 9)})],
+        *[(Hum, {"fall_db": (9, 3)}), (Hum, {"spread_db": -1}), (Hiss, {"slope_db": (3, -6)})],
+        *[(Clicks, {"per_second": (-1, 1)}), (Clicks, {"decay_seconds": (0, 1)})],
+        *[(Clicks, {"range_db": -1}), (Wind, {"cutoff_hz": (0, 100)})],
+        *[(Wind, {"gust_seconds": (0, 1)}), (Wind, {"range_db": -1})],
     ],
 )
 def test_a_number_out_of_its_range_is_told_by_name(cls, settings):

@@ -2,6 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import scipy.signal
 
 from tfsr import audio_file
 from tfsr.degradation.effects import reverberate
@@ -49,6 +50,22 @@ def test_a_signal_sounds_as_in_the_room(tmp_path):
     audio_file.write(tmp_path / "below" / "room.wav", response, RATE, "FLOAT")
     wet = Room(str(tmp_path))(sound(), RATE, RATE, generator())
     np.testing.assert_allclose(wet, reverberate(sound(), response[:, 0]), atol=1e-9)
+
+
+@pytest.mark.parametrize("rate", [8000, RATE, 44100])
+def test_the_direct_path_may_be_where_and_as_loud_as_the_signal(tmp_path, rate):
+    response = generator(1).normal(0, 0.01, [4000, 1]).astype(np.float32)
+    response[800] = 0.3
+    audio_file.write(tmp_path / "room.wav", response, RATE, "FLOAT")
+    dry = 5 * sound(6000).astype(np.float64)
+    wet, late = (Room(tmp_path, aligned=on)(dry, rate, rate, generator()) for on in (True, False))
+    correlation = scipy.signal.correlate(wet, dry) / np.vdot(dry, dry)
+    assert np.argmax(correlation) == len(dry) - 1
+    assert correlation.max() == pytest.approx(1, abs=0.1)
+    shift = rate // 20
+    assert np.argmax(scipy.signal.correlate(late, dry)) == len(dry) - 1 + shift
+    loud = Room(tmp_path, aligned=True)(100 * dry, rate, rate, generator())
+    np.testing.assert_allclose(loud, 100 * wet, atol=1e-3)
 
 
 @pytest.mark.parametrize("rate", [8000, 24000, 44100])

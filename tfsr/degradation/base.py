@@ -1,8 +1,13 @@
 """What makes a low-rate (or damaged) signal out of a good one."""
 
 import abc
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+
+Noise = Callable[[int, int, np.random.Generator], np.ndarray]
+"""(samples, rate in Hz, generator) -> [samples]."""
 
 
 class Degradation(abc.ABC):
@@ -48,13 +53,18 @@ class Degradation(abc.ABC):
 
     def check(self) -> None:
         """Ask all parts whether they have what they need; a missing folder is a UserError then."""
-        for value in vars(self).values():
-            for part in value if isinstance(value, (tuple, list)) else [value]:
-                if hasattr(part, "check"):
-                    part.check()
+        check_parts(self)
 
     def pair(
         self, high: np.ndarray, output_rate: int, input_rate: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """The degraded signal, and the one to make of it: `high`, unless its level changes too."""
         return self(high, output_rate, input_rate, rng), high
+
+
+def check_parts(whole: Any) -> None:
+    """Call `check` of all arguments of a dataclass that have it, those in tuples and lists too."""
+    for value in vars(whole).values():
+        for part in value if isinstance(value, (tuple, list)) else [value]:
+            if hasattr(part, "check"):
+                part.check()

@@ -1,12 +1,20 @@
 """Degradations made of others."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from tfsr.arguments import COUNT, check
 from tfsr.degradation.base import Degradation
+from tfsr.degradation.choice import check_weights, draw
 from tfsr.errors import UserError
+from tfsr.signal.resample import through_rate
+
+# The highest rate that contexts are made for, and what resampling settles in at the lower rate.
+_HIGHEST = 48000
+_SETTLED = 64
 
 
 @dataclass(frozen=True)
@@ -75,15 +83,7 @@ class OneOf(Degradation):
             raise UserError(
                 "OneOf.choices must have one entry at least, and all must change the rate or none"
             )
-        if self.weights is None:
-            return
-        if len(self.weights) != len(self.choices):
-            raise UserError(
-                f"OneOf has {len(self.choices)} choices and {len(self.weights)} weights: "
-                "give one weight for each"
-            )
-        if min(self.weights) < 0 or sum(self.weights) <= 0:
-            raise UserError("OneOf.weights must not be negative, and one at least positive")
+        check_weights("OneOf", self.choices, self.weights)
 
     @property
     def changes_rate(self) -> bool:
@@ -96,6 +96,45 @@ class OneOf(Degradation):
     def __call__(
         self, high: np.ndarray, output_rate: int, input_rate: int, rng: np.random.Generator
     ) -> np.ndarray:
-        probabilities = self.weights and np.asarray(self.weights) / sum(self.weights)
-        chosen = self.choices[rng.choice(len(self.choices), p=probabilities)]
+        chosen = draw(self.choices, self.weights, rng)
         return chosen(high, output_rate, input_rate, rng)
+
+
+@dataclass(frozen=True)
+class AtRate(Degradation):
+    """Damage at a rate of its own: telephone codecs at 8 kHz within signals of 16 or 48 kHz.
+
+    soxr brings the signal there and back, so what the lower rate cannot carry is gone. Nothing is
+    delayed besides. The context suffices up to 48 kHz.
+
+    Args:
+        rate: Hz, at which the degradation is called.
+        degradation: one that stays at its rate.
+
+    Raises:
+        UserError: a rate out of its range, or a degradation that changes the rate.
+    """
+
+    rate: int
+    degradation: Degradation
+    changes_rate = False
+
+    def __post_init__(self):
+        check("AtRate", vars(self), {"rate": COUNT})
+        if self.degradation.changes_rate:
+            raise UserError("AtRate.degradation changes the rate: give one that stays at its rate")
+
+    @property
+    def context(self) -> int:
+        samples = (self.degradation.context + _SETTLED) * max(_HIGHEST / self.rate, 1)
+        return math.ceil(samples)
+
+    def __call__(
+        self, high: np.ndarray, output_rate: int, input_rate: int, rng: np.random.Generator
+    ) -> np.ndarray:
+        return through_rate(
+            np.asarray(high, np.float64),
+            output_rate,
+            self.rate,
+            lambda signal: self.degradation(signal, self.rate, self.rate, rng),
+        )

@@ -1,17 +1,14 @@
 """What speech restoration is trained with: effects, a low-pass filter and noise, mixed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from tfsr.arguments import ANY, NOT_NEGATIVE, check
-from tfsr.degradation.base import Degradation
+from tfsr.degradation.base import Degradation, Noise
 from tfsr.degradation.effects import AnyLowPass, Clip, SecondOrder, Sometimes
-
-Noise = Callable[[int, int, np.random.Generator], np.ndarray]
-"""(samples, rate in Hz, generator) -> [samples]."""
 
 _AUDIBLE = 0.02
 _FILTERED, _RESAMPLED = 1 / 2, 1 / 3

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.signal
 
-from tfsr.arguments import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, check
-from tfsr.degradation.base import Degradation
+from tfsr.arguments import ANY, BELOW_1, COUNT, NOT_NEGATIVE, POSITIVE, SHARE, Range, check
+from tfsr.degradation.base import Degradation, Noise
 from tfsr.degradation.lowpass import (
     Bessel,
     BrickWall,
@@ -20,9 +20,13 @@ from tfsr.degradation.lowpass import (
     LowPass,
     Resampling,
 )
+from tfsr.errors import UserError
 
 _LOUDEST_ROOM = 0.99
 _ROOM_PEAK = 0.98
+# RMS values: -60 dB, below which nothing is told from silence, and the -50 dB of noise under it.
+_AUDIBLE = 10 ** (-60 / 20)
+_ALONE = 10 ** (-50 / 20)
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,89 @@ class ClipAbsolute(Degradation):
         return np.clip(np.asarray(high, np.float64), -threshold, threshold)
 
 
-def reverberate(dry: np.ndarray, response: np.ndarray) -> np.ndarray:
+@dataclass(frozen=True)
+class Added(Degradation):
+    """Noise below, or above, the signal.
+
+    Under a signal that is nearly silent (below -60 dB) the noise has -50 dB, where a square wave
+    from -1 to 1 has 0 dB. Silent noise adds nothing.
+
+    Args:
+        noise: where it comes from, `tfsr.data.noise` or `tfsr.degradation.synthetic_noise`.
+        snr_db: least and most of the ratio of RMS values, drawn evenly.
+    """
+
+    noise: Noise
+    snr_db: tuple[float, float] = (0.0, 30.0)
+    changes_rate = False
+
+    def __post_init__(self):
+        check("Added", vars(self), {"snr_db": ANY.of_pair()})
+
+    def __call__(
+        self, high: np.ndarray, output_rate: int, input_rate: int, rng: np.random.Generator
+    ) -> np.ndarray:
+        high = np.asarray(high, np.float64)
+        noise = np.asarray(self.noise(len(high), output_rate, rng), np.float64)
+        below = 10 ** (rng.uniform(*self.snr_db) / 20)
+        level = _rms(high) / below if _rms(high) > _AUDIBLE else _ALONE
+        return high + noise * level / (_rms(noise) or 1.0)
+
+
+@dataclass(frozen=True)
+class PacketLoss(Degradation):
+    """Packets of a call that do not arrive, several in a row (Gilbert's model of two states).
+
+    For each signal it is drawn, with even chances, what is heard in their place: silence, or the
+    last packet that arrived.
+
+    Args:
+        share: least and most of the packets that are lost, on average over long signals.
+        packet_seconds: how long one is.
+        burst: how many are lost in a row, on average; at least 1.
+
+    Raises:
+        UserError: an argument out of its range, or bursts too short for the share.
+    """
+
+    share: tuple[float, float] = (0.0, 0.2)
+    packet_seconds: float = 0.02
+    burst: float = 2.0
+    changes_rate = False
+
+    def __post_init__(self):
+        ranges = {"share": BELOW_1.of_pair(), "packet_seconds": POSITIVE, "burst": Range(1)}
+        check("PacketLoss", vars(self), ranges)
+        shortest = _odds(self.share[1])
+        if self.burst < shortest:  # even with one packet between two bursts
+            raise UserError(
+                f"PacketLoss.burst is {self.burst}: give at least {shortest:.3g} for this share"
+            )
+
+    def __call__(
+        self, high: np.ndarray, output_rate: int, input_rate: int, rng: np.random.Generator
+    ) -> np.ndarray:
+        high = np.asarray(high, np.float64)
+        samples = max(round(self.packet_seconds * output_rate), 1)
+        count = -(-len(high) // samples)
+        # Before the first packet there is one of silence.
+        padded = np.pad(high, (samples, count * samples - len(high)))
+        heard = np.where(self._lost(count, rng), 0, np.arange(1, count + 1))
+        if rng.random() < 0.5:
+            heard = np.maximum.accumulate(heard)
+        return padded.reshape(-1, samples)[heard].reshape(-1)[: len(high)]
+
+    def _lost(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Whether each of the packets is: bool [count]."""
+        share = rng.uniform(*self.share)
+        after_lost, after_heard = 1 - 1 / self.burst, _odds(share) / self.burst
+        lost = [bool(rng.random() < share)]
+        for chance in rng.random(count - 1):
+            lost.append(bool(chance < (after_lost if lost[-1] else after_heard)))
+        return np.array(lost)
+
+
+def reverberate(dry: np.ndarray, response: np.ndarray, aligned: bool = False) -> np.ndarray:
     """A signal in a room, as long as it was; its delay on the direct path stays.
 
     Too loud ones are brought to a peak of 0.98, that of what is cut off included.
@@ -131,11 +217,18 @@ def reverberate(dry: np.ndarray, response: np.ndarray) -> np.ndarray:
     Args:
         dry: [time].
         response: [time] of the room, at the same rate.
+        aligned: whether the direct path, the response's largest sample, comes at once and with a
+            gain of 1. No level is changed then.
 
     Returns:
         float64 [time].
     """
+    if aligned:
+        direct = np.argmax(np.abs(response))
+        response = response[direct:] / (response[direct] or 1.0)
     wet = scipy.signal.fftconvolve(np.asarray(dry, np.float64), response)
+    if aligned:
+        return wet[: len(dry)]
     peak = np.abs(wet).max()
     return wet[: len(dry)] * (_ROOM_PEAK / peak if peak > _LOUDEST_ROOM else 1.0)
 
@@ -192,3 +285,29 @@ class CutOff:
         for low_pass in self.filters:
             high = low_pass(high, rate, min(2 * self.cutoff_hz, rate))
         return np.asarray(high, np.float64)
+
+
+@dataclass(frozen=True)
+class LowPassed(Degradation):
+    """A signal that passed a filter drawn for it. No filter that is drawn delays it.
+
+    Args:
+        low_pass: what filters there are.
+    """
+
+    low_pass: AnyLowPass = AnyLowPass()
+    changes_rate = False
+    context = 960
+
+    def __call__(
+        self, high: np.ndarray, output_rate: int, input_rate: int, rng: np.random.Generator
+    ) -> np.ndarray:
+        return self.low_pass.draw(rng)[1](high, output_rate)
+
+
+def _rms(signal: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(signal))))
+
+
+def _odds(share: float) -> float:
+    return share / (1 - share)

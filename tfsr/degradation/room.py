@@ -33,6 +33,9 @@ class Room(Degradation):
             tested in rooms that it has not heard; None uses all.
         test_share: of the responses, about (5,000 of 43,239, Liu et al. 2022). A file's part
             depends on its name without the extension, and so stays when others come.
+        aligned: whether the sound on the direct path stays where and as loud as it was, so that
+            the signal itself is what restoration is to give. Else it is late by the way from the
+            speaker, and what is too loud gets softer.
 
     Raises:
         UserError: when called, where there is no such folder or no response in it.
@@ -41,6 +44,7 @@ class Room(Degradation):
     folder: str | os.PathLike | None = None
     part: str | None = None
     test_share: float = 5000 / 43239
+    aligned: bool = False
     changes_rate = False
 
     def __post_init__(self):
@@ -52,7 +56,7 @@ class Room(Degradation):
         self, high: np.ndarray, output_rate: int, input_rate: int, rng: np.random.Generator
     ) -> np.ndarray:
         path = self._paths[rng.integers(len(self._paths))]
-        return reverberate(high, _response(path, output_rate))
+        return reverberate(high, _response(path, output_rate), self.aligned)
 
     def check(self) -> None:
         """UserError where there is no response."""

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Callable
 
 import numpy as np
 import soxr
@@ -89,6 +90,24 @@ def soxr_hq(audio: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
         return audio
     resampled = soxr.resample(audio, from_rate, to_rate, quality="HQ")
     return _fit(resampled, resampled_length(len(audio), from_rate, to_rate))
+
+
+def through_rate(
+    audio: np.ndarray, from_rate: int, to_rate: int, change: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """What becomes of `audio` when it is changed at another rate; soxr's "HQ" goes there and back.
+
+    Args:
+        audio: float32 or float64 [time].
+        from_rate: Hz, that of `audio` and of the result.
+        to_rate: Hz, that at which `change` is called.
+        change: [samples] to [samples].
+
+    Returns:
+        [time], not delayed.
+    """
+    changed = change(soxr_hq(audio, from_rate, to_rate))
+    return soxr_hq(changed, to_rate, from_rate)[: len(audio)]
 
 
 def _taper(frequencies: np.ndarray, nyquist: float) -> np.ndarray:
