@@ -1,9 +1,12 @@
 """Commands as a shell sees them: help, exit codes, one clear line."""
 
+import signal
 import subprocess
 import sys
 
 import pytest
+
+from tfsr import command
 
 VERBS = (
     *("upsample", "list", "compare", "listen"),
@@ -149,3 +152,41 @@ def test_sigterm_leaves_nothing_half_written(tmp_path):
         process.terminate()
         assert process.wait(30) == 143
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_standard_streams_may_be_closed(closed):
+    program = f"{sys.executable} -m tfsr list --markdown {closed}"
+    done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert bool(done.stdout) == (">&-" not in closed.replace("2>&-", ""))
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_a_signal_while_nothing_is_done_yet_ends_at_once(number):
+    """Whatever catches exceptions then; afterwards it is as before."""
+    program = (
+        "import os, signal\n"
+        "from tfsr import command\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "with command.ending_at_once():\n"
+        "    try:\n"
+        f"        os.kill(os.getpid(), signal.{number})\n"
+        "    except BaseException:\n"
+        "        print('caught')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (-getattr(signal, number), b"")
+    with pytest.raises(KeyboardInterrupt):
+        after()
+
+
+def after() -> None:
+    """An interrupt after such a time."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with command.ending_at_once():
+            pass
+        signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, handler)

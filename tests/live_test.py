@@ -43,11 +43,13 @@ class InputStream(Stream):
         block = np.load("recorded.npy")[self.place:][:samples]
         self.place += samples
         if not len(block): raise KeyboardInterrupt
-        return block[:, np.newaxis], False
+        return block[:, np.newaxis], self.place == 3 * samples
 class OutputStream(Stream):
     def write(self, audio):
         assert self.rate == 16000 and audio.dtype == np.float32
         with open("played.f32", "ab") as file: file.write(audio.tobytes())
+        self.place += 1
+        return self.place <= 2
 PortAudioError = RuntimeError
 sys.modules["sounddevice"] = types.SimpleNamespace(**globals())
 """
@@ -130,6 +132,10 @@ def test_telephony_without_header(live, tmp_path, flags):
         (["--raw", "16000,s16le"], f"standard input: is at 16000 Hz, {PRESET} takes 8000 Hz; rec"),
         (["--write", "calls"], "live: --write is for calls; give --audiosocket HOST:PORT too"),
         (["--audiosocket", "a:1"], "live: give --write FOLDER for the recordings of calls"),
+        (["--calls", "3"], "live: --calls is for calls; give --audiosocket HOST:PORT too"),
+        (["--audiosocket", "a:1", "--write="], "live: --write '': give a folder"),
+        (["--audiosocket", "a:1", "--reply", "--timeout", "nan"], "live: --timeout nan: give sec"),
+        (["--audiosocket=", "--reply"], "--audiosocket : give HOST:PORT, such as"),
         (["--audiosocket", "a", "--reply"], "--audiosocket a: give HOST:PORT, such as"),
         (["--audiosocket", "a:1", "--device", "default"], "live: give one of --device and --audio"),
         (["--device", "default", "--raw", "ulaw"], "live: --raw is for standard input and output"),
@@ -147,10 +153,19 @@ def test_nothing_becomes_nothing(live, tmp_path):
     assert done.stderr == "live: no frames\n"
 
 
+def test_a_sample_that_is_not_whole_is_told(live, tmp_path):
+    done = live(source=sound().tobytes()[:-1])
+    assert done.returncode == 0 and len((tmp_path / "out").read_bytes()) == 4 * 999
+    assert "live: standard input ends within a sample, whose bytes are left out\n" in done.stderr
+
+
 def test_from_microphone_to_loudspeaker(live, tmp_path):
     np.save("recorded.npy", sound()[: 12 * HOP, 0] / np.float32(32768))
     done = live("--device", "default", before=SOUNDDEVICE)
     assert done.returncode == 130 and "live: 12 frames of 10 ms" in done.stderr
+    assert (
+        "live: the microphone lost sound 1 times, the loudspeaker had none 2 times" in done.stderr
+    )
     played = np.fromfile("played.f32", np.float32)
     made = np.rint(np.float64(played) * 32768)
     np.testing.assert_array_equal(made, expected()[: len(made), 0])

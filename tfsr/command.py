@@ -1,5 +1,6 @@
 """What every command shares: flags, help, and one clear line for a mistake of the user's."""
 
+import contextlib
 import ctypes
 import functools
 import logging
@@ -7,7 +8,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, TextIO, cast
 
 from absl import flags
@@ -46,6 +47,7 @@ def run(main: Callable[[list[str]], None]) -> None:
     """
     flags.FLAGS.set_gnu_getopt(True)
     signal.signal(signal.SIGTERM, _end)
+    _open_what_is_closed()
     _guard_terminal()
     try:
         if {"-h", "--help", "-help"} & set(sys.argv[1:]):
@@ -61,6 +63,31 @@ def run(main: Callable[[list[str]], None]) -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _open_what_is_closed() -> None:
+    """Let standard streams that are closed lead nowhere; a file would get the number of one."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # has the lowest number that is free
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
+
+
+@contextlib.contextmanager
+def ending_at_once() -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the process itself within it; for what leaves nothing half written.
+
+    What is imported or loaded meanwhile may lose an exception, or make another one of it.
+    """
+    earlier = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in earlier.items():
+        if handler != signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    yield
+    for number, handler in earlier.items():
+        signal.signal(number, handler)
 
 
 class _Guarded:

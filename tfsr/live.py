@@ -1,6 +1,6 @@
 """Widen the band of sound as it comes: a call, a microphone, a telephone exchange.
 
-    arecord -f S16_LE -r 8000 | tfsr live | aplay
+    arecord -f S16_LE -r 8000 -F 10000 | tfsr live | aplay
     ffmpeg -i call.mp3 -ar 8000 -ac 1 -f s16le - | tfsr live > wide.raw
     tfsr live --raw ulaw < call.ulaw > wide.raw
     tfsr live --device default
@@ -48,13 +48,13 @@ def main(positional: list[str]) -> None:
         raise UserError(f"live: reads standard input; give < {positional[0]}, or use tfsr upsample")
     if _DEVICE.value and _AUDIOSOCKET.value:
         raise UserError("live: give one of --device and --audiosocket")
-    if not _AUDIOSOCKET.value:
-        _check_alone(_WRITE, _REPLY)
+    if _AUDIOSOCKET.value is None:
+        _check_alone(_WRITE, _REPLY, _CALLS, _TIMEOUT)
     command.quiet_decoders()
-    if _AUDIOSOCKET.value:
+    if _AUDIOSOCKET.value is not None:
         _check_none(_RAW, _FORMAT)
         _answer_calls(_AUDIOSOCKET.value)
-    elif _DEVICE.value:
+    elif _DEVICE.value is not None:
         _check_none(_RAW, _FORMAT)
         _from_device(_DEVICE.value)
     else:
@@ -63,7 +63,7 @@ def main(positional: list[str]) -> None:
 
 def _check_alone(*of_calls: flags.FlagHolder) -> None:
     for flag in of_calls:
-        if flag.value:
+        if flag.present:
             raise UserError(f"live: --{flag.name} is for calls; give --audiosocket HOST:PORT too")
 
 
@@ -74,13 +74,15 @@ def _check_none(*of_pipes: flags.FlagHolder) -> None:
 
 
 def _streams(many: bool = False):
-    from tfsr.loading import load_streams
+    with command.ending_at_once():
+        from tfsr.loading import load_streams
 
-    return load_streams(_MODEL.value, many)
+        return load_streams(_MODEL.value, many)
 
 
 def _from_pipe() -> None:
-    from tfsr.audio_file import PipeReader, PipeWriter, Raw, parse_raw
+    with command.ending_at_once():
+        from tfsr.audio_file import PipeReader, PipeWriter, Raw, parse_raw
 
     if os.isatty(0) or os.isatty(1):
         raise UserError("live: pipe sound in and out, arecord ... | tfsr live | aplay; see --help")
@@ -96,6 +98,8 @@ def _from_pipe() -> None:
     wav = source.is_wav if _FORMAT.value is None else _FORMAT.value == "wav"
     sink = PipeWriter(1, _OUT, model.output_rate, source.raw.channels, wav)
     _widen(model, source.raw.channels, source.blocks(), sink.write)
+    if source.rest:
+        print(f"live: {_IN} ends within a sample, whose bytes are left out", file=sys.stderr)
 
 
 def _widen(model, channels: int, blocks, write) -> None:
@@ -110,18 +114,28 @@ def _widen(model, channels: int, blocks, write) -> None:
 
 
 def _from_device(name: str) -> None:
-    from tfsr.inference.devices import opened
+    with command.ending_at_once():
+        from tfsr.inference.devices import Devices
 
-    model = _streams()
-    with opened(name, model) as (blocks, write):
-        _widen(model, 1, blocks, write)
+    devices = Devices(name, _streams())
+    try:
+        with devices.opened() as (blocks, write):
+            _widen(devices.backend, 1, blocks, write)
+    finally:
+        if devices.lost:
+            print(f"live: {devices.lost}", file=sys.stderr)
 
 
 def _answer_calls(address: str) -> None:
-    from tfsr.telephony.server import Settings, serve
-
-    if not _WRITE.value and not _REPLY.value:
+    if _WRITE.value == "":
+        raise UserError("live: --write '': give a folder")
+    if _WRITE.value is None and not _REPLY.value:
         raise UserError("live: give --write FOLDER for the recordings of calls, or --reply")
+    if not _TIMEOUT.value > 0:
+        raise UserError(f"live: --timeout {_TIMEOUT.value}: give seconds")
+    with command.ending_at_once():
+        from tfsr.telephony.server import Settings, serve
+
     settings = Settings(_WRITE.value, _REPLY.value, _CALLS.value, _TIMEOUT.value)
     serve(_streams(many=True), address, settings)
 

@@ -125,3 +125,53 @@ def test_what_is_written_is_read_again(tmp_path, channels):
 def test_a_full_disk_is_told():
     with open("/dev/full", "wb") as file, pytest.raises(UserError, match="^out: cannot be written"):
         PipeWriter(file.fileno(), "out", 16_000, 1, wav=True)
+
+
+@pytest.mark.parametrize(
+    "begin", [b"fLaC", b"OggS", b"ID3\x04", b"FORM", b".snd", b"caff", b"RF64"]
+)
+def test_other_files_are_no_samples(begin):
+    with pytest.raises(UserError, match=r"standard input: is \w+; ffmpeg -i - .*`raw` takes it"):
+        read(begin + bytes(200), cuts=1)
+    reader, _ = read(begin + bytes(200), USUAL)
+    assert not reader.is_wav
+
+
+def test_a_header_is_no_sound():
+    with pytest.raises(UserError, match="begins with a WAV header, which `raw` would take for"):
+        read(wav(), USUAL)
+
+
+def test_a_wav_ends_where_its_samples_do():
+    """Not where the pipe does, which may stay open."""
+    receiving, sending = os.pipe()
+    with open(receiving, "rb", buffering=0) as file, open(sending, "wb", buffering=0) as other:
+        other.write(wav())
+        reader = PipeReader(file.fileno(), "standard input", None, USUAL)
+        assert len(np.concatenate(list(reader.blocks()))) == len(SOUND)
+
+
+@pytest.mark.parametrize("more, rest", [(b"", 0), (b"\x01", 1)])
+def test_what_is_left_of_a_sample_is_told(more, rest):
+    assert read(SOUND.tobytes() + more)[0].rest == rest
+
+
+def test_pipes_that_do_not_wait():
+    """As other programs may have set them; both ends then wait for each other all the same."""
+    receiving, sending = os.pipe()
+    os.set_blocking(receiving, False)
+    os.set_blocking(sending, False)
+    sound = np.tile(SOUND, 2000)[:, np.newaxis] / np.float32(32768)
+
+    def send() -> None:
+        PipeWriter(sending, "standard output", 8000, 1, wav=False).write(sound)
+        os.close(sending)
+
+    sender = threading.Thread(target=send)
+    with open(receiving, "rb", buffering=0) as file:
+        timer = threading.Timer(0.05, sender.start)
+        timer.start()
+        reader = PipeReader(file.fileno(), "standard input", USUAL, USUAL)
+        np.testing.assert_array_equal(np.concatenate(list(reader.blocks())), sound)
+        timer.join()
+        sender.join()

@@ -61,6 +61,77 @@ def test_what_was_only_late_is_not_lost(call):
     np.testing.assert_array_equal(hops(call), SOUND / np.float32(32768))
 
 
+def packets(*times: float) -> list[tuple[float, int]]:
+    """One message of 20 ms at each time."""
+    return [(time, 1) for time in times]
+
+
+def steady(begin: float, end: float) -> list[tuple[float, int]]:
+    return packets(*np.arange(begin, end - 0.001, 0.02))
+
+
+TIMELINES = {
+    "a stall, then one message, then all others": (
+        [*steady(0, 1), (2.0, 1), (2.005, 49), *steady(2.02, 3)],
+        3.0,
+    ),
+    "a stall, then all at four times the pace": (
+        [*steady(0, 1), *packets(*np.arange(2, 2.33, 0.005)), *steady(2.34, 3)],
+        3.0,
+    ),
+    "a stall, then all at once": ([*steady(0, 1), (2.0, 50), *steady(2.02, 3)], 3.0),
+    "six at a time": ([(0.12 * n + 0.001 * m, 1) for n in range(20) for m in range(6)], 2.4),
+    "ten at a time": ([(0.2 * n + 0.001 * m, 1) for n in range(12) for m in range(10)], 2.4),
+    "all in advance": ([*packets(*np.arange(0, 0.4, 0.002)), (4.0, 1)], 4.02),
+    "each fifth is lost": ([one for n, one in enumerate(steady(0, 4)) if n % 5], 4.0),
+    "nothing for a while": ([*steady(0, 1), *steady(3, 4)], 4.0),
+    "a clock that is slow": (packets(*np.arange(2000) * 0.020005), 40.01),
+}
+
+
+@pytest.mark.parametrize("name", TIMELINES)
+def test_the_recording_keeps_time(call, name):
+    """To a tenth of a second, whenever sound comes."""
+    events, seconds = TIMELINES[name]
+    for time, count in events:
+        call.take(count * sound(0, 160), 1 + float(time))
+    assert call.seconds == pytest.approx(seconds, abs=0.11)
+
+
+@pytest.mark.parametrize("name", ["ten at a time", "all in advance", "a clock that is slow"])
+def test_nothing_is_made_up_where_all_has_come(call, name):
+    events, _ = TIMELINES[name]
+    for time, count in events:
+        call.take(count * sound(0, 160), 1 + float(time))
+    expected = np.tile(SOUND[:160], len(events)) / np.float32(32768)
+    made = hops(call)
+    np.testing.assert_array_equal(made, expected[: len(made)])
+
+
+def test_what_came_too_late_is_left_out_without_a_click(call):
+    """A tone goes on in step; its steps stay as small as they were."""
+    tone = (9000 * np.sin(2 * np.pi * 100 / 8000 * np.arange(24_000))).astype("<i2")
+    parts = [message(audiosocket.AUDIO[8000], part.tobytes()) for part in np.split(tone, 150)]
+    for number in range(50):
+        call.take(parts[number], 1 + 0.02 * number)
+    call.take(parts[50], 3.0)
+    call.take(b"".join(parts[51:100]), 3.005)
+    for number in range(100, 150):
+        call.take(parts[number], 3.02 + 0.02 * (number - 100))
+    made = hops(call)
+    assert abs(len(made) - 24_000) < 900
+    assert np.max(np.abs(np.diff(made))) < 1.5 * 2 * np.pi * 100 / 8000 * 9000 / 32768
+
+
+def test_empty_messages_are_no_sound(call):
+    for number in range(50):
+        call.take(sound(0, 160), 1 + 0.02 * number)
+    for number in range(100):
+        call.take(message(audiosocket.AUDIO[8000]), 2 + 0.02 * number)
+    call.take(sound(0, 160), 4.0)
+    assert call.seconds == pytest.approx(3.02, abs=0.01)
+
+
 def test_what_was_not_read_is_not_lost(call):
     call.take(sound(0, 160), 1.0)
     call.interrupted()
@@ -88,7 +159,7 @@ def test_replies_are_of_20_ms(doubling):
         (message(audiosocket.HANG_UP), "hung up"),
         (message(audiosocket.ERROR, b"\x02"), "the exchange reports error 02"),
         (message(audiosocket.ERROR), "the exchange reports error without number"),
-        (HELLO, "malformed: a second UUID"),
+        (HELLO, "malformed: a second UUID$"),
         (message(audiosocket.AUDIO[8000], b"123"), "malformed: 3 bytes are no samples"),
         (message(0x12, bytes(640)), "malformed: sound of kind 0x12, not of 8000 Hz; let the"),
         (message(0x77, bytes(65_535)), "malformed: no message is of kind 0x77"),
@@ -108,7 +179,7 @@ def test_by_what_a_call_ends(call, data, reason):
     ("data", "reason"),
     [
         (sound(0, 160), "sound came before a UUID"),
-        (message(audiosocket.UUID, b"short"), "malformed: a second UUID, or one that has not 16"),
+        (message(audiosocket.UUID, b"short"), "malformed: a UUID of 5 bytes, not of 16"),
     ],
 )
 def test_what_a_call_must_begin_with(doubling, data, reason):

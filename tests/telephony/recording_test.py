@@ -1,5 +1,8 @@
 """Recordings of calls."""
 
+import shutil
+import types
+
 import numpy as np
 import pytest
 import soundfile
@@ -32,6 +35,24 @@ def test_none_takes_the_place_of_another(tmp_path):
     assert (tmp_path / "call.wav").read_text() == "of yesterday"
     for name, value in ("call-2", 0.25), ("call-3", 0.5):
         assert (soundfile.read(tmp_path / f"{name}.wav")[0] == value).all()
+
+
+def test_what_a_killed_process_left_stays(tmp_path):
+    left = tmp_path / ".call.1-1.wav.999999.part"
+    left.write_bytes(b"half of a call")
+    assert recorded(tmp_path, 0.5).close().name == "call.wav"
+    assert left.read_bytes() == b"half of a call"
+
+
+def test_a_recording_ends_before_the_disk_is_full(tmp_path, monkeypatch):
+    """What is there stays, and is whole."""
+    recording = recorded(tmp_path, 0.5)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: types.SimpleNamespace(free=1000))
+    with pytest.raises(UserError, match=r"call\.wav: ends here, for the disk is full"):
+        recording.write(np.full(16_000, 0.5, np.float32))
+    sound, _ = soundfile.read(tmp_path / "call.wav")
+    assert len(sound) == 52_000 and (sound == 0.5).all()
+    assert [path.name for path in tmp_path.iterdir()] == ["call.wav"]
 
 
 def test_a_folder_that_is_none_is_told(tmp_path):

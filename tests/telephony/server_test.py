@@ -1,6 +1,7 @@
 """The server, with clients of the tests' own."""
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -256,7 +257,11 @@ def test_a_recording_that_cannot_be_written_is_its_call_s_own_loss(serving, tmp_
         ("here:port", {}, "`audiosocket` here:port: give HOST:PORT"),
         ("127.0.0.1:99999", {}, "give HOST:PORT"),
         ("no.such.host.invalid:1", {}, "nobody can listen there"),
-        ("127.0.0.1:0", {"folder": "/proc/calls"}, "/proc/calls: cannot be made"),
+        ("a" * 64 + ":1", {}, "nobody can listen there"),
+        ("2001:db8::7:1", {}, r"`audiosocket` \[2001:db8::7\]:1: nobody can listen there"),
+        ("127.0.0.1:0", {"folder": "/proc/calls"}, "/proc/calls: nothing can be written there"),
+        ("127.0.0.1:0", {"folder": "/sys/kernel"}, "/sys/kernel: nothing can be written there"),
+        ("127.0.0.1:0", {"folder": __file__}, "server_test.py: is a file; give a folder"),
         ("127.0.0.1:0", {"calls": 10**9}, "`calls`: .* open files are needed"),
     ],
 )
@@ -264,6 +269,33 @@ def test_what_cannot_be_is_told(doubling, address, how, message):
     settings = {"folder": None, "reply": True, "calls": 1, "timeout": 1} | how
     with pytest.raises(UserError, match=message):
         serve(doubling, address, Settings(**settings))
+
+
+def test_a_log_that_nobody_reads_stops_nothing():
+    """As of `| head -1`."""
+    receiving, sending = os.pipe()
+    kept = os.dup(1)
+    os.dup2(sending, 1)
+    os.close(sending)
+    os.close(receiving)
+    try:
+        with contextlib.redirect_stdout(os.fdopen(1, "w", closefd=False)):
+            server.tell("to nobody")
+            server.tell("to nobody again")
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def test_what_is_not_read_of_replies_is_told(serving, monkeypatch):
+    monkeypatch.setattr(server, "_UNREAD", 0)
+
+    async def clients(connect: Client, told) -> None:
+        await connect(hello(0) + sound())
+        await until(lambda: len(told) == 2)
+
+    told = serving(clients, reply=True, timeout=0.4)
+    assert told[0].endswith("; 5787 bytes of --reply were not read")  # the end is not sent
 
 
 def test_a_port_that_is_taken_is_told(doubling):

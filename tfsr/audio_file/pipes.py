@@ -1,8 +1,10 @@
 """Sound that is read and written as it comes: raw samples, or WAV whose length nobody knows yet."""
 
 import os
+import select
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,6 +15,8 @@ from tfsr.audio_file.sndfile import decoded
 from tfsr.audio_file.writer import rounded
 from tfsr.errors import UserError
 
+T = TypeVar("T")
+
 # Codings whose samples stand alone, and the bytes of each.
 _BYTES = {
     **{"ulaw": 1, "alaw": 1, "s8": 1, "u8": 1, "s16le": 2, "s16be": 2},
@@ -22,6 +26,11 @@ _BYTES = {
 _OF_WAV = {
     **{(PCM, 8): "u8", (PCM, 16): "s16le", (PCM, 24): "s24le", (PCM, 32): "s32le"},
     **{(3, 32): "f32le", (6, 8): "alaw", (7, 8): "ulaw"},
+}
+# How other files begin, which would be noise if they were taken for samples.
+_OTHERS = {
+    **{b"fLaC": "FLAC", b"OggS": "Ogg", b"ID3": "MP3", b"FORM": "AIFF", b".snd": "AU"},
+    **{b"RF64": "RF64", b"RIFX": "RIFX", b"caff": "CAF", b"riff": "W64"},
 }
 _MOST_READ = 1 << 16
 _LARGEST_FORMAT = 1 << 10
@@ -39,16 +48,23 @@ class PipeReader:
     Attributes:
         is_wav: whether it has begun with a WAV header.
         raw: how its samples lie.
+        rest: bytes of a sample that was not complete, once all has been read.
 
     Raises:
-        UserError: it cannot be read, or is coded so that samples do not stand alone.
+        UserError: it cannot be read, is a file of another kind, or is coded so that samples do not
+            stand alone.
     """
 
     def __init__(self, descriptor: int, name: str, raw: Raw | None, usual: Raw):
         self._descriptor, self._name = descriptor, name
         self._held = b""
         self._left: int | None = None  # bytes of samples; None: to the end
-        self.is_wav = raw is None and self._begins_as_wav()
+        self.rest = 0
+        self.is_wav = self._begins_as_wav()
+        if self.is_wav and raw:
+            raise UserError(f"{name}: begins with a WAV header, which `raw` would take for sound")
+        if raw is None:
+            self._refuse_others()
         self.raw = self._header() if self.is_wav else raw or usual
         if self.raw.coding not in _BYTES:
             raise UserError(
@@ -75,13 +91,14 @@ class PipeReader:
                 yield audio
             self._left = None if self._left is None else self._left - whole
             self._held = self._held[whole:]
-            if not self._more():
-                return
+            if self._left == 0 or not self._more():
+                break
+        self.rest = len(self._held[: self._left])
 
     def _more(self) -> bool:
         """Wait for more; False at the end."""
         try:
-            data = os.read(self._descriptor, _MOST_READ)
+            data = _waiting(lambda: os.read(self._descriptor, _MOST_READ), [self._descriptor])
         except OSError as error:
             raise UserError(f"{self._name}: cannot be read ({error.strerror})") from error
         self._held += data
@@ -92,6 +109,16 @@ class PipeReader:
         while len(self._held) < 12 and b"RIFF".startswith(self._held[:4]) and self._more():
             pass
         return self._held[:4] == b"RIFF" and self._held[8:12] == b"WAVE"
+
+    def _refuse_others(self) -> None:
+        for begin, kind in _OTHERS.items():
+            while len(self._held) < len(begin) and begin.startswith(self._held) and self._more():
+                pass
+            if self._held.startswith(begin):
+                raise UserError(
+                    f"{self._name}: is {kind}; ffmpeg -i - -ar 8000 -ac 1 -f s16le - makes samples "
+                    "of it, and `raw` takes it as it is"
+                )
 
     def _header(self) -> Raw:
         """How the samples lie, from what comes before them."""
@@ -116,7 +143,7 @@ class PipeReader:
         if (tag, bits) not in _OF_WAV or not 0 < channels <= 1024:
             raise UserError(
                 f"{self._name}: WAV of format {tag:#06x}, {bits} bits and {channels} channels is "
-                "not for streams; make it s16le, by ffmpeg -i - -f s16le - for one"
+                "not for streams; make it s16le, by ffmpeg -i - -ar 8000 -f s16le - for one"
             )
         return Raw(rate, _OF_WAV[tag, bits], channels)
 
@@ -164,8 +191,20 @@ class PipeWriter:
     def _send(self, data: bytes) -> None:
         try:
             while data:
-                data = data[os.write(self._descriptor, data) :]
+                data = data[self._written(data) :]
         except BrokenPipeError:
             raise
         except OSError as error:
             raise UserError(f"{self._name}: cannot be written ({error.strerror})") from error
+
+    def _written(self, data: bytes) -> int:
+        return _waiting(lambda: os.write(self._descriptor, data), to_write=[self._descriptor])
+
+
+def _waiting(do: Callable[[], T], to_read: Sequence[int] = (), to_write: Sequence[int] = ()) -> T:
+    """`do()`, once a descriptor is ready, which may be one that does not wait by itself."""
+    while True:
+        try:
+            return do()
+        except BlockingIOError:
+            select.select(to_read, to_write, [])

@@ -15,8 +15,18 @@ from tfsr.telephony import audiosocket
 from tfsr.telephony.audiosocket import Message
 from tfsr.telephony.recording import Recording
 
-# A pause is taken for lost sound from so many seconds on; less is a packet that came late.
+# Seconds by which sound may be late; what is later is taken for lost.
 _PAUSE = 0.1
+
+# The exchange's clock may be wrong by this share, and no loss be seen in it.
+_DRIFT = 5e-4
+
+# Sound that comes this much faster than it lasts, and so many seconds early, was held up somewhere.
+_HURRIED = 1.25
+_EARLY = 0.02
+
+# Seconds over which sound goes on behind a part that is left out.
+_JOINED = 0.008
 
 # Seconds of sound in a message, as Asterisk sends them.
 _REPLIED = 0.02
@@ -62,7 +72,8 @@ class Call:
         self._messages = audiosocket.Messages()
         self._hops, self._hop = Hops(backend), backend.hop
         self._concealment = Concealment(backend.input_rate)
-        self._sound_at: float | None = None
+        self._timeline = Timeline(backend.input_rate)
+        self._left_out = np.zeros(0, np.float32)
         self._arrived: deque[tuple[int, float]] = deque()
         self._put = self._taken = 0
         self._recording: Recording | None = None
@@ -94,7 +105,7 @@ class Call:
             for one in self._messages.of(data):
                 self._understand(one, sounds)
         finally:  # also of what came just before a hang-up
-            if sounds:
+            if any(sounds):  # messages may be empty
                 self._sound(b"".join(sounds), now)
 
     def _understand(self, one: Message, sounds: list[bytes]) -> None:
@@ -105,8 +116,10 @@ class Call:
                 raise Ended(f"malformed: {len(one.content)} bytes are no samples of 16 bits")
             sounds.append(one.content)
         elif one.kind == audiosocket.UUID:
-            if self.name or len(one.content) != audiosocket.UUID_BYTES:
-                raise Ended("malformed: a second UUID, or one that has not 16 bytes")
+            if self.name:
+                raise Ended("malformed: a second UUID")
+            if len(one.content) != audiosocket.UUID_BYTES:
+                raise Ended(f"malformed: a UUID of {len(one.content)} bytes, not of 16")
             self.name = str(uuid.UUID(bytes=one.content))
         elif one.kind == audiosocket.HANG_UP:
             raise Ended("hung up")
@@ -122,12 +135,24 @@ class Call:
 
     def _sound(self, data: bytes, now: float) -> None:
         audio = np.frombuffer(data, "<i2").astype(np.float32) / 32768
-        if self._sound_at is not None:
-            missing = round((now - self._sound_at) * self._rates[0]) - len(audio)
-            if missing > _PAUSE * self._rates[0]:
-                self._add(self._concealment.lost(missing), now)
-        self._sound_at = now
-        self._add(self._concealment.came(audio), now)
+        missing, surplus = self._timeline.came(len(audio), now)
+        if missing:
+            self._add(self._concealment.lost(missing), now)
+        audio = self._without(audio, surplus)
+        if len(audio):
+            self._add(self._concealment.came(audio), now)
+
+    def _without(self, audio: np.ndarray, surplus: int) -> np.ndarray:
+        """Leave out its beginning, from which sound that was put before goes over into the rest."""
+        if surplus and not len(self._left_out):
+            self._left_out = audio[: round(_JOINED * self._rates[0])]
+        audio = audio[surplus:]
+        size = min(len(audio), len(self._left_out))
+        if size:
+            weight = np.linspace(1, 0, size, dtype=np.float32)
+            begin = weight * self._left_out[:size] + (1 - weight) * audio[:size]
+            audio, self._left_out = np.concatenate([begin, audio[size:]]), audio[:0]
+        return audio
 
     def _add(self, audio: np.ndarray, now: float) -> None:
         self._hops.put(audio[np.newaxis])
@@ -136,7 +161,7 @@ class Call:
 
     def interrupted(self) -> None:
         """Nothing was read for a while: what comes next is late, and nothing is lost."""
-        self._sound_at = None
+        self._timeline.interrupted()
 
     def end(self, reason: str, now: float) -> None:
         """No more comes; what is left of it becomes ready."""
@@ -189,3 +214,55 @@ class Call:
         """
         if self._recording:
             self.path = self._recording.close()
+
+
+class Timeline:
+    """Whether sound keeps pace with the clock.
+
+    Lost sound leaves a gap. Sound that came late is told from it only afterwards: what was made up
+    in its place meanwhile is surplus then.
+
+    Args:
+        rate: Hz.
+    """
+
+    def __init__(self, rate: int):
+        self._rate = rate
+        self._last: float | None = None  # when sound came last
+        self._ahead = 0.0  # samples that came before they were due
+        self._made_up = 0
+        self._hurries = False
+
+    def interrupted(self) -> None:
+        """Time goes on from when sound comes next."""
+        self._last = None
+
+    def came(self, samples: int, now: float) -> tuple[int, int]:
+        """How many samples are missing before these, and how many of these are surplus.
+
+        Args:
+            samples: that came, at least 1.
+            now: seconds, of a clock that goes on evenly.
+        """
+        passed = 0.0 if self._last is None else (now - self._last) * self._rate
+        if self._last is None:
+            self._ahead -= samples
+        self._last = now
+        self._ahead += samples - passed
+        missing = surplus = 0
+        if -self._ahead > _PAUSE * self._rate:
+            missing = round(-self._ahead)
+        elif samples > _HURRIED * passed:
+            surplus = self._surplus(samples)
+        else:  # what did not come by now is lost for good
+            self._hurries = False
+            self._made_up = max(self._made_up - samples, 0)
+        self._made_up += missing - surplus
+        self._ahead += missing - surplus
+        self._ahead -= np.clip(self._ahead, -_DRIFT * passed, _DRIFT * passed)
+        return missing, surplus
+
+    def _surplus(self, samples: int) -> int:
+        """Once sound catches up, all of it was made up already, as far as any was."""
+        self._hurries = self._hurries or self._ahead >= _EARLY * self._rate
+        return min(samples, self._made_up) if self._hurries else 0

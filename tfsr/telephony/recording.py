@@ -2,6 +2,8 @@
 
 import itertools
 import os
+import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,11 @@ import numpy as np
 from tfsr.audio_file import Writer
 from tfsr.errors import UserError
 
-_SERIAL = itertools.count(1)
+# No other process that records here has begun at the same time.
+_NUMBERS = (f"{time.time_ns()}-{number}" for number in itertools.count(1))
+
+# Bytes that are left free on the disk: a recording ends before it is full, and so is whole.
+_RESERVE = 1 << 20
 
 
 class Recording:
@@ -25,7 +31,7 @@ class Recording:
 
     def __init__(self, folder: Path, name: str, rate: int, first: int):
         self._folder, self._name = folder, name
-        self._hidden = folder / f".{name}.{next(_SERIAL)}.wav"
+        self._unfinished = folder / f"{name}.{next(_NUMBERS)}.wav"
         self._writer: Writer | None = None
         self._rate, self._wait = rate, first
         self._held: list[np.ndarray] = []
@@ -45,10 +51,12 @@ class Recording:
 
     def _flush(self) -> None:
         if self._writer is None:  # not before: many calls may begin at once
-            self._writer = Writer(self._hidden, self._rate, 1)
+            self._writer = Writer(self._unfinished, self._rate, 1)
         if self._held:
             self._writer.write(np.concatenate(self._held)[:, np.newaxis])
         self._held, self._count = [], 0
+        if shutil.disk_usage(self._folder).free < _RESERVE:
+            raise UserError(f"{self._finished()}: ends here, for the disk is full")
 
     def close(self) -> Path:
         """The file, which is complete now.
@@ -57,14 +65,18 @@ class Recording:
             UserError: the file cannot be written.
         """
         self._flush()
+        return self._finished()
+
+    def _finished(self) -> Path:
+        """The file with what was written so far."""
         assert self._writer is not None
         with self._writer:
             pass
         try:
             path = self._reserved()
-            os.replace(self._hidden, path)
+            os.replace(self._unfinished, path)
         except OSError as error:
-            raise UserError(f"{self._hidden}: cannot be renamed ({error.strerror})") from error
+            raise UserError(f"{self._unfinished}: cannot be renamed ({error.strerror})") from error
         return path
 
     def _reserved(self) -> Path:

@@ -5,6 +5,7 @@ import dataclasses
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,14 +53,14 @@ class Settings:
 
 
 def serve(backend: Streams, address: str, settings: Settings) -> None:
-    """Answer calls until SIGINT or SIGTERM, whereupon all recordings are completed.
+    """Answer calls until SIGINT, SIGTERM or SIGHUP; then all recordings are completed.
 
     Args:
         address: HOST:PORT, or [HOST]:PORT.
 
     Raises:
         UserError: nobody can listen there, or write to the folder, or so many files cannot be
-            open. SystemExit with 130 or 143 by which signal it has ended.
+            open. SystemExit with 128 and the number of the signal by which it has ended.
     """
     host, port = _address(address)
     for rate in {backend.input_rate} | ({backend.output_rate} if settings.reply else set()):
@@ -67,12 +68,21 @@ def serve(backend: Streams, address: str, settings: Settings) -> None:
             raise UserError(f"`audiosocket`: there is no kind of message for {rate} Hz")
     _allow_files(_OTHER_FILES + 2 * settings.calls)
     if settings.folder:
-        try:
-            os.makedirs(settings.folder, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"{settings.folder}: cannot be made ({error.strerror})") from error
+        _require_folder(settings.folder)
     number = asyncio.run(_serve(Switchboard(backend, settings), host, port))
     sys.exit(128 + number)
+
+
+def _require_folder(folder: str) -> None:
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except FileExistsError as error:
+        raise UserError(f"`write` {folder}: is a file; give a folder") from error
+    except OSError as error:
+        reason = f"nothing can be written there ({error.strerror})"
+        raise UserError(f"`write` {folder}: {reason}; give another folder") from error
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -104,17 +114,19 @@ async def _serve(board: "Switchboard", host: str, port: int) -> int:
         if not ended.done():
             ended.set_result(number)
 
-    for number in signal.SIGINT, signal.SIGTERM:
-        loop.add_signal_handler(number, end, number)
+    for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            loop.add_signal_handler(number, end, number)
+    place = f"[{host}]" if ":" in host else host
     try:
         server = await loop.create_server(lambda: _Connection(board), host, port, backlog=1024)
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, UnicodeError) as error:  # no name of a computer can be coded so
         raise UserError(
-            f"`audiosocket` {host}:{port}: nobody can listen there ({reason})"
+            f"`audiosocket` {place}:{port}: nobody can listen there ({_reason(error)}); give an "
+            "address of this computer, and a port from 1024 on that is free"
         ) from error
     actual = server.sockets[0].getsockname()[1]
-    tell(f"live: waits for calls at {host}:{actual}, {board.settings.calls} at once")
+    tell(f"live: waits for calls at {place}:{actual}, {board.settings.calls} at once")
     board.watch()
     by = await ended
     server.close()
@@ -122,8 +134,18 @@ async def _serve(board: "Switchboard", host: str, port: int) -> int:
     return by
 
 
+def _reason(error: OSError | UnicodeError) -> str:
+    """In a few words; asyncio's own repeat the address."""
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number) if number and number > 0 else str(error)
+
+
 def tell(text: str) -> None:
-    print(shown(text), flush=True)
+    """Print, as long as somebody reads: no recording is lost with a log."""
+    try:
+        print(shown(text), flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 class Switchboard:
@@ -193,7 +215,9 @@ class Switchboard:
         try:
             call.close()
             what = call.path or ("no recording" if call.seconds else "no sound")
-            tell(f"{call.name or 'a call'}: {call.seconds:.1f} s, {call.reason}; {what}")
+            unread = self._calls[call].unread
+            more = f"; {unread} bytes of --reply were not read" if unread else ""
+            tell(f"{call.name or 'a call'}: {call.seconds:.1f} s, {call.reason}; {what}{more}")
         except UserError as error:
             tell(f"tfsr: {error}")
         self._drop(call)
@@ -233,6 +257,7 @@ class _Connection(asyncio.Protocol):
         self._board = board
         self._call: Call | None = None
         self.paused = False
+        self.unread = 0  # bytes that were not sent, as nobody read what was
 
     def connection_made(self, transport) -> None:
         self._transport = transport
@@ -280,3 +305,5 @@ class _Connection(asyncio.Protocol):
         """Send, unless the client does not read what it gets."""
         if self._transport.get_write_buffer_size() < _UNREAD:
             self._transport.write(data)
+        else:
+            self.unread += len(data)
