@@ -8,7 +8,8 @@ import soundfile
 
 SETTINGS = (
     *("CHANNELS = 8", "BLOCKS = 1", "PATCH = 4096", "BATCH = 2"),
-    *("STEPS = 2", "CRITICS_START = 1"),
+    *("STEPS = 2", "CRITICS_START = 1", "spectral_losses.LogStft.fft_sizes = (256,)"),
+    "critics.SpectrogramCritics.resolutions = ((256, 64),)",
 )
 
 

@@ -29,7 +29,7 @@ def built(causal: bool = False, gain: float = 1.0) -> RestoredBins:
 def test_parameter_count():
     network = RestoredBins(257)
     network(Spectrum(*(tf.zeros([1, 1, 257]) for _ in range(2))))
-    assert network.count_params() == 1_274_725
+    assert network.count_params() == 1_268_965
 
 
 def test_what_comes_in_goes_out_at_first():

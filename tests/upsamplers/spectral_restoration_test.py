@@ -16,8 +16,11 @@ from tfsr.upsamplers.spectral_restoration import SpectralRestoration
 TINY = {
     "configs/presets/restore_*.gin": [
         *("CHANNELS = 8", "BLOCKS = 1", "KERNEL = 3", "PATCH = 4096", "CRITICS_START = 0"),
-        *("NOISE = None", "ROOMS = None"),
         "critics.SpectrogramCritics.resolutions = ((256, 64),)",
+        # There are no rooms here, nor recordings of noise.
+        "chain.Chain.stages = (@noise/effects.Sometimes(), @codec/effects.Sometimes())",
+        "synthetic_noise.AnyNoise.choices = (@synthetic_noise.Hum(), @synthetic_noise.Hiss())",
+        "synthetic_noise.AnyNoise.weights = None",
     ],
 }
 
