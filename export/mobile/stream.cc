@@ -3,18 +3,20 @@
 //     stream telephony.tflite call.wav wide.wav
 //
 // The call is a WAV file of 16 bits, mono, at the rate that the model wants. What an app does is
-// `Stream`. It makes the same samples as stream.py, to the bit; the SHA-256 it does not check.
+// `Stream`. It makes the same samples as stream.py, to the bit.
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
+#include <filesystem>
 #include <iterator>
 #include <map>
 #include <memory>
@@ -26,6 +28,7 @@
 #include <vector>
 
 #include "litert.h"
+#include "sha256.h"
 
 namespace {
 
@@ -39,12 +42,49 @@ constexpr LiteRtEnvOption kEnvironment[] = {
     {24 /* kLiteRtEnvOptionTagAutoRegisterAccelerators */, {kInteger, kCpu}},
     {25 /* kLiteRtEnvOptionTagMinLoggerSeverity */, {kInteger, kSilent}},
 };
-constexpr char kWhole[] = ": wants whole recordings; export a causal run with --streaming";
+constexpr char kWhole[] =
+    ": wants whole recordings; take stream.tflite, or export a causal run with --streaming";
+constexpr char kMany[] = ": is for many streams; take stream.tflite";
+// The tag of WAV whose coding is told farther on.
+constexpr uint32_t kExtensible = 0xfffe;
 // What LiteRT asks of memory that it is given (LITERT_HOST_MEMORY_BUFFER_ALIGNMENT).
 constexpr size_t kAlignment = 64;
 
+[[noreturn]] void fail(const std::string& message) { throw std::runtime_error(message); }
+
 void check(LiteRtStatus status, const std::string& what) {
-  if (status) throw std::runtime_error(what + " (LiteRtStatus " + std::to_string(status) + ")");
+  if (status) fail(what + " (LiteRtStatus " + std::to_string(status) + ")");
+}
+
+using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+
+// All that is in a file.
+std::string read(const std::string& path) {
+  const File file(std::fopen(path.c_str(), "rb"), std::fclose);
+  std::string content;
+  char block[1 << 16];
+  for (size_t size = 1; file && size; content.append(block, size)) {
+    size = std::fread(block, 1, sizeof block, file.get());
+  }
+  if (!file || std::ferror(file.get())) fail(path + ": cannot be read (" + std::strerror(errno) + ")");
+  return content;
+}
+
+// LiteRT trusts what it opens, and reads beyond the end of a file that was cut.
+void check_seal(const std::string& path) {
+  std::string model = read(path);
+  constexpr std::string_view before = "\"sha256\": \"";
+  const size_t at = model.find(before, model.find("{\"tfsr\": "));
+  if (model.compare(std::min<size_t>(4, model.size()), 4, "TFL3") || at == std::string::npos) {
+    fail(path + ": no TensorFlow Lite file of tfsr's, or damaged; copy or export it again");
+  }
+  // The seal is that of the file with zeros in its place.
+  const size_t place = at + before.size(), size = std::min<size_t>(64, model.size() - place);
+  const std::string seal = model.substr(place, size);
+  model.replace(place, size, size, '0');
+  if (sha256::digits(model) != seal) {
+    fail(path + ": is not as it was exported (SHA-256); copy it again");
+  }
 }
 
 template <typename T, void (*destroy)(T*)>
@@ -104,6 +144,7 @@ struct Function {
 class Stream {
  public:
   explicit Stream(const std::string& path) {
+    check_seal(path);
     environment_ = created<decltype(environment_)>("LiteRT cannot start", [](auto* made) {
       return LiteRtCreateEnvironment(std::size(kEnvironment), kEnvironment, made);
     });
@@ -153,7 +194,7 @@ class Stream {
       const std::string text(json.substr(std::min(at, size), name.size() + 24));
       double value;
       if (std::sscanf(text.c_str() + std::min(text.size(), name.size() + 4), "%lf", &value) != 1) {
-        throw std::runtime_error(path + kWhole);
+        fail(path + kWhole);
       }
       return value;
     };
@@ -170,13 +211,22 @@ class Stream {
       check(LiteRtGetModelSignature(model_.get(), index, &signature), path);
       check(LiteRtGetSignatureKey(signature, &key), path);
       if (key != wanted) continue;
-      return {index,
-              types(signature, LiteRtGetNumSignatureInputs, LiteRtGetSignatureInputName,
-                    LiteRtGetSignatureInputTensorByIndex),
-              types(signature, LiteRtGetNumSignatureOutputs, LiteRtGetSignatureOutputName,
-                    LiteRtGetSignatureOutputTensorByIndex)};
+      const Function found = {
+          index,
+          types(signature, LiteRtGetNumSignatureInputs, LiteRtGetSignatureInputName,
+                LiteRtGetSignatureInputTensorByIndex),
+          types(signature, LiteRtGetNumSignatureOutputs, LiteRtGetSignatureOutputName,
+                LiteRtGetSignatureOutputTensorByIndex)};
+      for (const auto& types : {found.inputs, found.outputs}) {
+        for (const auto& [name, type] : types) {
+          const auto* sizes = type.layout.dimensions;
+          const bool open = std::any_of(sizes, sizes + type.layout.rank, [](int k) { return k < 1; });
+          if (open) fail(path + kMany);
+        }
+      }
+      return found;
     }
-    throw std::runtime_error(path + kWhole);
+    fail(path + kWhole);
   }
 
   template <typename Count, typename Name, typename Find>
@@ -230,32 +280,56 @@ uint32_t little_endian(const std::string& bytes, size_t at, size_t size) {
 
 // Samples in [-1, 1) of a WAV file of 16 bits, mono, at `rate` Hz.
 std::vector<float> read_call(const std::string& path, uint32_t rate) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw std::runtime_error(path + ": cannot be read");
-  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
-  if (bytes.compare(0, 4, "RIFF") != 0 || bytes.size() < 44 || bytes.compare(8, 4, "WAVE") != 0) {
-    throw std::runtime_error(path + ": is no WAV file of 16 bits");
+  const std::string bytes = read(path);
+  if (bytes.size() < 12 || bytes.compare(0, 4, "RIFF") != 0 || bytes.compare(8, 4, "WAVE") != 0) {
+    fail(path + ": is no WAV file; convert it");
   }
-  bool fits = false;
+  bool fits = false, sounds = false;
   for (size_t at = 12; at + 8 <= bytes.size();) {
     const std::string kind = bytes.substr(at, 4);
     const size_t size = little_endian(bytes, at + 4, 4);
     at += 8;
     if (kind == "fmt ") {
-      fits = little_endian(bytes, at, 2) == 1 && little_endian(bytes, at + 2, 2) == 1 &&
+      const uint32_t tag = little_endian(bytes, at, 2);
+      const bool pcm = tag == 1 || (tag == kExtensible && little_endian(bytes, at + 24, 2) == 1);
+      fits = pcm && little_endian(bytes, at + 2, 2) == 1 &&
              little_endian(bytes, at + 4, 4) == rate && little_endian(bytes, at + 14, 2) == 16;
     } else if (kind == "data" && fits) {
-      std::vector<float> samples(std::min(size, bytes.size() - at) / 2);
+      // A pipe leaves 0, or more than there is, and half a sample where it broke off.
+      const size_t left = bytes.size() - at;
+      std::vector<float> samples((size ? std::min(size, left) : left) / 2);
       for (auto& sample : samples) {
         sample = static_cast<int16_t>(little_endian(bytes, at, 2)) / 32768.0f;
         at += 2;
       }
       return samples;
     }
+    sounds = sounds || kind == "data";
     at += size + size % 2;
   }
-  throw std::runtime_error(path + ": is not 16 bits, mono, at " + std::to_string(rate) +
-                           " Hz; convert it");
+  if (!sounds) fail(path + ": holds no samples; copy it again");
+  fail(path + ": is not 16 bits, mono, at " + std::to_string(rate) + " Hz; convert it");
+}
+
+// Under a hidden name until it is whole, so that an older file stays if the disk is full.
+void write(const std::string& path, const std::string& content) {
+  namespace fs = std::filesystem;
+  std::error_code none;
+  const auto status = fs::status(path, none);
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
+    fail(path + ": is a folder, a device or a pipe; give a file name");
+  }
+  const std::string part =
+      fs::path(path).replace_filename("." + std::to_string(getpid()) + ".stream.part");
+  File file(std::fopen(part.c_str(), "wbx"), std::fclose);
+  const bool made = file != nullptr;
+  if (made && std::fwrite(content.data(), 1, content.size(), file.get()) == content.size() &&
+      std::fclose(file.release()) == 0 && std::rename(part.c_str(), path.c_str()) == 0) {
+    return;
+  }
+  const int error = errno;
+  if (made) std::remove(part.c_str());
+  fail(path + ": cannot be written (" + std::strerror(error) + ")");
 }
 
 void write_call(const std::string& path, const std::vector<float>& samples, uint32_t rate) {
@@ -270,10 +344,7 @@ void write_call(const std::string& path, const std::vector<float>& samples, uint
     const float rounded = std::nearbyint(sample * 32768.0f);
     put(static_cast<int16_t>(std::clamp(rounded, -32768.0f, 32767.0f)), 2);
   }
-  std::ofstream file(path, std::ios::binary);
-  if (!file.write(bytes.data(), bytes.size()).flush()) {
-    throw std::runtime_error(path + ": cannot be written");
-  }
+  write(path, bytes);
 }
 
 double percentile(std::vector<double> values, double share) {

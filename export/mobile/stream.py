@@ -13,9 +13,10 @@ import json
 import os
 import re
 import resource
+import stat
+import struct
 import sys
 import time
-import wave
 from typing import NoReturn
 
 import numpy as np
@@ -30,6 +31,11 @@ else:
 
 WARM_UP = 100
 """The first frames, whose time does not count."""
+
+PCM, EXTENSIBLE = 1, 0xFFFE
+"""Tags of WAV; the coding of the second is told farther on."""
+
+WHOLE = "wants whole recordings; take stream.tflite, or export a causal run with --streaming"
 
 
 class Stream:
@@ -49,7 +55,11 @@ class Stream:
         latency = self.properties["latency_ms"] * self.properties["output_rate"] / 1000
         self.late = round(latency) - self.properties["hop"] * self.properties["ratio"]
         self._interpreter = Interpreter(model, num_threads=threads)
+        if "step" not in self._interpreter.get_signature_list():
+            fail(f"{model}: {WHOLE}")
         self._step = self._interpreter.get_signature_runner("step")
+        if -1 in self._step.get_input_details()["audio"]["shape_signature"]:
+            fail(f"{model}: is for many streams; take stream.tflite")
         initial_state = self._interpreter.get_signature_runner("initial_state")
         self._state = initial_state(stream=np.zeros(1, np.int32))
 
@@ -66,38 +76,83 @@ def fail(message: str) -> NoReturn:
     sys.exit(2)
 
 
+def read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        fail(f"{path}: cannot be read ({error.strerror})")
+
+
 def read_properties(model: str) -> dict:
     """Exit unless the file is for streams, and as it was exported."""
-    with open(model, "rb") as file:
-        content = file.read()
+    content = read(model)
     found = re.search(rb'\{"tfsr": .*?"sha256": "([0-9a-f]{64})"\}', content)
-    if found is None:
-        fail(f"{model}: no TensorFlow Lite file of tfsr's")
+    if content[4:8] != b"TFL3" or found is None:
+        fail(f"{model}: no TensorFlow Lite file of tfsr's, or damaged; copy or export it again")
     if hashlib.sha256(content.replace(found[1], b"0" * 64)).hexdigest().encode() != found[1]:
         fail(f"{model}: is not as it was exported (SHA-256); copy it again")
     properties = json.loads(found[0])
     if properties["latency_ms"] is None:
-        fail(f"{model}: wants whole recordings; export a causal run with --streaming")
+        fail(f"{model}: {WHOLE}")
     return properties
 
 
 def read_call(path: str, rate: int) -> np.ndarray:
-    """float32 [time]; exits unless it is 16 bits, mono and at `rate` Hz."""
-    try:
-        with wave.open(path) as file:
-            kind = file.getframerate(), file.getnchannels(), 8 * file.getsampwidth()
-            data = file.readframes(-1)
-    except (OSError, EOFError, wave.Error) as error:
-        fail(f"{path}: is no WAV file of 16 bits ({error})")
-    if kind != (rate, 1, 16):
-        fail(f"{path}: is {kind} in Hz, channels and bits, not {(rate, 1, 16)}")
-    return np.frombuffer(data, "<i2").astype(np.float32) / 32768
+    """float32 [time]; exits unless it is 16 bits, mono and at `rate` Hz.
+
+    The module `wave` takes a size of 0 for an empty file. Pipes leave it, for they know no size.
+    """
+    content = read(path)
+    if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
+        fail(f"{path}: is no WAV file; convert it")
+    kind, at = None, 12
+    while at + 8 <= len(content):
+        name, size = struct.unpack_from("<4sI", content, at)
+        at += 8
+        if name == b"fmt ":
+            kind = kind_of(content[at : at + size])
+        elif name == b"data":
+            if kind is None:
+                fail(f"{path}: is no PCM; convert it to 16 bits, mono, at {rate} Hz")
+            if kind != (rate, 1, 16):
+                fail(f"{path}: is {kind} in Hz, channels and bits, not {(rate, 1, 16)}; convert it")
+            data = content[at : at + size] if size else content[at:]
+            whole = data[: len(data) // 2 * 2]  # what broke off may end within a sample
+            return np.frombuffer(whole, "<i2").astype(np.float32) / 32768
+        at += size + size % 2
+    fail(f"{path}: holds no samples; copy it again")
+
+
+def kind_of(form: bytes) -> tuple[int, int, int] | None:
+    """Hz, channels and bits of PCM; None of other codings."""
+    if len(form) < 16:
+        return None
+    tag, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", form)
+    if tag == EXTENSIBLE and len(form) >= 26:
+        (tag,) = struct.unpack_from("<H", form, 24)
+    return (rate, channels, bits) if tag == PCM else None
 
 
 def write_call(path: str, audio: np.ndarray, rate: int) -> None:
-    with wave.open(path, "wb") as file:
-        file.setparams((1, 2, rate, 0, "NONE", None))
-        file.writeframes(np.clip(np.round(audio * 32768), -32768, 32767).astype("<i2").tobytes())
+    """Under a hidden name until it is whole, so that an older file stays if the disk is full."""
+    data = np.clip(np.round(audio * 32768), -32768, 32767).astype("<i2").tobytes()
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, PCM, 1, rate, 2 * rate, 2, 16)
+    sizes = struct.pack("<4sI4s", b"RIFF", 36 + len(data), b"WAVE")
+    part = os.path.join(os.path.dirname(path), f".{os.getpid()}.stream.part")
+    try:
+        if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
+            fail(f"{path}: is a folder, a device or a pipe; give a file name")
+        with open(part, "xb") as file:
+            try:
+                file.write(sizes + form + struct.pack("<4sI", b"data", len(data)) + data)
+                file.flush()
+                os.replace(part, path)
+            except BaseException:
+                os.remove(part)
+                raise
+    except OSError as error:
+        fail(f"{path}: cannot be written ({error.strerror})")
 
 
 def main() -> None:

@@ -15,16 +15,23 @@ const PRESETS = {
 // A browser holds all of a recording in memory, several times.
 const LONGEST_MINUTES = 30;
 
-const [presets, drop, file, microphone, status, share, result, ground, wipe, facts, save] =
-  ["presets", "drop", "file", "microphone", "status", "share", "result", "ground", "wipe", "facts",
-    "save"].map((id) => document.getElementById(id));
+// What that has at 96 kHz, with two channels of 32 bits and a cover. Larger files are not even read.
+const MOST_BYTES = LONGEST_MINUTES * 60 * 96_000 * 8 + 20e6;
+
+const [presets, drop, file, microphone, status, doing, share, cancel, result, ground, wipe, facts,
+  save] = ["presets", "drop", "file", "microphone", "status", "doing", "share", "cancel", "result",
+  "ground", "wipe", "facts", "save"].map((id) => document.getElementById(id));
 const choices = [...document.querySelectorAll("input[name=choice]")];
 const player = new Player();
 const worker = new Worker("worker.js");
 const waiting = new Map(); // id -> {resolve, reject}
-let asked = 0; // the number of what was asked last; what was asked before is passed over
-let recording = null; // {name, signal, rate, channels}
-let made = null; // what the worker made of it
+const told = { problem: "", done: "", note: "" }; // lines of the status
+let given = 0; // the number of what was given last; what was given before is passed over
+let asked = 0; // and of what the worker was asked last
+let decoding = null; // the name of a file
+let widening = null; // {name, signal, rate, channels}, while the worker computes
+let recording = null; // the last one, which is widened once more where the preset changes
+let made = null; // what the worker made
 let listening = null; // the open microphone
 
 worker.onmessage = ({ data }) => {
@@ -33,10 +40,12 @@ worker.onmessage = ({ data }) => {
   else if ("problem" in data) waiting.get(data.id).reject(new Error(data.problem));
   else waiting.get(data.id).resolve(data);
 };
-worker.onerror = () => tell("The worker cannot start; run npm ci in the page's folder", true);
+worker.onerror = () => {
+  widening = null;
+  tell({ problem: "The worker cannot start; run npm ci in the page's folder" });
+};
 
-function ask(message) {
-  const id = ++asked;
+function ask(id, message) {
   waiting.clear();
   return new Promise((resolve, reject) => {
     waiting.set(id, { resolve, reject });
@@ -44,10 +53,15 @@ function ask(message) {
   });
 }
 
-function tell(text, problem = false) {
-  status.textContent = text;
-  status.classList.toggle("problem", problem);
-  share.hidden = true;
+/** What goes on; a problem and a note stay until something else is given. */
+function tell(changed) {
+  const { problem, done, note } = Object.assign(told, changed);
+  const now = [decoding && `Decoding ${decoding} …`, widening && `Widening ${widening.name} …`];
+  const busy = now.some(Boolean);
+  status.textContent = [problem, ...(busy ? now : [done]), note].filter(Boolean).join("\n");
+  status.classList.toggle("problem", problem !== "");
+  doing.hidden = !busy;
+  if (!widening) share.removeAttribute("value"); // nobody knows how long decoding takes
 }
 
 /** Do something that may fail: the message of an error is for the user. */
@@ -55,7 +69,7 @@ async function attempt(action) {
   try {
     await action();
   } catch (error) {
-    tell(error.message, true);
+    tell({ problem: error.message, done: "" });
   }
 }
 
@@ -63,46 +77,81 @@ function chosenPreset() {
   return presets.querySelector("input:checked").value;
 }
 
-async function take(given) {
-  if (!given) return;
-  const id = ++asked;
-  tell(`Decoding ${given.name} …`);
-  const sound = await decode(await given.arrayBuffer(), given.name);
-  if (id === asked) await widen({ name: given.name, ...sound });
-}
-
-async function widen(given) {
-  const minutes = given.signal.length / given.rate / 60;
-  if (!given.signal.length) throw new Error(`${given.name}: holds no sound`);
-  if (minutes > LONGEST_MINUTES) {
-    throw new Error(`${given.name}: lasts ${Math.round(minutes)} minutes, and this page takes ` +
-      `${LONGEST_MINUTES}; tfsr upsample takes any length`);
+/** The first one of files. What is being widened goes on until this one is decoded. */
+async function take(files) {
+  if (!files.length) return;
+  const [{ name }] = files;
+  const id = ++given;
+  decoding = name;
+  const note = files.length > 1 ? `${files.length} files were given; ${name} is the first` : "";
+  tell({ problem: "", done: "", note });
+  try {
+    const sound = await read(files[0]);
+    if (id !== given) return;
+    decoding = null;
+    compute(sound);
+  } catch (error) {
+    if (id !== given) return;
+    decoding = null;
+    tell({ problem: error.message });
   }
-  recording = given;
-  await compute();
 }
 
-async function compute() {
-  if (!recording) return;
-  const { name, signal, rate } = recording;
+async function read(file) {
+  if (file.size > MOST_BYTES) {
+    throw new Error(`${file.name}: has ${(file.size / 1e9).toPrecision(2)} GB, more than ` +
+      `${LONGEST_MINUTES} minutes have; tfsr upsample takes any length`);
+  }
+  return checked({ name: file.name, ...await decode(await file.arrayBuffer(), file.name) });
+}
+
+function checked(sound) {
+  const { name, signal, rate } = sound;
+  if (!signal.length) throw new Error(`${name}: holds no sound`);
+  if (signal.length > 60 * LONGEST_MINUTES * rate) {
+    throw new Error(`${name}: lasts ${Math.ceil(signal.length / rate / 60)} minutes, and this page ` +
+      `takes ${LONGEST_MINUTES}; tfsr upsample takes any length`);
+  }
+  return sound;
+}
+
+/** Widen and show; what the worker was asked before is passed over. */
+async function compute(sound) {
+  if (!sound) return;
+  const id = ++asked;
+  recording = widening = sound;
   player.pause();
-  tell(`Widening ${name} …`);
+  tell({ problem: "", done: "" });
   share.value = 0;
-  share.hidden = false;
-  const answer = await ask({ preset: chosenPreset(), signal, rate });
-  await show(answer);
+  try {
+    const { signal, rate } = sound;
+    const { made: answer } = await ask(id, { preset: chosenPreset(), signal, rate });
+    await show(id, sound, answer);
+  } catch (error) {
+    if (id !== asked) return;
+    widening = null;
+    tell({ problem: error.message });
+  }
 }
 
-async function show({ id, made: answer }) {
+/** End what goes on. The recording stays, for another preset. */
+function stop() {
+  given++;
+  worker.postMessage({ id: ++asked });
+  decoding = widening = null;
+  tell({ problem: "", done: "Cancelled: give a recording, or choose another preset", note: "" });
+}
+
+async function show(id, sound, answer) {
   const sounds = [answer.before, answer.after];
-  const files = sounds.map((sound) => wav(sound, answer.rate));
+  const files = sounds.map((signal) => wav(signal, answer.rate));
   const buffers = files.map((bytes) => player.context.decodeAudioData(bytes.slice(0)));
   const decoded = await Promise.all(buffers);
   if (id !== asked) return;
   player.pause();
   player.buffers = decoded;
   player.seek(0);
-  made = { ...answer, file: files[1], name: recording.name };
+  made = { ...answer, file: files[1], name: sound.name };
   const top = answer.spectrograms[1].loudest;
   ["left", "right"].forEach((id, k) =>
     draw(document.getElementById(id), answer.spectrograms[k], top));
@@ -110,15 +159,16 @@ async function show({ id, made: answer }) {
   drawTicks("khz", answer.rate / 2000, "bottom");
   drawTicks("seconds", seconds, "left");
   list({
-    Recording: `${seconds.toFixed(2)} s, decoded at ${recording.rate} Hz` +
-      (recording.channels > 1 ? `, ${recording.channels} channels averaged` : ""),
+    Recording: `${seconds.toFixed(2)} s, decoded at ${sound.rate} Hz` +
+      (sound.channels > 1 ? `, ${sound.channels} channels averaged` : ""),
     Before: `what the network gets, ${answer.lowRate} Hz`,
     After: `what it makes, ${answer.rate} Hz`,
     Speed: speed(answer),
   });
   result.hidden = false;
   choose(1);
-  tell(`${recording.name} is ready`);
+  widening = null;
+  tell({ done: `${sound.name} is ready` });
 }
 
 /** The middle of all times for a frame or piece, and how much faster than the sound that is. */
@@ -160,19 +210,32 @@ function choose(index) {
 }
 
 async function toggleMicrophone() {
-  if (!listening) {
-    microphone.disabled = true; // while the browser asks
-    listening = await Microphone.open().finally(() => { microphone.disabled = false; });
-    microphone.textContent = "Stop";
-    microphone.setAttribute("aria-pressed", true);
-    tell("Speak; nothing is sent anywhere");
+  if (listening) {
+    await stopListening("");
     return;
   }
+  microphone.disabled = true; // while the browser asks
+  const full = `This page records ${LONGEST_MINUTES} minutes; what was said later is not in it`;
+  const stopFull = () => attempt(() => stopListening(full));
+  const opened = Microphone.open(60 * LONGEST_MINUTES, stopFull);
+  listening = await opened.finally(() => { microphone.disabled = false; });
+  microphone.textContent = "Stop";
+  microphone.setAttribute("aria-pressed", true);
+  tell({ problem: "", done: "Speak; nothing is sent anywhere", note: "" });
+}
+
+async function stopListening(note) {
+  if (!listening) return;
   const heard = listening;
   listening = null;
   microphone.textContent = "Use the microphone";
   microphone.setAttribute("aria-pressed", false);
-  await widen({ name: "microphone", ...await heard.stop() });
+  const id = ++given;
+  decoding = null;
+  const sound = await heard.stop();
+  if (id !== given) return;
+  tell({ note });
+  await compute(checked({ name: "microphone", ...sound }));
 }
 
 function download() {
@@ -194,10 +257,15 @@ async function offerPresets() {
     label.append(Object.assign(document.createElement("input"), radio), ` ${PRESETS[preset]}`);
     presets.append(label);
   }
-  presets.onchange = () => attempt(compute);
+  presets.onchange = () => compute(recording);
 }
 
-file.onchange = () => attempt(() => take(file.files[0]));
+file.onchange = () => {
+  const files = [...file.files];
+  file.value = ""; // so that the same file may be chosen again
+  take(files);
+};
+cancel.onclick = stop;
 microphone.onclick = () => attempt(toggleMicrophone);
 save.onclick = download;
 choices.forEach((choice, index) => { choice.onchange = () => choose(index); });
@@ -210,7 +278,7 @@ for (const [kind, over] of [["dragover", true], ["dragleave", false], ["drop", f
   document.addEventListener(kind, (event) => {
     event.preventDefault(); // the browser would open the file in place of the page
     drop.classList.toggle("over", over);
-    if (kind === "drop") attempt(() => take(event.dataTransfer.files[0]));
+    if (kind === "drop") take([...event.dataTransfer.files]);
   });
 }
 wipe.oninput();
@@ -219,5 +287,5 @@ await attempt(async () => {
   bindTransport(player, (at) => { document.getElementById("playhead").style.left = `${100 * at}%`; });
   bindKeys(player, choose);
   await offerPresets();
-  tell("Ready: give a recording");
+  tell({ done: "Ready: give a recording" });
 });

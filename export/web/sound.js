@@ -35,8 +35,10 @@ function rateOf(view) {
   if (view.byteLength < 44) return null;
   if (word(view, 0) === "fLaC") return view.getUint32(18) >>> 12;
   if (word(view, 0) !== "RIFF" || word(view, 8) !== "WAVE") return null;
-  for (let at = 12; at + 16 <= view.byteLength; at += 8 + view.getUint32(at + 4, true)) {
+  for (let at = 12; at + 16 <= view.byteLength;) {
     if (word(view, at) === "fmt ") return view.getUint32(at + 12, true);
+    const size = view.getUint32(at + 4, true);
+    at += 8 + size + (size % 2); // a chunk of odd size is padded
   }
   return null;
 }
@@ -69,9 +71,15 @@ export function wav(signal, rate) {
 /** Records what the microphone hears, until `stop`. */
 export class Microphone {
   #blocks = [];
+  #length = 0; // samples in all blocks
+  #most = Infinity;
 
-  /** Asks the user; throws an Error that tells what to do, where there is no microphone. */
-  static async open() {
+  /**
+   * Asks the user; throws an Error that tells what to do, where there is no microphone.
+   *
+   * After `longest` seconds `onfull` is called, once; what is heard later is left out.
+   */
+  static async open(longest, onfull) {
     if (!navigator.mediaDevices) {
       throw new Error("A page hears the microphone on localhost or by https alone; open it there");
     }
@@ -85,32 +93,47 @@ export class Microphone {
         ? "There is no microphone; connect one, or give a file"
         : "The microphone is not allowed; allow it in the browser's settings, or give a file");
     }
-    microphone.context = new AudioContext();
-    await microphone.context.audioWorklet.addModule("recorder.js");
-    const recorder = new AudioWorkletNode(microphone.context, "recorder", { numberOfOutputs: 0 });
-    recorder.port.onmessage = ({ data }) => microphone.#blocks.push(data);
-    microphone.context.createMediaStreamSource(microphone.stream).connect(recorder);
+    try {
+      await microphone.#connect(longest, onfull);
+    } catch (error) {
+      await microphone.#close(); // or the browser would go on to show that it listens
+      throw new Error(`The microphone cannot be recorded; load the page again (${error.message})`);
+    }
     return microphone;
+  }
+
+  async #connect(longest, onfull) {
+    this.context = new AudioContext();
+    await this.context.audioWorklet.addModule("recorder.js");
+    this.#most = Math.floor(longest * this.rate);
+    const recorder = new AudioWorkletNode(this.context, "recorder", { numberOfOutputs: 0 });
+    recorder.port.onmessage = ({ data }) => {
+      const full = this.#length >= this.#most;
+      this.#blocks.push(data);
+      this.#length += data.length;
+      if (!full && this.#length >= this.#most) onfull();
+    };
+    this.context.createMediaStreamSource(this.stream).connect(recorder);
+  }
+
+  async #close() {
+    for (const track of this.stream.getTracks()) track.stop();
+    await this.context?.close();
   }
 
   get rate() {
     return this.context.sampleRate;
   }
 
-  get seconds() {
-    return this.#blocks.reduce((sum, block) => sum + block.length, 0) / this.rate;
-  }
-
   /** What was heard, {signal, rate}. */
   async stop() {
-    for (const track of this.stream.getTracks()) track.stop();
     const { rate } = this;
-    await this.context.close();
-    const signal = new Float32Array(Math.round(this.seconds * rate));
+    await this.#close();
+    const signal = new Float32Array(Math.min(this.#length, this.#most));
     let end = 0;
     for (const block of this.#blocks) {
-      signal.set(block, end);
-      end += block.length;
+      signal.set(block.subarray(0, signal.length - end), end);
+      end = Math.min(end + block.length, signal.length);
     }
     return { signal, rate, channels: 1 };
   }

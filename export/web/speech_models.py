@@ -10,16 +10,36 @@ which changes samples by up to 1.5e-3.
 
 import sys
 from pathlib import Path
-
-import tfsr
-from tfsr.export.quantization import QUANTIZATIONS
-from tfsr.export.tflite import export_tflite
+from typing import NoReturn
 
 PRESETS = "speech-16k-x2", "speech-48k-x3", "speech-16k-x4"
 SECONDS = 2
 
 
 def main(names: list[str]) -> None:
+    try:
+        from tfsr.errors import UserError
+        from tfsr.optional_imports import needed_by
+    except ModuleNotFoundError:
+        fail("npm run speech needs tfsr: pip install 'tfsr[train]'")
+    try:
+        with needed_by("npm run speech"):
+            write(names)
+    except UserError as error:
+        fail(str(error))
+
+
+def fail(message: str) -> NoReturn:
+    print(message, file=sys.stderr)
+    sys.exit(2)
+
+
+def write(names: list[str]) -> None:
+    # Imported here, so that `main` can tell what is missing.
+    import tfsr
+    from tfsr.export.quantization import QUANTIZATIONS
+    from tfsr.export.tflite import export_tflite
+
     for name in names or PRESETS:
         path = Path(__file__).parent / "models" / f"{name}.tflite"
         upsampler = tfsr.load(name).upsampler

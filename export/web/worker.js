@@ -3,7 +3,7 @@
  *
  * Takes {id, preset} and answers {id, properties}; takes {id, preset, signal, rate} and answers
  * {id, share} now and then and {id, made} at last; {id, problem} where that fails. What is asked
- * later ends what was asked before. A classic worker: LiteRT.js calls importScripts.
+ * later ends what was asked before; {id} alone ends it, and has no answer. A classic worker: LiteRT.js calls importScripts.
  */
 
 "use strict";
@@ -12,13 +12,15 @@
 const TELL_MS = 100;
 
 let modules = null; // promises of what is loaded once
-let opened = {}; // {preset, properties, model}, the last one
+let opened = {}; // {preset, known}, the last one; known is a promise of {properties, model}
 let latest = 0;
 
 self.onmessage = async ({ data: { id, preset, signal, rate } }) => {
   latest = id;
+  if (!preset) return;
   try {
     const known = await open(preset);
+    if (id !== latest) return; // another model may have taken the place of this one
     if (!signal) postMessage({ id, properties: known.properties });
     else postMessage({ id, made: await widen(id, known, signal, rate) });
   } catch (error) {
@@ -26,20 +28,25 @@ self.onmessage = async ({ data: { id, preset, signal, rate } }) => {
   }
 };
 
-/** The model of a preset, ready to run, and what it tells of itself. */
-async function open(preset) {
+/** The model of a preset, ready to run, and what it tells of itself; the one before goes. */
+function open(preset) {
+  if (opened.preset === preset) return opened.known;
+  const known = compile(preset, opened.known);
+  opened = { preset, known };
+  known.catch(() => { if (opened.known === known) opened = {}; }); // so that it can be tried again
+  return known;
+}
+
+async function compile(preset, before) {
   modules ??= load();
   const { litert } = await modules;
-  if (opened.preset === preset) return opened;
+  (await before?.catch(() => null))?.model.delete();
   const answer = await fetch(`models/${preset}.tflite`);
   if (!answer.ok) throw new Error(`models/${preset}.tflite is not there; run npm ci in the page's folder`);
   const file = new Uint8Array(await answer.arrayBuffer());
   const properties = propertiesOf(file, preset);
-  opened.model?.delete();
-  opened = {};
   const model = await litert.loadAndCompile(file, { accelerator: "wasm" });
-  opened = { preset, properties, model };
-  return opened;
+  return { properties, model };
 }
 
 async function load() {

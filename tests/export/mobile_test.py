@@ -2,12 +2,14 @@
 
 import importlib.metadata
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import tf_keras as keras
 
 from tfsr import audio_file, presets
@@ -18,6 +20,7 @@ from tfsr.upsamplers.spectral import Spectral
 
 MOBILE = Path(__file__).parents[2] / "export" / "mobile"
 STREAM = MOBILE / "stream.py"
+PRESET = presets.folder() / "telephony-8k-16k"
 WITHOUT_TFSR = f"""
 import runpy, sys
 sys.modules["tfsr"] = None
@@ -51,6 +54,38 @@ def save_call(path: Path, samples: int, rate: int = 8000) -> np.ndarray:
     return audio_file.read(path)[0][:, 0]
 
 
+MISTAKES = {
+    "another rate": ("call.tflite", "wide.wav", "wide.wav: is (16000, 1, 16)"),
+    "a text": ("call.tflite", "letter.txt", "letter.txt: is no WAV file"),
+    "a header alone": ("call.tflite", "header.wav", "header.wav: holds no samples"),
+    "no call": ("call.tflite", "absent.wav", "absent.wav: cannot be read (No such file"),
+    "no model": ("absent.tflite", "call.wav", "absent.tflite: cannot be read (No such file"),
+    "another model": ("other.tflite", "call.wav", "other.tflite: no TensorFlow Lite file"),
+    "cut": ("cut.tflite", "call.wav", "cut.tflite: is not as it was exported"),
+    "a changed bit": ("changed.tflite", "call.wav", "changed.tflite: is not as it was exported"),
+    "whole recordings": (PRESET / "model.tflite", "call.wav", "model.tflite: wants whole"),
+    "many streams": (PRESET / "streams.tflite", "call.wav", "streams.tflite: is for many streams"),
+}
+
+
+@pytest.fixture(params=MISTAKES)
+def mistake(request, model, tmp_path) -> tuple[Path, Path, str]:
+    """A model, a call, one of which is wrong, and what is told."""
+    save_call(tmp_path / "call.wav", 100)
+    save_call(tmp_path / "wide.wav", 100, rate=16000)
+    (tmp_path / "letter.txt").write_text("Dear all")
+    (tmp_path / "header.wav").write_bytes((tmp_path / "call.wav").read_bytes()[:20])
+    content = model.read_bytes()
+    place = len(content) // 2
+    (tmp_path / "call.tflite").write_bytes(content)
+    (tmp_path / "other.tflite").write_bytes(b"TFL3")
+    (tmp_path / "cut.tflite").write_bytes(content[:place])
+    changed = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+    (tmp_path / "changed.tflite").write_bytes(changed)
+    of_model, call, message = MISTAKES[request.param]
+    return tmp_path / of_model, tmp_path / call, message
+
+
 @pytest.mark.parametrize("samples", [1, 160, 4321])
 def test_what_comes_out_is_the_whole_in_place(run, upsampler, model, tmp_path, samples):
     low = save_call(tmp_path / "call.wav", samples)
@@ -62,21 +97,28 @@ def test_what_comes_out_is_the_whole_in_place(run, upsampler, model, tmp_path, s
     np.testing.assert_allclose(high[:, 0], upsampler.upsample(low[np.newaxis])[0], atol=1 / 32768)
 
 
-def test_mistakes_are_one_line(run, model, tmp_path):
-    save_call(tmp_path / "wide.wav", 100, rate=16000)
-    (tmp_path / "other.tflite").write_bytes(b"TFL3")
-    changed = bytearray(model.read_bytes())
-    changed[len(changed) // 2] ^= 1
-    (tmp_path / "changed.tflite").write_bytes(changed)
-    for path, message in [
-        (model, "wide.wav: is (16000, 1, 16)"),
-        (tmp_path / "other.tflite", "other.tflite: no TensorFlow Lite file"),
-        (tmp_path / "changed.tflite", "changed.tflite: is not as it was exported"),
-    ]:
-        done = run("-c", WITHOUT_TFSR, path, tmp_path / "wide.wav", tmp_path / "out.wav")
-        assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
-        assert message in done.stderr
-        assert not (tmp_path / "out.wav").exists()
+def test_mistakes_are_one_line(run, mistake, tmp_path):
+    model, call, message = mistake
+    done = run("-c", WITHOUT_TFSR, model, call, tmp_path / "out.wav")
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done.stderr
+    assert message in done.stderr
+    assert not (tmp_path / "out.wav").exists()
+
+
+def test_a_full_disk_leaves_the_older_file(model, tmp_path):
+    assert_older_stays([sys.executable, "-c", WITHOUT_TFSR], model, tmp_path)
+
+
+def assert_older_stays(program: list, model: Path, folder: Path) -> None:
+    """And nothing beside it, where no file may have more than some hundred bytes."""
+    save_call(folder / "call.wav", 4321)
+    (folder / "wide.wav").write_text("older")
+    full_disk = ["sh", "-c", "trap '' XFSZ; ulimit -f 1; exec \"$@\"", "sh"]
+    done = run_compiled(*full_disk, *program, model, folder / "call.wav", folder / "wide.wav")
+    assert done.returncode == 2, done.stderr
+    assert "wide.wav: cannot be written (File too large)" in done.stderr.splitlines()[-1]
+    assert (folder / "wide.wav").read_text() == "older"
+    assert {path.name for path in folder.iterdir()} == {"call.wav", "wide.wav"}
 
 
 @pytest.fixture(scope="module")
@@ -114,20 +156,38 @@ def test_in_cpp_it_is_the_same_to_the_bit(run, compiled, model, tmp_path, sample
     assert (tmp_path / "cpp.wav").read_bytes() == (tmp_path / "python.wav").read_bytes()
 
 
-def test_in_cpp_mistakes_are_told(compiled, model, tmp_path):
+@pytest.mark.parametrize("size", [0, 2 * 4321 - 1, 0x7FFFF000])
+def test_sizes_that_pipes_leave_are_passed_over(run, compiled, model, tmp_path, size):
+    """And half a sample, where a call broke off."""
+    save_call(tmp_path / "call.wav", 4321)
+    call = bytearray((tmp_path / "call.wav").read_bytes())
+    struct.pack_into("<I", call, call.index(b"data") + 4, size)
+    (tmp_path / "call.wav").write_bytes(call + bytes(1))
+    for program in (run_compiled, compiled), (run, "-c", WITHOUT_TFSR):
+        start, *arguments = program
+        done = start(*arguments, model, tmp_path / "call.wav", tmp_path / "wide.wav")
+        assert done.returncode == 0, done.stderr
+        assert soundfile.info(tmp_path / "wide.wav").frames == 2 * (4320 if size % 2 else 4321)
+
+
+def test_in_cpp_mistakes_are_told(compiled, mistake, tmp_path):
+    model, call, message = mistake
+    done = run_compiled(compiled, model, call, tmp_path / "out.wav")
+    told = message.replace("is (16000, 1, 16)", "is not 16 bits, mono, at 8000 Hz")
+    assert done.returncode == 2 and told in done.stderr.splitlines()[-1], done.stderr
+    assert not (tmp_path / "out.wav").exists()
+
+
+def test_in_cpp_a_full_disk_leaves_the_older_file(compiled, model, tmp_path):
+    assert_older_stays([compiled], model, tmp_path)
+
+
+def test_in_cpp_a_device_stays_one(compiled, model, tmp_path):
     save_call(tmp_path / "call.wav", 100)
-    save_call(tmp_path / "wide.wav", 100, rate=16000)
-    (tmp_path / "letter.txt").write_text("Dear all")
-    for path, call, message in [
-        (model, "wide.wav", "is not 16 bits, mono, at 8000 Hz"),
-        (model, "letter.txt", "is no WAV file"),
-        (model, "absent.wav", "cannot be read"),
-        (tmp_path / "letter.txt", "call.wav", "no TensorFlow Lite file"),
-        (presets.folder() / "speech-16k-x2" / "model.tflite", "call.wav", "wants whole recordings"),
-    ]:
-        done = run_compiled(compiled, path, tmp_path / call, tmp_path / "out.wav")
-        assert done.returncode == 2 and message in done.stderr.splitlines()[-1], done.stderr
-        assert not (tmp_path / "out.wav").exists()
+    (tmp_path / "device.wav").symlink_to("/dev/null")
+    done = run_compiled(compiled, model, tmp_path / "call.wav", tmp_path / "device.wav")
+    assert done.returncode == 2 and "is a folder, a device or a pipe" in done.stderr
+    assert (tmp_path / "device.wav").is_char_device()
 
 
 @pytest.mark.skipif(not shutil.which("valgrind"), reason="no valgrind: apt-get install valgrind")
