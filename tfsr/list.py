@@ -1,8 +1,8 @@
 """List the presets: trained upsamplers that come with tfsr.
 
     python -m tfsr.list
-    python -m tfsr.list telephony-8k-16k     # all that is known of it, as Markdown
-    python -m tfsr.list --markdown           # the same of all, after a table of their scores
+    python -m tfsr.list telephony-8k-16k     # all that is known about it, as Markdown
+    python -m tfsr.list --markdown           # the same for all, after a table of their scores
 
 Use one with python -m tfsr.upsample --preset NAME, in Python by tfsr.load(NAME), or with
 python -m tfsr.export --preset NAME.
@@ -13,7 +13,7 @@ from absl import flags
 from tfsr import command
 from tfsr.errors import UserError
 
-_MARKDOWN = flags.DEFINE_bool("markdown", False, "All that is known of all presets.")
+_MARKDOWN = flags.DEFINE_bool("markdown", False, "All that is known about all presets.")
 
 
 def main(positional: list[str]) -> None:
