@@ -29,7 +29,7 @@ class Room(Degradation):
     Args:
         folder: with responses in audio files of any rates, also in folders below; of several
             channels the first counts.
-        part: "train" or "test" uses that part of the responses alone, so that a system can be
+        part: "train" or "test" uses that part of the responses alone. So a system can be
             tested in rooms that it has not heard; None uses all.
         test_share: of the responses, about (5,000 of 43,239, Liu et al. 2022). A file's part
             depends on its name without the extension, and so stays when others come.
