@@ -1,4 +1,4 @@
-"""Microphone and loudspeaker, by the package sounddevice."""
+"""Microphone and loudspeaker, through the package sounddevice."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -16,11 +16,11 @@ DEFAULT = "default"
 def opened(
     name: str, backend: Streams
 ) -> Iterator[tuple[Iterator[np.ndarray], Callable[[np.ndarray], None]]]:
-    """What the microphone gives, endlessly, and what takes sound for the loudspeaker.
+    """An endless stream from the microphone, and a function that plays sound.
 
     Args:
         name: "default", a name or number of sounddevice's, or two of them: "IN,OUT".
-        backend: for the rates, and the hop, which is how much is read at once.
+        backend: sets the rates, and the hop, which is read at once.
 
     Yields:
         float32 [hop, 1] at the input rate, and a function of float32 [time, 1] at the output rate.
@@ -50,5 +50,5 @@ def _blocks(microphone, hop: int) -> Iterator[np.ndarray]:
 
 
 def _device(name: str) -> int | str | None:
-    """As sounddevice wants it: a number, a name, or None for the usual one."""
+    """The device in the form for sounddevice: a number, a name, or None for the default."""
     return None if name == DEFAULT else int(name) if name.isdecimal() else name
