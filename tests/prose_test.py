@@ -36,8 +36,8 @@ def docstrings(tree: ast.AST) -> Iterator[Text]:
         if isinstance(node, DOCUMENTED):
             for place, statement in enumerate(node.body):
                 match statement:
-                    case ast.Expr(value=ast.Constant(value=str(text))) if (
-                        place == 0 or isinstance(node, (ast.Module, ast.ClassDef))
+                    case ast.Expr(value=ast.Constant(value=str(text))) if place == 0 or isinstance(
+                        node, (ast.Module, ast.ClassDef)
                     ):
                         yield Text(statement.lineno, inspect.cleandoc(text))
 
@@ -46,9 +46,9 @@ def messages(tree: ast.AST) -> Iterator[Text]:
     """Texts of flags, and of each `UserError` whose text is written where it is made."""
     for node in ast.walk(tree):
         match node:
-            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if (
-                name.startswith("DEFINE_") or name.endswith(("_flag", "UserError"))
-            ):
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name.startswith(
+                "DEFINE_"
+            ) or name.endswith(("_flag", "UserError")):
                 for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
                     if text := written(argument):
                         yield Text(argument.lineno, text)
@@ -141,9 +141,9 @@ def of(count: int, last: str = ".") -> str:
         (f'"""{of(18, "")} (not a citation)."""', [1]),
         (f'"""Word.\n\n    {of(21, "")}\n\n{of(21)}\n"""', [5]),
         (f'"""Word.\n\n>>> {of(21, "")}\n{of(21, "")}\n"""', []),
-        (f'def f():\n    """Word.\n\n    Args:\n        a, b: {of(20)}\n    """', []),
-        (f'def f():\n    """Word.\n\n    Args:\n        a: {of(9, "")}\n        b: {of(12)}"""', []),
-        (f'def f():\n    """Word.\n\n    Args:\n        a: {of(9, "")}\n            {of(12)}"""', [5]),
+        (f'"""Word.\n\nArgs:\n    a, b: {of(20)}\n"""', []),
+        (f'"""Word.\n\nArgs:\n    a: {of(9, "")}\n    b: {of(12)}\n"""', []),
+        (f'"""Word.\n\nArgs:\n    a: {of(9, "")}\n        {of(12)}\n"""', [4]),
         (f'class A:\n    a: int\n    """{of(21)}"""', [3]),
         (f'flags.DEFINE_string("a", None, "{of(11, " ")}"\n    "{of(10)}")', [1]),
         (f'raise UserError(f"{of(19, "")} {{a:.3f}} {{b}}")', [1]),

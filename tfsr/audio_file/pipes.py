@@ -1,4 +1,4 @@
-"""Sound that is read and written as it comes: raw samples, or WAV whose length nobody knows yet."""
+"""Read and write sound in real time: raw samples, or WAV of unknown length."""
 
 import os
 import struct
@@ -28,20 +28,20 @@ _LARGEST_FORMAT = 1 << 10
 
 
 class PipeReader:
-    """What comes from a descriptor, decoded at once; a WAV header is recognised.
+    """Decodes the data of a descriptor at once; a WAV header is recognised.
 
     Args:
-        descriptor: is read without a buffer, so that nothing waits in one.
-        name: what messages call it.
-        raw: how samples lie in it. None: as its WAV header tells, else as `usual`.
+        descriptor: read without a buffer, so that no data wait in one.
+        name: its name in messages.
+        raw: format of the samples. None: the WAV header tells it, else it is `usual`.
         usual: see `raw`.
 
     Attributes:
-        is_wav: whether it has begun with a WAV header.
-        raw: how its samples lie.
+        is_wav: whether it began with a WAV header.
+        raw: format of its samples.
 
     Raises:
-        UserError: it cannot be read, or is coded so that samples do not stand alone.
+        UserError: it cannot be read, or its coding has samples that depend on others.
     """
 
     def __init__(self, descriptor: int, name: str, raw: Raw | None, usual: Raw):
@@ -57,7 +57,7 @@ class PipeReader:
             )
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """float32 [time, channels], whatever has come; what is left of a sample waits for more.
+        """float32 [time, channels], as the data arrive; a partial sample waits for its rest.
 
         Raises:
             UserError: it cannot be read; or a sample is NaN, infinite or absurd.
@@ -79,7 +79,7 @@ class PipeReader:
                 return
 
     def _more(self) -> bool:
-        """Wait for more; False at the end."""
+        """Wait for more data; False at the end."""
         try:
             data = os.read(self._descriptor, _MOST_READ)
         except OSError as error:
@@ -88,13 +88,13 @@ class PipeReader:
         return bool(data)
 
     def _begins_as_wav(self) -> bool:
-        """Known as soon as the first bytes tell."""
+        """Whether it begins with a WAV header, decided by the first bytes."""
         while len(self._held) < 12 and b"RIFF".startswith(self._held[:4]) and self._more():
             pass
         return self._held[:4] == b"RIFF" and self._held[8:12] == b"WAVE"
 
     def _header(self) -> Raw:
-        """How the samples lie, from what comes before them."""
+        """The format of the samples, from the data before them."""
         self._take(12)
         form = b""
         while (name := self._take(4)) != b"data":
@@ -121,7 +121,7 @@ class PipeReader:
         return Raw(rate, _OF_WAV[tag, bits], channels)
 
     def _take(self, size: int) -> bytes:
-        """So many bytes of the header."""
+        """This number of bytes of the header."""
         while len(self._held) < size:
             if not self._more():
                 raise UserError(f"{self._name}: ends within its WAV header")
@@ -137,14 +137,14 @@ class PipeWriter:
     """Writes 16-bit samples to a descriptor, each block at once.
 
     Args:
-        descriptor: is written to without a buffer.
-        name: what messages call it.
+        descriptor: written to without a buffer.
+        name: its name in messages.
         rate: Hz.
         channels: of every block.
-        wav: begin with a WAV header, which tells that the length is unknown as FFmpeg's does.
+        wav: begin with a WAV header; like FFmpeg's, it tells that the length is unknown.
 
     Raises:
-        UserError: it cannot be written to. A reader that has gone raises BrokenPipeError.
+        UserError: it cannot be written to. If the reader has gone, BrokenPipeError is raised.
     """
 
     def __init__(self, descriptor: int, name: str, rate: int, channels: int, wav: bool):
@@ -158,7 +158,7 @@ class PipeWriter:
             self._send(b"fmt " + struct.pack("<I", len(form)) + form + b"data" + endless)
 
     def write(self, audio: np.ndarray) -> None:
-        """Write float32 [time, channels]; what is beyond [-1, 1] is clipped."""
+        """Write float32 [time, channels]; samples outside [-1, 1] are clipped."""
         self._send(rounded(audio, 16).astype("<i2").tobytes())
 
     def _send(self, data: bytes) -> None:

@@ -1,9 +1,9 @@
 """Tonal artifacts: the tones that an upsampler makes from silence and from a constant.
 
-A network that works in strides may treat the positions within a stride differently. It then answers
-a constant with a signal of period P samples, which has lines at the multiples of rate / P. Subpixel
-layers do so: P is the product of their factors. King et al. 2021 look at the spectrogram of 5 s of
-silence; here the lines are measured.
+A network that works in strides may treat the positions within a stride differently. Its answer to a
+constant then has a period of P samples, and lines at the multiples of rate / P. Subpixel layers do
+so: P is the product of their factors. King et al. 2021 look at the spectrogram of 5 s of silence;
+here the lines are measured.
 
 Levels are in dBFS: the mean square relative to that of a full-scale sine, which has 0 dBFS. (A
 signal that alternates between 1 and -1, at half the rate, is a square wave and has 3 dBFS.) The

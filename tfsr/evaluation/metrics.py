@@ -1,8 +1,9 @@
 """How close an estimate is to its reference, by the published conventions.
 
 A metric is a frozen dataclass with its settings. It is called with `reference` and `estimate`, both
-[time] and equally long, their sample rate, and the cut-off of the degradation in Hz. It returns one
-number. All computation is in float64. `uses_cutoff` tells whether the cut-off matters.
+[time] and equally long. Further arguments are their sample rate and the cut-off of the degradation,
+in Hz. It returns one number. All computation is in float64. `uses_cutoff` tells whether the cut-off
+matters.
 """
 
 import dataclasses

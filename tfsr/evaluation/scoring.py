@@ -164,7 +164,7 @@ def found(
 
     Names are compared without their extensions, but with their sub-folders. Originals that not
     every system has are left out. A speaker is the first folder below `reference`. If there are no
-    such folders, it is the part of a name before the first underscore, if all names have one.
+    such folders, the name before its first underscore is the speaker, if all names have one.
 
     Args:
         reference: a folder of originals, or one original.

@@ -70,8 +70,8 @@ class BandLevel:
 class FrameModulation:
     """How much the generated band buzzes at the rate of a system's frames: 0 to 1.
 
-    The envelope of the band is modulated. The measure is the share of its modulation, from 20 to
-    900 Hz, that is within 2.5 Hz of multiples of the frame rate. If frames do not agree with their
+    The measure uses the modulation of the band's envelope from 20 to 900 Hz. It is the share of
+    modulation within 2.5 Hz of multiples of the frame rate. If frames do not agree with their
     neighbours, there are lines at these multiples. The band is above the cut-off. The envelope is
     Hilbert's, and the spectrum Welch's (1 s, Hann windows, half overlapping). For noise, the value
     is the share of the range within 2.5 Hz of multiples, see `of_noise`; speech has a little less

@@ -1,8 +1,8 @@
 """Upsample signals of any length in constant memory.
 
 A signal is cut into chunks that start at multiples of the upsampler's `hop`. A stage gets each
-chunk with a context of its receptive field on both sides, and the output of the context is dropped.
-So every kept sample depends on the same input as in the whole signal. At the two ends of the signal
+chunk with a context of its receptive field on both sides. The output of the context is dropped. So
+every kept sample depends on the same input as in the whole signal. At the two ends of the signal
 there is no context, as in the whole.
 
 If several stages follow each other, each stays one receptive field behind the stage before. That

@@ -9,8 +9,8 @@ BLOCK = 8192
 def standard_normal(seed: int, draw: int, channels: int, start: int, stop: int) -> np.ndarray:
     """One draw of noise for the output samples `start` to `stop` of a signal.
 
-    A draw depends on the sample, not on the call. A call for a part of a signal gives the same
-    numbers as a call for the whole, so that chunks agree.
+    A draw depends on the sample, not on the call. A part of a signal gets the same numbers as in
+    the whole signal, so that chunks agree.
 
     Args:
         draw: number of the draw, among the upsampler's `noise_steps`.

@@ -42,8 +42,8 @@ class Samples:
         subtype, tags, assumed, faults: as for a file of float samples without further information.
 
     Raises:
-        UserError: the shape or type is wrong, there are no samples, one is NaN or infinite, or the
-            rate is not valid.
+        UserError: the shape, type or rate is wrong, there are no samples, or one is NaN or
+            infinite.
 
     >>> import numpy as np
     >>> Samples(np.array([0, 16384, -32768], np.int16), 8000).audio[:, 0]

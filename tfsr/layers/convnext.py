@@ -14,9 +14,9 @@ _STDDEV = 0.02
 class ConvNeXtBlock(keras.layers.Layer):
     """[batch, frames, channels] -> the same shape: a residual block, wide only within a frame.
 
-    The block has a depthwise convolution over frames, layer normalisation of each frame, and a
-    dense layer to `expansion` times the channels. Then follow exact GELU, a dense layer back, and a
-    factor for each channel.
+    The block has a depthwise convolution over frames, then layer normalisation of each frame. A
+    dense layer to `expansion` times the channels, exact GELU and a dense layer back follow. The
+    last part is a factor for each channel.
 
     Args:
         expansion: see above.

@@ -10,9 +10,9 @@ import tf_keras as keras
 class _Symmetric(keras.layers.Layer):
     """Adds `padding="symmetric"` to a convolution: kernel_size // 2 zeros on both sides.
 
-    With stride 2 and even lengths, TensorFlow's "same" pads (k - 3) / 2 on the left and
-    (k - 1) / 2 on the right. PyTorch usually pads k // 2 on both sides. So networks made with one
-    are shifted by an input sample in the other.
+    With stride 2 and even lengths, TensorFlow's "same" pads `(k - 3) / 2` on the left and
+    `(k - 1) / 2` on the right. PyTorch usually pads `k // 2` on both sides. So networks made with
+    one are shifted by an input sample in the other.
     """
 
     def __init__(

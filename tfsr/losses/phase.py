@@ -23,8 +23,8 @@ def phase_distance(target: Polar, estimate: Polar) -> tf.Tensor:
     """The sum of three mean absolute differences in radians, at most pi each.
 
     They are of the instantaneous phase, the group delay and the instantaneous angular frequency.
-    The group delay is the change from one bin to the next, the frequency that from one frame to the
-    next. At least two frames.
+    The group delay is the change from one bin to the next. The frequency is the change from one
+    frame to the next. At least two frames.
     """
     difference = target.phase - estimate.phase
     group_delay = difference[:, :, 1:] - difference[:, :, :-1]

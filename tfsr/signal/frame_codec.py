@@ -2,11 +2,11 @@
 
 Frame t ends with hop t of the signal. The processed frame is added to the signal's last `support`
 samples only. So a sample is ready when at most `support` samples have come in since the start of
-its hop, however long the window is before them.
+its hop. The window before them may be of any length.
 
 Both transforms are products with constant matrices, which include the windows. TensorFlow Lite has
 no inverse transform, and its forward transform is for powers of two only. The matrices have only
-the bins that are needed, so that they cost no more than the layers of a small network.
+the bins that are needed. So they cost no more than the layers of a small network.
 """
 
 import functools
@@ -88,8 +88,8 @@ class FrameCodec:
         Args:
             x: float32 [batch, time], at a `ratio` times lower rate. The signal's first frame
                 begins n_fft - hop_length zeros before it.
-            ratio: of the rates. The n_fft / (2 * ratio) + 1 bins equal the lowest bins at the
-                codec's rate, if the signal there has nothing above them.
+            ratio: of the rates. The bins equal the lowest bins at the codec's rate, if the signal
+                there has nothing above them. There are n_fft / (2 * ratio) + 1 of them.
 
         Returns:
             [batch, frames, n_fft / (2 * ratio) + 1].

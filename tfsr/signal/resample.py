@@ -136,7 +136,7 @@ def kaiser_best(x: np.ndarray, ratio: int) -> np.ndarray:
 
     64 zero crossings on each side under a Kaiser window. Repeats resampy 0.2.2 "kaiser_best"
     number by number, with its truncated table steps. Where `ratio` does not divide the time, the
-    last value is zero, as in librosa (WSRGlow's low-rate signals were made so).
+    last value is zero, as in librosa. (WSRGlow's low-rate signals were made so.)
 
     Args:
         x: [time] at the high rate.

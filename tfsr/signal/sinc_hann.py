@@ -1,8 +1,9 @@
 """Convert between sampling rates with a short windowed sinc, as torchaudio does by default.
 
 Low- and high-rate signals of AP-BWE (Lu, Ai, Du & Ling 2024) are made like this. The filter is a
-sinc under a Hann window (to be exact, the square of a cosine), which falls to zero within six zero
-crossings. Its cut-off is at 99 % of the lower Nyquist frequency. Signals are surrounded by zeros.
+sinc under a Hann window, which falls to zero within six zero crossings of the sinc. (To be exact,
+the window is the square of a cosine.) Its cut-off is at 99 % of the lower Nyquist frequency.
+Signals are surrounded by zeros.
 """
 
 import functools

@@ -34,8 +34,8 @@ def apbwe_adamw(
         learning_rate: its first value.
         factor: the learning rate is multiplied by it after every `every` steps, at once.
         every: number of steps between two drops; the authors' epoch has 2,558 batches of 16.
-        weight_decay: times the learning rate, the share of every weight, also of biases, that a
-            step takes away, as in PyTorch's AdamW.
+        weight_decay: a step takes away this share, times the learning rate, of every weight. This
+            includes biases, as in PyTorch's AdamW.
         clip: largest norm of all gradients together; longer ones are scaled down. None is for
             discriminators: `Adversarial.clip_norm` scales each family separately.
     """

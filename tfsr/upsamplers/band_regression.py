@@ -195,8 +195,9 @@ class BandRegression(Upsampler):
     def _low_band(self, low: tf.Tensor) -> Spectrum:
         """The lower bins of the spectrum at the output rate.
 
-        A bin at the low Nyquist frequency holds the sum of two bins at a higher rate, at plus and
-        minus that frequency. Without a high band, the output then passes through the input samples.
+        A bin at the low Nyquist frequency holds the sum of two bins of a higher rate: those at plus
+        and minus that frequency. Without a high band, the output then passes through the input
+        samples.
         """
         scales = np.array([self.ratio] * (self._low_bins - 1) + [self.ratio / 2], np.float32)
         return Spectrum(*(part * scales for part in self._low_stft(low)))

@@ -2,9 +2,9 @@
 
 Interpolation and upper bins are computed separately and added. Up to `passed` of the low Nyquist
 frequency the output is the interpolated input, whatever the network predicts. Only leakage of the
-synthesis window from the bins above is added. With random weights and the windows of the
-configurations, it is 63 to 74 dB below the signal where these bins are at -20 dB. To copy known
-bins within one transform would be 2 to 5 dB worse, and would cut them off anew in every frame.
+synthesis window from the bins above is added. Where these bins are at -20 dB, it is 63 to 74 dB
+below the signal. (This is for random weights and the windows of the configurations.) To copy known
+bins within one transform would be 2 to 5 dB worse. It would also cut them off anew in every frame.
 """
 
 import math

@@ -54,8 +54,8 @@ class Vocoder(Reconstruction):
         weights: of the losses with these names; one that is not given is the published one.
         spectrogram: the input of the generator; it sets the rate.
         compat: cut the generated signal as VoiceFixer does, for the weights that its authors
-            released. The same number of samples is cut from both ends, so that the result is late
-            or early by up to 7 ms. Long signals can then not be processed in chunks.
+            released. The same number of samples is cut from both ends. So the result is late or
+            early by up to 7 ms, and long signals cannot be processed in chunks.
         optimizer: of the generator; `tfgan_adam` unless given.
 
     Raises:
