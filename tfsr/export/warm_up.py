@@ -19,7 +19,7 @@ from tfsr.data.bundled import Bundled
 from tfsr.upsamplers.base import Signature, Upsampler
 
 REQUESTS = Path("assets.extra", "tf_serving_warmup_requests")
-"""File in a SavedModel where the server looks for them: a TFRecord of up to 1000 logs."""
+"""Where the server looks for them in a SavedModel: a TFRecord of at most 1000 `PredictionLog`."""
 
 Request = tuple[str, dict[str, np.ndarray]]
 """A signature's name and its inputs."""

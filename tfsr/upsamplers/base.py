@@ -204,7 +204,7 @@ class Upsampler(Trainable, Backend):
         self(low, tf.zeros([self.noise_steps, 1, self.hop * self.ratio]))
 
     def save(self, folder: str | os.PathLike, half_precision: bool = False) -> None:
-        """Write the model into a new folder, see `tfsr.model_folder.save` and its `load`.
+        """Write it into a new folder for `tfsr.model_folder.load`; see `tfsr.model_folder.save`.
 
         Keras's `save_weights` and `load_weights` handle the weights only.
 
