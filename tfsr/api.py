@@ -174,7 +174,7 @@ def evaluate(
         number("files", files, "recordings", 1, whole=True)
     if clips is None:
         if low is not None:
-            raise UserError("`low`: goes with a folder of the originals; give `clips` too")
+            raise UserError("`low`: needs a folder of the originals; give `clips` too")
         bundled = chosen.test_set(Bundled().recordings("test")[:files], SincHannDecimation())
         return evaluated(model.backend, bundled, chosen, system=model.name)
     folder = Path(path("clips", clips))
@@ -195,7 +195,7 @@ def _protocol(protocol: str | Protocol) -> Protocol:
     if isinstance(protocol, protocols.Protocol):
         return protocol
     if not isinstance(protocol, str):
-        raise UserError(f"`protocol`: {protocol!r} is no Protocol and no name of one")
+        raise UserError(f"`protocol`: {protocol!r} is neither a Protocol nor the name of one")
     return protocols.named(protocol)
 
 

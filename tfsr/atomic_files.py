@@ -80,7 +80,7 @@ def require_file(path: str | os.PathLike, suffixes: Sequence[str]) -> None:
     path = Path(path)
     _require_no_folder(path)
     if suffixes and path.is_file() and path.suffix.lower() not in suffixes:
-        raise UserError(f"{path}: is there and is no {' or '.join(suffixes)}; give another name")
+        raise UserError(f"{path}: exists and is no {' or '.join(suffixes)} file; give another name")
     folder = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
     if not folder.is_dir():
         raise UserError(f"{path}: cannot be written, {folder} is no folder")
@@ -108,7 +108,7 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 @contextlib.contextmanager
 def _beside(path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
     if path.name in ("", ".."):
-        raise UserError(f"{path}: give the name of what is to be written, not of where")
+        raise UserError(f"{path}: give the name of the file or folder to write")
     part = temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

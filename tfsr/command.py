@@ -130,7 +130,7 @@ def _check_reports() -> None:
             raise UserError(f"--{flag} {error}") from error
         other = named.setdefault(os.path.realpath(path), flag)
         if other != flag:
-            raise UserError(f"--{flag} {path}: is the file of --{other} too")
+            raise UserError(f"--{flag} {path}: --{other} has the same file; give another name")
 
 
 def as_flags(text: str) -> str:

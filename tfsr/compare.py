@@ -31,8 +31,8 @@ _CUTOFF = flags.DEFINE_float(
 def main(positional: list[str]) -> None:
     if len(positional) < 3 or not (_HTML.value or _FIGURE.value):
         raise UserError(
-            "compare: give ORIGINAL LOW OUT... and --html PAGE or --figure PNG; --help tells what "
-            "they are"
+            "compare: give ORIGINAL LOW OUT... and --html PAGE or --figure PNG; --help explains "
+            "them"
         )
     from tfsr.atomic_files import new_file
     from tfsr.evaluation.comparison import compare, figure

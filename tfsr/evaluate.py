@@ -70,7 +70,7 @@ _ARTIFACTS = flags.DEFINE_bool(
 
 def main(positional: list[str]) -> None:
     if positional:
-        raise UserError(f"evaluate: {positional[0]!r} is no flag; a run is --run_dir DIR")
+        raise UserError(f"evaluate: {positional[0]!r} is not a flag; give a run as --run_dir DIR")
     run_dir, model = _RUN_DIR.value, _MODEL.value
     if run_dir and model:
         raise UserError("evaluate: give --model or --run_dir, not both")

@@ -315,7 +315,7 @@ def _refuse_empty(gin_files: Sequence[str]) -> None:
     if Experiment.__name__ not in made:
         raise UserError(
             f"{', '.join(gin_files)}: sets no parameter of experiment.Experiment, so it "
-            "describes nothing; where a run was damaged, get the file again"
+            "describes nothing; if a run was damaged, get the file again"
         )
 
 
@@ -331,7 +331,7 @@ def _refuse_unread(bindings: Sequence[str], texts: Sequence[str]) -> None:
     unread = sorted((wanted - read) | (set(_macros()) - named))
     if unread:
         names = ", ".join(unread)
-        raise UserError(f"configuration: {names} is set but nothing reads it; misspelt?")
+        raise UserError(f"configuration: {names} is set, but nothing uses it; is it misspelt?")
 
 
 def _refuse_other_kinds() -> None:

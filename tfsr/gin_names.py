@@ -87,7 +87,7 @@ class Allowed:
         if not self._only_used or not (rooms or name in _MODULES):
             who = "a run that is only used" if self._only_used else "a configuration"
             raise UserError(
-                f"{source}: imports {name}, which {who} may only if you allow it: where you trust "
+                f"{source}: imports {name}, which {who} may do only if you allow it: if you trust "
                 f"that code, give `allow_import` {name}"
             )
         module = importlib.import_module(name)
@@ -125,8 +125,8 @@ def _check_statement(
     for selector in selectors:
         if selector not in _OF_GIN and not _computes(selector, symbols):
             raise UserError(
-                f"{source}: names {selector}, which is no class and no function that a run which "
-                "is only used may name; one of your own needs `allow_import` with its module"
+                f"{source}: names {selector}, which is not allowed in a run that is only used; a "
+                "class or function of your own needs `allow_import` with its module"
             )
     for key in _keys(getattr(statement, "value", None)):
         if not isinstance(key, str | int | float) or key in _IMPORTED_BY_KERAS:

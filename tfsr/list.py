@@ -21,7 +21,7 @@ def main(positional: list[str]) -> None:
     from tfsr.presets.card import card, page, table
 
     if positional and _MARKDOWN.value:
-        raise UserError("list: --markdown is of all presets: leave out the names")
+        raise UserError("list: --markdown shows all presets: leave out the names")
     chosen = [presets.get(name) for name in positional or presets.names()]
     if _MARKDOWN.value:
         print(page(chosen), end="")

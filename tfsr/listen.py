@@ -83,7 +83,9 @@ def _folders(systems: list[str]) -> dict[str, Path]:
     for system in systems:
         name, separator, folder = system.partition("=")
         if not separator:
-            raise UserError(f"listen: {system!r} is no NAME=FOLDER, such as ours=wide/")
+            raise UserError(
+                f"listen: {system!r} is not of the form NAME=FOLDER, such as ours=wide/"
+            )
         if name in folders:
             raise UserError(f"listen: there are two systems {name}")
         folders[name] = Path(folder)

@@ -39,7 +39,9 @@ _EVALUATE = flags.DEFINE_bool("evaluate", True, "Evaluate the test recordings at
 
 def main(positional: list[str]) -> None:
     if positional:
-        raise UserError(f"train: {positional[0]!r} is no flag; a configuration is --gin FILE")
+        raise UserError(
+            f"train: {positional[0]!r} is not a flag; give a configuration as --gin FILE"
+        )
     run_dir = _run_dir()
     from tfsr import gin_config
     from tfsr.folder_lock import folder_lock

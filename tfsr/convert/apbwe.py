@@ -108,8 +108,8 @@ def _n_fft(bins: int, window_length: int) -> int:
     n_fft = 2 * (bins - 1)
     if n_fft < window_length or n_fft & (n_fft - 1):
         raise UserError(
-            f"{_INPUT} is for {bins} bins, which no frame of a power of two and of "
-            f"{window_length} samples at least makes: give a checkpoint of the authors' network"
+            f"{_INPUT} is for {bins} bins; no frame length that is a power of two, and at least "
+            f"{window_length} samples, gives that many: use a checkpoint of the authors' network"
         )
     return n_fft
 

@@ -46,7 +46,7 @@ def convert(
     with checkpoint.errors_of(path):
         system = _system(tensors)
         for name in options.keys() - set(system.options):
-            raise UserError(f"`{name}` is nothing that {system.name} has: leave it out")
+            raise UserError(f"`{name}` is no option of {system.name}: leave it out")
         told = {"rates": None} | system.told(read)
         given = options if rates is None else options | {"rates": rates}
         made = system.converted(tensors, **told | given)

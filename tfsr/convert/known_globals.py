@@ -80,8 +80,8 @@ def known(name: str) -> Global:
     if today in KINDS or today in _CALLS or _INERT.fullmatch(today):
         return Global(today)
     raise UserError(
-        f"names {name[:120]!r}, which tfsr refuses, and nothing of it was run; "
-        "save the state_dict() alone"
+        f"names {name[:120]!r}, which tfsr refuses; nothing of it was run; "
+        "save only the state_dict()"
     )
 
 
@@ -92,7 +92,7 @@ def called(function: Any, arguments: Any) -> Any:
         UserError: it is no such name, or the arguments are wrong.
     """
     if not isinstance(function, Global) or not isinstance(arguments, tuple):
-        raise UserError("has a damaged pickle, which calls what is no function")
+        raise UserError("has a damaged pickle, which calls something that is no function")
     if function.name in KINDS:
         raise UserError(f"calls {function.name}, which is no function")
     call = _CALLS.get(function.name)

@@ -67,7 +67,7 @@ class _Archive:
             raise UserError("is a damaged or incomplete zip file; get it again") from error
         self._places = self._found(entries)
         if len(self._places) < len(entries):
-            raise UserError("is a zip file with a name that stands there twice; get it again")
+            raise UserError("is a zip file in which a name occurs twice; get it again")
 
     def _found(self, entries: list[zipfile.ZipInfo]) -> dict[str, tuple[int, int]]:
         """Places of entries. None may overlap, or a small file could have any number of weights."""
@@ -175,7 +175,9 @@ def _place(file: BinaryIO, storage: Storage, item: int) -> None:
 def _storage(said: Any) -> tuple[str, str, int]:
     """Type, key and count of numbers of a storage to which a pickle refers."""
     if not isinstance(said, tuple) or len(said) < 5 or said[0] != "storage":
-        raise UserError("refers to what is no storage, as whole models do; save the state_dict()")
+        raise UserError(
+            "refers to an object that is no storage, as whole models do; save the state_dict()"
+        )
     _, kind, key, _, count, *view = said
     if view not in ([], [None]):
         raise UserError("has storages within storages; save it with a PyTorch of today")

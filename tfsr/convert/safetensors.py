@@ -56,7 +56,7 @@ def _header(data: bytes) -> dict[str, Any]:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise UserError("has a header with a name that stands there twice; get the file again")
+        raise UserError("has a header in which a name occurs twice; get the file again")
     return found
 
 

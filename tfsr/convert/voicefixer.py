@@ -88,7 +88,9 @@ def converted(
         if vocoder is not None:
             raise UserError("vocoder: the other file is no analysis of VoiceFixer; give vf.ckpt")
         if mode is not None:
-            raise UserError("`mode` is the analysis', and this file is a vocoder: leave it out")
+            raise UserError(
+                "`mode` belongs to the analysis, but this file is a vocoder: leave it out"
+            )
         return Converted(*_vocoder(tensors), part="vocoder")
     return _voicefixer(tensors, prefix, vocoder, mode or 0)
 

@@ -88,8 +88,8 @@ def _ratio(tensors: Tensors, group: int, waveform: int, phase: int) -> int:
     hop, rest = divmod(features - 1 - phase, waveform + 1 + phase)
     if rest or hop < 1 or group % hop:
         raise UserError(
-            f"{tensors.name_in_file(name)}: has {features} inputs, which no ratio gives groups of "
-            f"{group} samples with vectors of {waveform} and {phase}: the file is "
+            f"{tensors.name_in_file(name)}: has {features} inputs; for groups of {group} samples "
+            f"and vectors of {waveform} and {phase}, that fits no ratio: the file is "
             "damaged, or of an ablation; get it again, or that of the whole network"
         )
     return group // hop

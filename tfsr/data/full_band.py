@@ -81,8 +81,8 @@ class FullBand(Corpus):
             _LOG.warning("left out %d of %d %s recordings of %s: too narrow", *counts)
         if found and not kept and split == "train":
             raise UserError(
-                f"{self.name}: not one recording fills the band of {self._rate} Hz; train for a "
-                "lower rate, or --nofull_band takes them all the same"
+                f"{self.name}: no recording fills the band of {self._rate} Hz; train for a "
+                "lower rate, or keep them all with --nofull_band"
             )
         return kept
 

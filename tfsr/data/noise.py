@@ -85,7 +85,7 @@ class Noise:
         for other in range(number, number + count):
             if waveforms.usable(self._recordings[other % count]):
                 return self._recordings[other % count]
-        raise UserError("Noise.corpus: not one recording can be decoded")
+        raise UserError("Noise.corpus: no recording can be decoded")
 
     @functools.cached_property
     def _recordings(self) -> list[Recording]:

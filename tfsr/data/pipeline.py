@@ -117,7 +117,10 @@ class Patches:
                 the degradation lacks something.
         """
         if self.batch % shards:
-            raise UserError(f"Patches.batch is {self.batch}; it must divide by {shards} workers")
+            raise UserError(
+                f"Patches.batch is {self.batch}; it must be a multiple of {shards}, the number of "
+                "workers"
+            )
         self._usable_slot(self._train_slots, 0)
         self.degradation.check()
         share = per_step * self.batch // shards
@@ -239,7 +242,7 @@ class Patches:
             if self._waveforms.usable(slots.recordings[slots.recording(slot)]):
                 return slot
             slot = slots.after(slot)
-        raise UserError(f"{self.corpus.name}: not one recording can be decoded")
+        raise UserError(f"{self.corpus.name}: no recording can be decoded")
 
 
 def patches_per_second(patches: Patches, steps: int) -> float:

@@ -156,7 +156,7 @@ def usable(
         found = f"{len(skipped)} unusable" if skipped else "no"
         raise UserError(
             f"{root}: no usable recording ({found} audio files); "
-            f"give a folder with {' '.join(audio_file.WRITTEN)} or what else tfsr.upsample reads"
+            f"give a folder with {' '.join(audio_file.WRITTEN)} or other files for tfsr.upsample"
         )
     if skipped:
         _LOG.warning(

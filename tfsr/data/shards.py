@@ -269,7 +269,7 @@ def _finish(folder: Path, skipped: list[tuple[str, str]], shards: int) -> None:
             path.unlink()
         (folder / LICENCE).unlink(missing_ok=True)
         _remove_rows(folder)
-        raise UserError(f"{folder}: nothing written, not one recording could be used")
+        raise UserError(f"{folder}: nothing written, no recording could be used")
     if reasons:
         _write_text(folder / SKIPPED, "".join(f"{reason}\n" for reason in reasons))
     _write_text(folder / MANIFEST, _lines(kept))

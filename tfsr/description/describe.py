@@ -78,8 +78,8 @@ def _of_class(
     name = name_of(cls, CLASSES)
     if name is None:
         raise UserError(
-            f"{place}: {getattr(cls, '__name__', cls)} is no class of tfsr's, so that it cannot be "
-            "written down; keep the model by its weights (save_weights)"
+            f"{place}: {getattr(cls, '__name__', cls)} is no class of tfsr's, so it cannot be "
+            "written down; save the model's weights instead (save_weights)"
         )
     return {kind: name, "arguments": _each(given, place)}
 

@@ -83,8 +83,8 @@ def compare(
     cutoff_hz = cutoff_hz or sounds[names[1]].header.rate / 2
     if cutoff_hz >= rate / 2:
         raise UserError(
-            f"{low}: the original has no band above {cutoff_hz:g} Hz; where LOW is at its rate, "
-            "say with `cutoff`, in Hz, what LOW was limited to"
+            f"{low}: the original has no band above {cutoff_hz:g} Hz; if LOW is at the original's "
+            "rate, give the bandwidth of LOW in Hz as `cutoff`"
         )
     protocol = protocols.named(_PROTOCOL)
     reference = sounds[names[0]].waveform

@@ -74,7 +74,9 @@ class ListeningTest:
         for stem, original in by_stem(Path(self.reference)).items():
             for name, files in found.items():
                 if stem not in files:
-                    raise UserError(f"{self.systems[name]}: has no {stem}, which is a reference")
+                    raise UserError(
+                        f"{self.systems[name]}: has no {stem}, which is in the reference folder"
+                    )
             paths = [original.path, *(files[stem].path for files in found.values())]
             signals = [sound.waveform for sound in read_together(paths)]
             sounds = dict(zip([REFERENCE, *found], signals, strict=True))
@@ -89,9 +91,11 @@ def check(test: ListeningTest) -> None:
         raise UserError("a listening test needs a system: give NAME=FOLDER")
     for name in test.systems:
         if name == REFERENCE or name.startswith("anchor") or "|" in name or not name:
-            raise UserError(f"system {name!r}: choose another name, without |, for this is taken")
+            raise UserError(
+                f"system {name!r}: choose another name, without |; this one is reserved"
+            )
     if test.no_preference and test.kind != "ab":
-        raise UserError("only ab asks for a preference: leave out --no_preference")
+        raise UserError("--no_preference is for ab only: leave it out")
     if test.kind == "ab" and len(test.systems) < 2:
         raise UserError("ab compares systems with each other: give two or more")
 

@@ -77,7 +77,7 @@ def read(paths: Sequence[Path]) -> list[Answer]:
             if key in places:
                 raise UserError(
                     f"{path}: the answer of {answer.listener} to {answer.trial}, {answer.system}, "
-                    f"stands in {places[key]} too: give each file once, each listener one name"
+                    f"is also in {places[key]}: give each file once, and each listener one name"
                 )
             places[key] = path
             answers.append(answer)

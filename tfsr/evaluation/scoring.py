@@ -176,7 +176,7 @@ def found(
             common to all systems; or an original has no low signal.
     """
     if not estimates:
-        raise UserError("give what a system made, a file or a folder, after the reference")
+        raise UserError("give the output of a system, a file or a folder, after the reference")
     given = {**estimates, **({_LOW: low} if low else {})}
     for path in (reference, *given.values()):
         if not path.exists():
@@ -184,7 +184,9 @@ def found(
     if not os.path.isdir(reference):
         for path in given.values():
             if os.path.isdir(path):
-                raise UserError(f"{path}: is a folder, and {reference} a file; give two of a kind")
+                raise UserError(
+                    f"{path}: is a folder, but {reference} is a file; give two files or two folders"
+                )
         return [Trial(reference.name, "", reference, estimates, low)], []
     originals = by_stem(reference)
     of_systems = {name: _by_stem(path) for name, path in given.items()}
@@ -194,7 +196,9 @@ def found(
             raise UserError(f"{files[strange]}: {reference} has no recording {strange}")
     stems = [stem for stem in originals if all(stem in of_systems[name] for name in estimates)]
     if not stems:
-        raise UserError(f"{reference}: has no recording of which every system has one of its name")
+        raise UserError(
+            f"{reference}: has no recording for which every system has a file of that name"
+        )
     speakers = _speakers(stems, reference.name)
     trials = []
     for stem in stems:
@@ -209,7 +213,9 @@ def found(
 
 def _by_stem(folder: Path) -> dict[str, Path]:
     if not os.path.isdir(folder):
-        raise UserError(f"{folder}: is no folder, as the reference is; give two of a kind")
+        raise UserError(
+            f"{folder}: is no folder, but the reference is; give two files or two folders"
+        )
     return {stem: recording.path for stem, recording in by_stem(folder).items()}
 
 
@@ -224,8 +230,8 @@ def _check_names(systems: Iterable[str], taken: Collection[str]) -> None:
     for name in systems:
         if not name or name in taken:
             raise UserError(
-                f"system {name!r}: tables have a row of that name already, or it is empty: give "
-                "NAME=PATH with another name"
+                f"system {name!r}: the name is empty, or tables already have a row of that name: "
+                "give NAME=PATH with another name"
             )
 
 
@@ -320,7 +326,7 @@ def _sound(path: Path, rate: int, of: Path, wanted: audio_file.Info) -> np.ndarr
     """A file, float32 [time, channels]; UserError if rate, channels or length do not fit."""
     header = wanted if path == of else audio_file.info(path)
     if header.rate != rate:
-        raise UserError(f"{path}: is at {header.rate} Hz, where {rate} Hz are compared")
+        raise UserError(f"{path}: is at {header.rate} Hz, but the comparison is at {rate} Hz")
     if header.channels != wanted.channels:
         raise UserError(f"{path}: has {header.channels} channels, and {of} {wanted.channels}")
     check_lengths(path, header, of, wanted)

@@ -195,6 +195,8 @@ def by_stem(folder: Path) -> dict[str, FileRecording]:
     ):
         stem = Path(recording.name).with_suffix("").as_posix()
         if stem in found:
-            raise UserError(f"{recording.path}: there is {found[stem].path.name} too; leave one")
+            raise UserError(
+                f"{recording.path}: {found[stem].path.name} has the same name; remove one"
+            )
         found[stem] = recording
     return found

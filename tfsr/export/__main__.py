@@ -52,11 +52,10 @@ _LICENCE = flags.DEFINE_string(
 
 def main(positional: list[str]) -> None:
     if positional:
-        raise UserError(f"export: {positional[0]!r} is no flag; a run is --run_dir DIR")
+        raise UserError(f"export: {positional[0]!r} is not a flag; give a run as --run_dir DIR")
     if sum(map(bool, (_RUN_DIR.value, _PRESET.value, _MODEL.value))) != 1:
         raise UserError(
-            "export: give --run_dir DIR, --preset NAME or --model DIR, one of them; --help tells "
-            "what they are"
+            "export: give one of --run_dir DIR, --preset NAME and --model DIR; --help explains them"
         )
     kind, output = _given(_FORMAT), _given(_OUTPUT)
     for of_run in _PARAM, _ALLOW_IMPORT:

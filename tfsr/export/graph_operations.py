@@ -43,8 +43,8 @@ def require_harmless(folder: str | os.PathLike) -> None:
     found = {node.op for graph in model.meta_graphs for node in _run(graph)}
     if strange := sorted(name for name in found if not _is_harmless(name)):
         raise UserError(
-            f"{folder}: is not opened, for its graph does more than compute "
-            f"({', '.join(strange[:3])[:80]}); ask who made it, or take TensorFlow Lite's file"
+            f"{folder}: is not opened, because its graph does more than compute "
+            f"({', '.join(strange[:3])[:80]}); ask its author, or use a TensorFlow Lite file"
         )
 
 

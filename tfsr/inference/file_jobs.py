@@ -87,7 +87,7 @@ class Request:
         heard = self._heard(source)
         if self.strict and source.faults:
             faults = "; ".join(fault.text for fault in source.faults)
-            raise UserError(f"{name}: {faults}; without `strict` what is there is taken")
+            raise UserError(f"{name}: {faults}; without `strict`, the readable part is used")
         try:
             bands = self._bands(self._bandwidths(heard, source), source.rate)
         except UserError as error:

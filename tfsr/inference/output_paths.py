@@ -54,11 +54,13 @@ def plan(
     """
     if extension is not None and extension not in WRITTEN:
         known = " ".join(known[1:] for known in WRITTEN)
-        raise UserError(f"--format {extension[1:]}: there are {known}")
+        raise UserError(f"--format {extension[1:]}: is unknown; known ones are {known}")
     out = None if output is None else Path(output)
     if out and len(inputs) == 1 and _is_file(Path(inputs[0])) and _names_a_file(out):
         if extension not in (None, out.suffix.lower()):
-            raise UserError(f"{out}: is not named {extension}, which --format wants; leave one out")
+            raise UserError(
+                f"{out}: is not named {extension}, as --format says; leave out the name or --format"
+            )
         jobs, left = [Job(Path(inputs[0]), out)], []
     else:
         naming = _Naming(out, extension)

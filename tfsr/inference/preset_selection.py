@@ -42,8 +42,8 @@ def choice(bandwidth_hz: float, presets: Sequence[Candidate]) -> str:
     best = max(filled, key=lambda one: (one.bandwidth_hz, -one.output_rate), default=narrowest)
     if bandwidth_hz > 0.9 * best.output_rate / 2:
         raise UserError(
-            f"reaches {bandwidth_hz / 1000:.1f} kHz already, there is no band to add; "
-            "`bandwidth` or `model` takes it as one that ends lower"
+            f"reaches {bandwidth_hz / 1000:.1f} kHz already, there is no band to add; to "
+            "upsample it anyway, give a lower `bandwidth`, or a `model`"
         )
     return best.name
 

@@ -84,7 +84,7 @@ def checked_rate(rate: float) -> int:
 
 def _as_array(audio: np.ndarray) -> np.ndarray:
     if np.ma.isMaskedArray(audio):
-        raise UserError(f"{NAME}: has a mask; fill what is masked ({NAME}.filled(0))")
+        raise UserError(f"{NAME}: has a mask; fill the masked samples ({NAME}.filled(0))")
     try:
         return np.asarray(audio)
     except ValueError as error:

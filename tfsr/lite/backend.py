@@ -83,7 +83,7 @@ class LiteBackend(ExportedBackend):
         properties = checked(path, read_properties(path))
         if properties.get("samples"):
             raise UserError(
-                f"{path}: takes pieces of {properties['samples']} samples alone, for runtimes that "
+                f"{path}: takes only pieces of {properties['samples']} samples, for runtimes that "
                 "cannot resize; export it without --samples to upsample recordings here"
             )
         super().__init__(properties, WholeRecordings(path, threads))

@@ -165,7 +165,7 @@ def _require_readable(folder: Path, pattern: str) -> None:
                     pass
         except OSError as error:
             raise UserError(
-                f"{path}: cannot be read ({error.strerror}); nothing is removed or passed over: "
+                f"{path}: cannot be read ({error.strerror}); nothing is removed or skipped: "
                 "make it readable, or move this checkpoint away"
             ) from error
 

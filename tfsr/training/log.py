@@ -126,7 +126,7 @@ def _step_of(line: str, path: Path) -> int:
     number = line.partition(",")[0]
     if not number.isdecimal():
         raise UserError(
-            f"{path}: has the line {line[:40]!r}, which begins with no step; take it out, or move "
-            "the file away"
+            f"{path}: has the line {line[:40]!r}, which does not begin with a step; remove it, or "
+            "move the file away"
         )
     return int(number)

@@ -118,7 +118,7 @@ class Adversarial:
         if not isinstance(self.discriminators, Mapping) or not self.discriminators:
             raise UserError(
                 "Adversarial.discriminators wants names and networks, such as "
-                '{"srgan": SrganCritic()}; for none leave Adversarial out'
+                '{"srgan": SrganCritic()}; to use none, leave Adversarial out'
             )
         check("Adversarial", vars(self), _RANGES)
         check_optimizer(self.optimizer)

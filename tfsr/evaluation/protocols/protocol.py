@@ -72,7 +72,7 @@ class Protocol:
         if self.output_rate not in (None, output_rate):
             raise UserError(
                 f"protocol {self.name} is made for {self.output_rate} Hz, "
-                f"and these signals are at {output_rate} Hz: choose another, such as tfsr"
+                f"but these signals are at {output_rate} Hz: choose another, such as tfsr"
             )
 
     def fitted(self, input_rate: int, output_rate: int, frame_rate: float | None) -> "Protocol":
