@@ -24,7 +24,6 @@ class CodeEmbedding(keras.layers.Layer):
 
     Raises:
         UserError: `order` is none of these.
-        UserError: for any other `order`.
     """
 
     def __init__(self, codes: int, size: int, order: str = "position"):

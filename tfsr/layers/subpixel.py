@@ -56,6 +56,7 @@ class Subpixel:
     Args:
         order: as in the function `subpixel`.
         icnr: start all phases with the same kernels, so that an untrained layer repeats samples
+            (Aitken et al. 2017, "Checkerboard artifact free sub-pixel convolution").
     """
 
     order: str = "phase"

@@ -72,7 +72,6 @@ def effective_bandwidth(blocks: Iterable[np.ndarray], rate: int) -> float:
     Args:
         blocks: [time, channels] of any lengths; channels are taken together.
         rate: Hz.
-        rate: Hz.
 
     Returns:
         At most rate / 2.
