@@ -83,7 +83,7 @@ def test_a_model_is_a_name_or_itself(call):
 
 def test_what_has_its_band_already_is_refused_by_parameter():
     full = np.random.default_rng(1).normal(0, 0.1, 96_000)
-    with pytest.raises(UserError, match="^audio: .*`bandwidth` or `model`"):
+    with pytest.raises(UserError, match="^audio: .*`bandwidth`, or a `model`"):
         tfsr.upsample(full, 48000)
 
 

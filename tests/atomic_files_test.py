@@ -25,7 +25,7 @@ def test_a_folder_in_the_way_is_named(tmp_path):
 
 def test_a_folder_without_a_name_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    told = pytest.raises(UserError, match="give the name of what is to be written, not of where")
+    told = pytest.raises(UserError, match="give the name of the file or folder to write")
     with told, new_folder("."):
         pass
 
@@ -92,9 +92,7 @@ def test_two_in_one_process_do_not_share_what_they_write(tmp_path):
     assert (tmp_path / "a").read_text() == "whole"
 
 
-@pytest.mark.parametrize(
-    "name, told", [(".", "is a folder"), ("a.wav", "is there and is no .html")]
-)
+@pytest.mark.parametrize("name, told", [(".", "is a folder"), ("a.wav", "exists and is no .html")])
 def test_what_could_not_be_written_is_told_before(tmp_path, monkeypatch, name, told):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.wav").touch()

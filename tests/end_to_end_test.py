@@ -41,7 +41,7 @@ def test_narrow_recordings_are_trained_on_if_wanted(run, tmp_path):
     flags += [f"--run_dir={tmp_path / 'run'}", *(f"--gin_param={one}" for one in SETTINGS)]
     refused = run("-m", "tfsr.train", *flags)
     assert refused.returncode == 2
-    assert refused.stderr.splitlines()[-1].endswith("--nofull_band takes them all the same")
+    assert refused.stderr.splitlines()[-1].endswith("or keep them all with --nofull_band")
     assert run("-m", "tfsr.train", *flags, "--nofull_band").returncode == 0
     assert "Patches.full_band = False" in (tmp_path / "run" / "operative_config.gin").read_text()
 

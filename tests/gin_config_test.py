@@ -115,14 +115,14 @@ def test_weights_that_cannot_be_made_are_told(settings, monkeypatch):
 
 def test_a_macro_that_nothing_reads_is_refused(settings, tmp_path):
     (tmp_path / "typo.gin").write_text(f"include '{AUDIOUNET}'\nSTEP = 9\n")
-    with pytest.raises(UserError, match="STEP is set but nothing reads it"):
+    with pytest.raises(UserError, match="STEP is set, but nothing uses it"):
         gin_config.experiment([str(tmp_path / "typo.gin")], settings)
 
 
 def test_a_macro_that_lost_its_reader_is_refused_only_where_it_was_asked_for(settings):
     settings = ["pipeline.Patches.patch = 512", *(s for s in settings if "PATCH" not in s)]
     assert gin_config.experiment([AUDIOUNET], settings).data.patch == 512
-    with pytest.raises(UserError, match="PATCH is set but nothing reads it"):
+    with pytest.raises(UserError, match="PATCH is set, but nothing uses it"):
         gin_config.experiment([AUDIOUNET], [*settings, "PATCH = 1024"])
 
 
@@ -169,7 +169,7 @@ def test_the_headers_offer_the_variants():
 
 def test_a_setting_that_nothing_reads_is_refused(settings):
     unread = "lowpass.Butterworth.order = 4"
-    with pytest.raises(UserError, match="Butterworth.order is set but nothing reads it"):
+    with pytest.raises(UserError, match="Butterworth.order is set, but nothing uses it"):
         gin_config.experiment([AUDIOUNET], [*settings, unread])
 
 

@@ -26,7 +26,7 @@ def test_score(run, tmp_path):
     [
         (["originals", "ours=out"], "--html"),
         (["originals", "--html=x.html"], "NAME=FOLDER"),
-        (["originals", "out", "--html=x.html"], "'out' is no NAME=FOLDER"),
+        (["originals", "out", "--html=x.html"], "'out' is not of the form NAME=FOLDER"),
         (["originals", "a=x", "a=y", "--html=x.html"], "two systems a"),
         (["originals", "a=x", "--html=x.html", "--kind=mos"], "kind"),
         (["originals", "a=/nowhere", "--html=x.html"], "/nowhere: no such folder"),

@@ -162,7 +162,7 @@ def test_what_streams_streams_alike(exports, streaming, kind):
     [
         ("whole.tflite", lambda model: list(model.stream([LOW[0]])), "with --streaming"),
         ("stream.tflite", lambda model: model.upsample(LOW[0]), "without --streaming"),
-        ("one.tflite", lambda model: model.upsample(LOW[0]), "takes pieces of 9 samples alone"),
+        ("one.tflite", lambda model: model.upsample(LOW[0]), "takes only pieces of 9 samples"),
         ("whole.tflite", lambda model: model.upsampler, "has no Keras model"),
         ("saved", lambda model: model.save("any"), "has no Keras model"),
     ],

@@ -6,8 +6,9 @@
     model = tfsr.load("speech-16k-x2")
     wide = model.upsample(audio, rate=8000)
 
-`tfsr.load` takes the name of a trained model, which `tfsr list` lists, or a model of your own. To
-upsample needs no TensorFlow. To train, to evaluate and to export does: pip install 'tfsr[train]'.
+`tfsr.load` takes the name of a trained model, which `tfsr list` lists, or a model of your own.
+Upsampling works without TensorFlow. Training, evaluation and export need it: pip install
+'tfsr[train]'.
 """
 
 import importlib
@@ -37,7 +38,7 @@ _PLACES = {"Model": "tfsr.model", "UserError": "tfsr.errors"}
 
 
 def __getattr__(name: str) -> Any:
-    """Imported when it is first used, so that `import tfsr` takes no time."""
+    """Import a name when it is first used, so that `import tfsr` takes no time."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_PLACES.get(name, "tfsr.api")), name)
@@ -48,9 +49,9 @@ def __dir__() -> list[str]:
 
 
 class _Package(types.ModuleType):
-    """Python makes a module that is imported an attribute of its package.
+    """When Python imports a module, it sets the module as an attribute of its package.
 
-    `tfsr.upsample` is a command's module and a function: as attribute it stays the function.
+    `tfsr.upsample` names both a command's module and a function. This class keeps the function.
     """
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -2,7 +2,7 @@
 
 Verbs: upsample, live, list, score, compare, listen, train, evaluate, export, convert, prepare,
 summarize.
-`tfsr VERB --help` says what each wants.
+`tfsr VERB --help` says which arguments and flags a verb takes.
 """
 
 import runpy

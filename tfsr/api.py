@@ -43,18 +43,19 @@ def upsample(
     Args:
         audio: [time] or [time, channels]. float32 and float64 in [-1, 1], or int16, int32 and
             uint8 in their whole range.
-        rate: Hz, of the audio; any.
-        model: what upsamples it. None: the preset that suits the band of each channel.
-        bandwidth: Hz up to where the audio reaches; None: it is measured.
-        keep_low_band: whether what the audio has stays as it is, unless the model restores.
-        seed: of the noise, for models that draw any.
+        rate: sample rate of the audio in Hz; any rate is allowed.
+        model: the model that upsamples it. None: the preset that suits the band of each channel.
+        bandwidth: highest frequency of the audio in Hz; None: it is measured.
+        keep_low_band: whether the band that the audio has stays unchanged. A model that restores
+            changes it in any case.
+        seed: seed of the noise, for models that use noise.
 
     Returns:
-        float32 [time] or [time, channels], as long as the audio, and its rate in Hz.
+        float32 [time] or [time, channels], with the duration of the audio, and its rate in Hz.
 
     Raises:
         UserError: the audio has another shape or type, or samples that are NaN or infinite; or it
-            has the whole band already.
+            already has the full band.
 
     >>> import numpy as np, tfsr
     >>> call = np.random.default_rng(0).normal(0, 1000, 8000).astype(np.int16)
@@ -80,18 +81,20 @@ def upsample_file(
 
     Args:
         source: an audio file of any format.
-        target: the file to write, whole or not at all; its name tells the format. None: beside
-            the source, named like call.tfsr.wav.
+        target: the file to write. Its name sets the format. The file appears only when it is
+            complete. None: a file beside the source, named like call.tfsr.wav.
         model, bandwidth, keep_low_band, seed: see `upsample`.
-        rate: Hz of the output; "keep": that of the source, where it is higher. None: the model's.
-        subtype: of the output, such as "PCM_24"; None: that of the source, at least 16 bits.
+        rate: Hz of the output; "keep": the rate of the source, where that is higher. None: the
+            model's rate.
+        subtype: sample format of the output, such as "PCM_24"; None: that of the source, at least
+            16 bits.
 
     Returns:
-        What was measured and done; `str` of it is what the command prints.
+        A record of what was measured and done; `str` of it is the line that the command prints.
 
     Raises:
-        UserError: the source cannot be read, the target cannot be written, or the recording has
-            the whole band already.
+        UserError: the source cannot be read, the target cannot be written, or the recording
+            already has the full band.
 
     >>> import tfsr
     >>> tfsr.upsample_file("call.wav", "wide.wav").output_rate
@@ -114,7 +117,7 @@ def upsample_file(
 def _request(
     model: Which | None, bandwidth: float | None, keep_low_band: bool, seed: int, **more
 ) -> Request:
-    """For a model, or for the presets."""
+    """The request for a given model, or for the presets."""
     how = {"bandwidth_hz": bandwidth, "keep_low_band": keep_low_band, "seed": seed, **more}
     if model is None:
         return Request(load=lambda name: _preset(name).backend, system=presets.suited, **how)
@@ -123,7 +126,7 @@ def _request(
 
 @functools.cache
 def _preset(name: str) -> Model:
-    """Kept, for to open one takes longer than a short recording."""
+    """The preset, cached because opening one takes longer than upsampling a short recording."""
     return load(name)
 
 
@@ -134,24 +137,25 @@ def evaluate(
     files: int | None = None,
     low: str | os.PathLike | None = None,
 ) -> Results:
-    """Score a model on recordings, beside interpolations of the same.
+    """Score a model on recordings, beside interpolations of the same recordings.
 
-    It needs TensorFlow; some columns need `pip install 'tfsr[eval]'` and are left out without it.
+    It needs TensorFlow. Some columns also need `pip install 'tfsr[eval]'`, and are left out
+    without it.
 
     Args:
-        model: what is evaluated.
+        model: the model to evaluate.
         clips: a folder of recordings at the model's output rate or above. None: the bundled test
             recordings.
         protocol: "tfsr", "perceived", "apbwe" or another of `tfsr.evaluation.protocols`.
-        files: only so many recordings, the first ones.
-        low: a folder of what the clips were made of, same names. None: low-rate signals are made
-            of the clips as the protocol says.
+        files: number of recordings to use, from the first on; None: all.
+        low: a folder of low-rate or damaged inputs, named like the clips. None: the protocol makes
+            the low-rate signals from the clips.
 
     Returns:
-        The scores of each file; `summary()` and `table()` are texts.
+        The scores of each file; `summary()` and `table()` give them as text.
 
     Raises:
-        UserError: no recordings, an unknown protocol, or one for another rate.
+        UserError: there are no recordings, or the protocol is unknown or for another rate.
 
     >>> import tfsr
     >>> results = tfsr.evaluate("speech-16k-x2", "clips", protocol="apbwe", files=1)
@@ -170,7 +174,7 @@ def evaluate(
         number("files", files, "recordings", 1, whole=True)
     if clips is None:
         if low is not None:
-            raise UserError("`low`: goes with a folder of the originals; give `clips` too")
+            raise UserError("`low`: needs a folder of the originals; give `clips` too")
         bundled = chosen.test_set(Bundled().recordings("test")[:files], SincHannDecimation())
         return evaluated(model.backend, bundled, chosen, system=model.name)
     folder = Path(path("clips", clips))
@@ -191,7 +195,7 @@ def _protocol(protocol: str | Protocol) -> Protocol:
     if isinstance(protocol, protocols.Protocol):
         return protocol
     if not isinstance(protocol, str):
-        raise UserError(f"`protocol`: {protocol!r} is no Protocol and no name of one")
+        raise UserError(f"`protocol`: {protocol!r} is neither a Protocol nor the name of one")
     return protocols.named(protocol)
 
 
@@ -203,23 +207,25 @@ def score(
     cutoff: float | None = None,
     frame_rate: float | None = None,
 ) -> Results:
-    """Score what systems made, as files, against the originals.
+    """Score the outputs of systems, stored as files, against the originals.
 
-    It needs TensorFlow; some columns need `pip install 'tfsr[eval]'` and are left out without it.
+    It needs TensorFlow. Some columns also need `pip install 'tfsr[eval]'`, and are left out
+    without it.
 
     Args:
         reference: a folder of originals, or one original.
-        estimates: name of a system -> folder of files named as the originals, or one file. A path
-            alone is a system called "estimate".
-        protocol: whose formulas; a name of `tfsr.evaluation.protocols`, or one of your own.
-        low: what the systems were given, a folder or a file likewise.
-        cutoff: Hz from which on the systems made something. None: half the rate of `low`.
-            Without both, columns that count from it are left out.
-        frame_rate: frames a second of the systems, at which their output may buzz.
+        estimates: name of a system -> folder of files named like the originals, or one file. A
+            path alone is a system called "estimate".
+        protocol: the protocol that defines the metrics; a name of `tfsr.evaluation.protocols`, or
+            a Protocol of your own.
+        low: the inputs of the systems, likewise a folder or a file.
+        cutoff: Hz above which the systems generated content. None: half the rate of `low`.
+            Without both, columns that need the cut-off are left out.
+        frame_rate: frames per second of the systems, at which their output may buzz.
 
     Returns:
-        The scores of each file, with 95 % intervals of their means and of differences, and remarks
-        on levels, delays and low bands that are not the original's.
+        The scores of each file, with 95 % intervals of their means and of differences. Remarks
+        point out levels, delays and low bands that differ from the original's.
 
     Raises:
         UserError: a file cannot be read or has no counterpart; rates, channels or lengths do not
@@ -253,13 +259,13 @@ def compare(
     outs: Sequence[str | os.PathLike],
     cutoff: float | None = None,
 ) -> Comparison:
-    """Compare what systems made of a recording with the original.
+    """Compare the outputs of systems for one recording with the original.
 
     Args:
         original: a file; it sets the rate of the comparison.
-        low: what the systems were given.
-        outs: what they made of it.
-        cutoff: Hz that `low` is limited to; None: half its rate.
+        low: the input of the systems.
+        outs: the outputs of the systems.
+        cutoff: highest frequency of `low` in Hz; None: half its rate.
 
     Returns:
         The scores, and a page to hear and see them: `table()`, `write_page(path)`.

@@ -1,4 +1,4 @@
-"""Arguments of the library, checked: what is wrong is said in a line that names the argument."""
+"""Check arguments of the library. An error message names the wrong argument in one line."""
 
 import math
 import numbers
@@ -10,13 +10,13 @@ from tfsr.errors import UserError
 
 
 class Range(NamedTuple):
-    """What a number may be.
+    """The allowed values of a number.
 
     Attributes:
-        lowest, highest: allowed too, unless `above` or `below`.
+        lowest, highest: the bounds; both are allowed unless `above` or `below` is set.
         whole: whether it must be a whole number.
-        above, below: whether it must differ from `lowest`, from `highest`.
-        pair: whether there are two, the least and the most.
+        above, below: whether `lowest`, or `highest`, itself is excluded.
+        pair: whether the value is a pair of numbers, the lower one first.
     """
 
     lowest: float
@@ -27,7 +27,7 @@ class Range(NamedTuple):
     pair: bool = False
 
     def of_pair(self) -> "Range":
-        """The same for each of two."""
+        """The same range for a pair of numbers."""
         return self._replace(pair=True)
 
 
@@ -56,15 +56,15 @@ def path(name: str, value: Any) -> str:
 
 
 def check(owner: str, values: Mapping[str, Any], ranges: Mapping[str, Range]) -> None:
-    """That numbers are within their ranges; None and what is not among the values is.
+    """Check that numbers are within their ranges. None and missing values are allowed.
 
     Args:
-        owner: the class that they are for, as the message names it.
-        values: argument -> number, or numbers in sequences or by name. No sequence may be empty.
-        ranges: argument -> what each of its numbers may be.
+        owner: the class of the arguments, as the message names it.
+        values: argument -> number, or numbers in a sequence or by name. No sequence may be empty.
+        ranges: argument -> allowed range of each of its numbers.
 
     Raises:
-        UserError: one is not; the message names it.
+        UserError: a number is out of range; the message names it.
 
     >>> check("Chebyshev", {"order": 8, "edge": 0.8}, {"order": COUNT, "edge": POSITIVE})
     """
@@ -94,10 +94,10 @@ def number(
     """A number within bounds.
 
     Args:
-        unit: of the value, for the message; empty: it has none.
-        lowest, highest: allowed too, unless `above` or `below`.
-        whole: whether it must be a whole number, which is given back as int.
-        above, below: whether it must differ from `lowest`, from `highest`.
+        unit: unit of the value, for the message; empty: it has none.
+        lowest, highest: the bounds; both are allowed unless `above` or `below` is set.
+        whole: whether it must be a whole number; it is then returned as int.
+        above, below: whether `lowest`, or `highest`, itself is excluded.
 
     Raises:
         UserError: it is no number, or out of bounds.
@@ -125,7 +125,7 @@ def _bounds(lowest: float, highest: float, above: bool, below: bool) -> str:
 
 
 def _numbers(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """What is to be a number, and how a message names it."""
+    """Each number of a value, with the name that a message gives it."""
     if isinstance(value, Mapping):
         for key, one in value.items():
             yield from _numbers(f'{name}["{key}"]', one)

@@ -1,7 +1,7 @@
 """Files and folders that appear under their name only when they are complete.
 
-What is not complete has a hidden name, and the system's lock on it while its process lives. A
-process that was killed leaves it there; the next that writes the same name removes it.
+An incomplete file has a hidden name. The process that writes it holds a lock on it. If the process
+is killed, the hidden file stays; the next process that writes the same name removes it.
 """
 
 import contextlib
@@ -24,10 +24,10 @@ _PART = re.compile(r"(\..+)\.\d+\.part(\.old)?")
 
 @contextlib.contextmanager
 def new_folder(path: str | os.PathLike) -> Iterator[Path]:
-    """A folder beside `path` to write into; it becomes `path` at the end, or is removed.
+    """A folder beside `path` to write into. At the end it is renamed to `path`, or removed.
 
     Raises:
-        UserError: `path` is there already and is no empty folder, or it cannot be written.
+        UserError: `path` exists and is not an empty folder, or it cannot be written.
     """
     path = Path(path)
     if path.is_file() or (path.is_dir() and any(path.iterdir())):
@@ -39,10 +39,10 @@ def new_folder(path: str | os.PathLike) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def replaced_folder(path: str | os.PathLike) -> Iterator[Path]:
-    """As `new_folder`, but an older folder `path` stays until the new one is whole, and then goes.
+    """As `new_folder`, but an older folder `path` is kept until the new one is complete.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: the folder cannot be written.
     """
     path = Path(path)
     with _beside(path, Path.mkdir) as part:
@@ -56,7 +56,7 @@ def replaced_folder(path: str | os.PathLike) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def new_file(path: str | os.PathLike) -> Iterator[Path]:
-    """A file beside `path` to write to; it becomes `path` at the end, or is removed.
+    """A file beside `path` to write to. At the end it is renamed to `path`, or removed.
 
     Raises:
         UserError: `path` is a folder, a device or a pipe, or it cannot be written.
@@ -69,18 +69,18 @@ def new_file(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def require_file(path: str | os.PathLike, suffixes: Sequence[str]) -> None:
-    """Find out, before there is anything to write, whether a file can be written.
+    """Check in advance that a file can be written.
 
     Args:
-        suffixes: of older files that it may replace, such as ".html"; none: of all files.
+        suffixes: suffixes of older files that it may replace, such as ".html"; none: any file.
 
     Raises:
-        UserError: what `new_file` says, or an older file has another suffix.
+        UserError: as for `new_file`, or an older file has another suffix.
     """
     path = Path(path)
     _require_no_folder(path)
     if suffixes and path.is_file() and path.suffix.lower() not in suffixes:
-        raise UserError(f"{path}: is there and is no {' or '.join(suffixes)}; give another name")
+        raise UserError(f"{path}: exists and is no {' or '.join(suffixes)} file; give another name")
     folder = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
     if not folder.is_dir():
         raise UserError(f"{path}: cannot be written, {folder} is no folder")
@@ -96,10 +96,10 @@ def _require_no_folder(path: Path) -> None:
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
-    """Write a text file; an older one of that name stays whole until the new one is.
+    """Write a text file. An older file of that name is kept until the new one is complete.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: the file cannot be written.
     """
     with new_file(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")  # the same bytes everywhere
@@ -108,7 +108,7 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 @contextlib.contextmanager
 def _beside(path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
     if path.name in ("", ".."):
-        raise UserError(f"{path}: give the name of what is to be written, not of where")
+        raise UserError(f"{path}: give the name of the file or folder to write")
     part = temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +121,7 @@ def _beside(path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _held(part: Path, make: Callable[[Path], None]) -> Iterator[None]:
-    """Make it and lock it; at the end it goes, if it is still there."""
+    """Make the hidden file or folder and lock it. At the end it is removed if it still exists."""
     make(part)
     try:
         with _locked(part, wait=True):
@@ -137,7 +137,7 @@ def _touch(part: Path) -> None:
 
 
 def _sweep(path: Path, part: Path) -> None:
-    """See to what killed processes have left of this name; others may be at work on theirs."""
+    """Remove what killed processes left under this name. Other processes may hold their own."""
     own = part.name.removesuffix(f".{os.getpid()}.part")
     # By names alone at first: a folder may have many files, and each write looks through it.
     for found in [found for found in os.listdir(path.parent) if found.startswith(own)]:
@@ -153,9 +153,9 @@ def _sweep(path: Path, part: Path) -> None:
 
 @contextlib.contextmanager
 def _locked(part: Path, wait: bool = False) -> Iterator[bool]:
-    """Whether the lock is taken for this long; another has it, or there are none, if not.
+    """Lock a file, and tell whether that worked: not if another process holds it.
 
-    Some file systems have no locks. Windows has, but lets nobody rename what is open.
+    Some file systems have no locks. Windows has locks, but does not let an open file be renamed.
     """
     if sys.platform == "win32":
         yield False

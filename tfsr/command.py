@@ -1,4 +1,4 @@
-"""What every command shares: flags, help, and one clear line for a mistake of the user's."""
+"""What all commands share: flags, help, and one clear line for a mistake of the user."""
 
 import contextlib
 import ctypes
@@ -38,12 +38,12 @@ _TERMINATED = 143
 def run(main: Callable[[list[str]], None]) -> None:
     """Parse the flags, call `main(positional arguments)` and exit: 0 done, 2 user's mistake.
 
-    SIGTERM ends it as Ctrl-C does, so that what is half written is removed. A package that it
-    needs, and that is not installed, is said in one line with what installs it (exit code 2).
-    Control characters are printed as escapes, so that no name of a file commands the terminal.
+    SIGTERM ends the command as Ctrl-C does, so that incomplete files are removed. If a package is
+    not installed, one line says how to install it (exit code 2). Control characters are printed as
+    escapes, so that no file name can control the terminal.
 
     Flags may stand before or after the positional arguments. The help is the docstring of the
-    module that calls this, followed by its flags; it is printed without importing TensorFlow.
+    module that calls this, followed by its flags. It is printed without importing TensorFlow.
     """
     flags.FLAGS.set_gnu_getopt(True)
     signal.signal(signal.SIGTERM, _end)
@@ -66,7 +66,7 @@ def run(main: Callable[[list[str]], None]) -> None:
 
 
 def _open_what_is_closed() -> None:
-    """Let standard streams that are closed lead nowhere; a file would get the number of one."""
+    """Open closed standard streams on the null device, so that no file gets their numbers."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
@@ -77,9 +77,9 @@ def _open_what_is_closed() -> None:
 
 @contextlib.contextmanager
 def ending_at_once() -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the process itself within it; for what leaves nothing half written.
+    """Within it, Ctrl-C and SIGTERM end the process at once, without an exception.
 
-    What is imported or loaded meanwhile may lose an exception, or make another one of it.
+    It is for imports, which may lose an exception. Use it only where nothing can be half written.
     """
     earlier = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number, handler in earlier.items():
@@ -91,7 +91,7 @@ def ending_at_once() -> Iterator[None]:
 
 
 class _Guarded:
-    """A text stream on which control characters become escapes, but for what moves bars."""
+    """A text stream that escapes control characters, except those that move progress bars."""
 
     def __init__(self, stream: TextIO):
         self._stream = stream
@@ -112,7 +112,7 @@ def _guarded(stream: TextIO) -> TextIO:
 
 
 class _OneLine(logging.Formatter):
-    """A warning in one line, whatever names of files are in it."""
+    """Formats a warning in one line, even if file names in it contain line breaks."""
 
     def format(self, record: logging.LogRecord) -> str:
         return shown(super().format(record))
@@ -125,22 +125,22 @@ def _guard_terminal() -> None:
 
 
 def allow_import_flag() -> flags.FlagHolder[list[str]]:
-    """Of a command that reads configurations."""
+    """The flag --allow_import of a command that reads configurations."""
     return flags.DEFINE_multi_string(
         "allow_import",
         [],
-        "A module of yours that a configuration may import, and with it run as code; may repeat.",
+        "A module of yours that a configuration may import. Its code is run; may repeat.",
     )
 
 
 def report_flag(name: str, help_text: str, *suffixes: str) -> flags.FlagHolder[str | None]:
-    """Of a file that the command writes at its end, such as a page.
+    """A flag for a file that the command writes at its end, such as a page.
 
-    Before the command does anything, it is refused where it could not be written, or where an
-    older file has its name that may be no such report.
+    The command checks the file name before it does anything else. It refuses a file that cannot be
+    written. It also refuses to replace an older file that may be no such report.
 
     Args:
-        suffixes: of files that it may replace, such as ".html"; none: of all files.
+        suffixes: suffixes of older files that it may replace, such as ".html"; none: any file.
     """
     _REPORTS[name] = suffixes
     return flags.DEFINE_string(name, None, help_text)
@@ -157,11 +157,11 @@ def _check_reports() -> None:
             raise UserError(f"--{flag} {error}") from error
         other = named.setdefault(os.path.realpath(path), flag)
         if other != flag:
-            raise UserError(f"--{flag} {path}: is the file of --{other} too")
+            raise UserError(f"--{flag} {path}: --{other} has the same file; give another name")
 
 
 def as_flags(text: str) -> str:
-    """A message of the library, which names parameters as `this`, with the flags of a command."""
+    """Replace parameters in a message of the library, written as `this`, with flags."""
     return re.sub(r"`(\w+)`", lambda found: _flag(found[1]) or found[0], text)
 
 
@@ -174,7 +174,7 @@ def _end(*_) -> NoReturn:
 
 
 def _hint(error: Exception) -> str:
-    """What to do for a file that is taken for a flag."""
+    """A hint for a file name that was read as a flag."""
     files = [name for name in sys.argv[1:] if name.startswith("-") and os.path.exists(name)]
     if not files or not isinstance(error, flags.UnrecognizedFlagError):
         return ""
@@ -195,7 +195,7 @@ def _call(main: Callable) -> None:
 
 
 def _name(main: Callable) -> str:
-    """Such as train, of python -m tfsr.train, and export, of tfsr.export.__main__."""
+    """The command's name: train for python -m tfsr.train, export for tfsr.export.__main__."""
     spec = sys.modules[main.__module__].__spec__
     return spec.name.removeprefix("tfsr.").removesuffix(".__main__") if spec else "tfsr"
 
@@ -203,7 +203,7 @@ def _name(main: Callable) -> str:
 def quiet_tensorflow() -> None:
     """Keep TensorFlow's start-up notices off the terminal (set the variable yourself to see them).
 
-    They are written by C++ while TensorFlow is imported, so this must run before that.
+    C++ code prints them while TensorFlow is imported, so call this before that.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -212,9 +212,9 @@ def quiet_tensorflow() -> None:
 
 @functools.cache
 def quiet_decoders() -> None:
-    """Keep off the terminal what C libraries print there: mpg123 tells of each damaged frame.
+    """Hide what C libraries print on the terminal: mpg123 reports each damaged frame.
 
-    What Python prints still comes through. Set TF_CPP_MIN_LOG_LEVEL yourself to see it all.
+    Output of Python is still shown. Set TF_CPP_MIN_LOG_LEVEL yourself to see everything.
     """
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3":
         sys.stderr.flush()
@@ -226,17 +226,17 @@ def quiet_decoders() -> None:
 def share_one_heap() -> None:
     """Let all threads allocate from one heap, where the C library is glibc.
 
-    Each of TensorFlow's would else keep for itself what it has freed: some 300 MB in the upsampling
-    of a long recording, which is no faster for that. To be called before TensorFlow starts them.
+    Otherwise each TensorFlow thread keeps the memory that it has freed. This is about 300 MB when a
+    long recording is upsampled, and saves no time. Call this before TensorFlow starts its threads.
     """
     if mallopt := _of_c_library("mallopt"):
         mallopt(_M_ARENA_MAX, 1)
 
 
 def return_free_memory() -> None:
-    """Give the system back what is free within the heap, where the C library is glibc.
+    """Return free heap memory to the system, where the C library is glibc.
 
-    The weights' first values leave holes, 600 MB of them among those of VoiceFixer.
+    The initial weights leave holes, 600 MB in VoiceFixer.
     """
     if malloc_trim := _of_c_library("malloc_trim"):
         malloc_trim(0)

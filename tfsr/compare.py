@@ -1,14 +1,14 @@
-"""Compare what systems made of a recording with the original, on a page to hear and to see.
+"""Compare outputs of systems for one recording with the original, on a page to hear and to see.
 
     python -m tfsr.compare original.wav low.wav wide.wav spline.wav --html page.html
     python -m tfsr.compare original.wav low.wav wide.wav --figure before_after.png
 
-The first file is the original, the second what the systems were given, the others what they made
-of it. Prints the scores of the protocol tfsr and writes one page that works without network: all
-signals in one player, between which one switches while it plays, spectrograms on one scale, their
-differences to the original's, and long-term average spectra. Channels are averaged, other rates
-resampled to the original's, and ends cut to the shortest file; one that is shorter by more than a
-tenth is refused.
+The first file is the original, the second the input of the systems, the others their outputs. The
+command prints the scores of the protocol tfsr and writes one page that works without network. The
+page has one player, which switches between all signals while it plays. It shows spectrograms on one
+scale, their differences to the original's, and long-term average spectra. Channels are averaged,
+other rates are resampled to the original's, and ends are cut to the shortest file. A file that is
+shorter by more than a tenth is refused.
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ _FIGURE = command.report_flag("figure", "A PNG file for the spectrograms, side b
 _CUTOFF = flags.DEFINE_float(
     "cutoff",
     None,
-    "Hz that LOW is limited to, from which upwards LSD-high counts. Default: half its rate.",
+    "Highest frequency of LOW in Hz; LSD-high counts from there upwards. Default: half its rate.",
     lower_bound=1.0,
 )
 
@@ -31,8 +31,8 @@ _CUTOFF = flags.DEFINE_float(
 def main(positional: list[str]) -> None:
     if len(positional) < 3 or not (_HTML.value or _FIGURE.value):
         raise UserError(
-            "compare: give ORIGINAL LOW OUT... and --html PAGE or --figure PNG; --help tells what "
-            "they are"
+            "compare: give ORIGINAL LOW OUT... and --html PAGE or --figure PNG; --help explains "
+            "them"
         )
     from tfsr.atomic_files import new_file
     from tfsr.evaluation.comparison import compare, figure

@@ -1,8 +1,9 @@
-"""The one exception that speaks to the person at the keyboard."""
+"""The only exception that is meant for the user."""
 
 
 class UserError(Exception):
-    """A mistake in what the user gave: one line that names the file or setting and the way out.
+    """A mistake in the user's input. The message is one line: the file or setting, and a remedy.
 
-    Commands print the line and exit with code 2; everything else is a bug and keeps its traceback.
+    Commands print the line and exit with code 2. Every other exception is a bug and keeps its
+    traceback.
     """

@@ -1,4 +1,4 @@
-r"""Evaluate a trained model on recordings, beside what it is compared with.
+r"""Evaluate a trained model on recordings, beside interpolations and other reference systems.
 
     python -m tfsr.evaluate --model speech-16k-x2
     python -m tfsr.evaluate --model models/mine --high clips/ --protocol perceived
@@ -10,11 +10,11 @@ r"""Evaluate a trained model on recordings, beside what it is compared with.
         --low noisy_testset_wav --high clean_testset_wav
     python -m tfsr.evaluate --run_dir runs/quickstart --artifacts
 
-A run is evaluated on what its training held out, and a model on the bundled test recordings, if
-nothing else is given. --high is a folder of originals; --low holds what they were made of, and
-without it the protocol makes that. Prints the scores per file and their means and writes a page
-that shows and plays the signals. With --artifacts it measures instead which tones the run makes of
-silence and of a constant.
+By default a run is evaluated on the recordings that its training held out. A model is evaluated on
+the bundled test recordings. --high is a folder of originals. --low holds the input files for them;
+without it the protocol makes the inputs. The command prints the scores per file and their means. It
+writes a page that shows and plays the signals. With --artifacts it measures instead which tones the
+run produces from silence and from a constant.
 """
 
 from pathlib import Path
@@ -33,20 +33,20 @@ if TYPE_CHECKING:
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "The run: a folder that tfsr.train wrote.")
 _MODEL = flags.DEFINE_string(
-    "model", None, "In place of a run: a preset, a model folder or an exported file."
+    "model", None, "Instead of a run: a preset, a model folder or an exported file."
 )
 _PROTOCOL = flags.DEFINE_string(
     "protocol",
     "tfsr",
-    f"Metrics and degradation, as a shell writes several: {listed()}. Or one's own, as "
-    "module:name of a tfsr.evaluation.protocols.Protocol.",
+    f"Metrics and degradation; these patterns name several: {listed()}. Or a protocol of your own, "
+    "as module:name of a tfsr.evaluation.protocols.Protocol.",
 )
 _SPLIT = flags.DEFINE_enum(
-    "split", "test", ["train", "validation", "test"], "Which recordings of the run's corpus."
+    "split", "test", ["train", "validation", "test"], "The part of the run's corpus to evaluate."
 )
-_FILES = flags.DEFINE_integer("files", None, "Only the first so many recordings.", lower_bound=1)
+_FILES = flags.DEFINE_integer("files", None, "Use only this many recordings.", lower_bound=1)
 _LOW = flags.DEFINE_string(
-    "low", None, "Folder of the input files that belong to those of --high, same names."
+    "low", None, "Folder of degraded input files, named like the files of --high."
 )
 _HIGH = flags.DEFINE_string("high", None, "Folder of clean originals to evaluate on.")
 _JSON = command.report_flag("json", "File for the scores or the tones as JSON.", ".json")
@@ -54,23 +54,23 @@ _PAGE = flags.DEFINE_string(
     "page",
     None,
     "Folder for the page. Default: evaluation/PROTOCOL in the run directory, or "
-    "evaluation/artifacts; of a model no page.",
+    "evaluation/artifacts. For a model there is no page by default.",
 )
 _GIN = flags.DEFINE_multi_string(
     "gin", [], "A configuration to test with, such as configs/data/hifi_res.gin; may repeat."
 )
 _PARAM = flags.DEFINE_multi_string(
-    "gin_param", [], "A setting that differs from the run's, such as its degradation; may repeat."
+    "gin_param", [], "A setting to change in the run, such as its degradation; may repeat."
 )
 _ALLOW_IMPORT = command.allow_import_flag()
 _ARTIFACTS = flags.DEFINE_bool(
-    "artifacts", False, "Measure tones that the run makes of a constant, in place of recordings."
+    "artifacts", False, "Measure tones that the run produces from a constant; use no recordings."
 )
 
 
 def main(positional: list[str]) -> None:
     if positional:
-        raise UserError(f"evaluate: {positional[0]!r} is no flag; a run is --run_dir DIR")
+        raise UserError(f"evaluate: {positional[0]!r} is not a flag; give a run as --run_dir DIR")
     run_dir, model = _RUN_DIR.value, _MODEL.value
     if run_dir and model:
         raise UserError("evaluate: give --model or --run_dir, not both")

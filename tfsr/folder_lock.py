@@ -1,4 +1,4 @@
-"""One program at a time that writes into a folder."""
+"""A lock that lets only one program at a time write into a folder."""
 
 import contextlib
 import logging
@@ -13,20 +13,20 @@ if sys.platform != "win32":
     import fcntl
 
 LOCK = ".lock"
-"""An empty file in the folder."""
+"""Name of an empty file in the folder; the lock is on it."""
 
 _log = logging.getLogger("tfsr")
 
 
 @contextlib.contextmanager
 def folder_lock(folder: Path, work: str) -> Iterator[None]:
-    """Keep others from the same work in a folder, which is made if it is not there.
+    """Keep other processes from the same work in a folder. The folder is made if missing.
 
-    The system frees the lock when the process ends, however that happens. On Windows nothing is
+    The system frees the lock when the process ends, for whatever reason. On Windows nothing is
     locked.
 
     Args:
-        work: what is done there, for the message, such as "training".
+        work: the work done there, for the message, such as "training".
 
     Raises:
         UserError: another process works there, or the folder cannot be written.

@@ -1,7 +1,7 @@
-"""Gin, kept outside the library: configuration files in, an Experiment out.
+"""Gin, kept outside the library: it turns configuration files into an Experiment.
 
-Configurations name modules and classes (`from __gin__ import dynamic_registration`), so nothing in
-the library is decorated or registered, and a name that does not exist is refused.
+Configurations name modules and classes (`from __gin__ import dynamic_registration`). So nothing in
+the library is decorated or registered. A name that does not exist is refused.
 """
 
 import ast
@@ -62,13 +62,13 @@ def experiment(
 ) -> Experiment:
     """Parse files and `--gin_param` bindings and build what they describe.
 
-    Weights start from the macro SEED (0 where a configuration has none).
+    The macro SEED sets the initial weights (0 where a configuration has none).
 
     Args:
         gin_files: configurations; they are run as code unless `only_used`.
-        bindings: settings that come last.
-        allow_import: modules that they may import besides those of tfsr.
-        only_used: take nothing but what computes, as `load_run` does.
+        bindings: settings that override those of the files.
+        allow_import: modules outside tfsr that the files may import.
+        only_used: allow only classes and functions that compute, as `load_run` does.
 
     Raises:
         UserError: a file is missing, or a name or value in it is wrong; the message names it.
@@ -87,13 +87,14 @@ def load_run(
 ) -> Experiment:
     """The experiment of a run directory, with the weights of its newest good checkpoint.
 
-    Neither the settings that gin has had before nor the seeds of random numbers are changed by it.
-    Nothing that the run names is imported or called but what of tfsr computes.
+    Gin's earlier settings and the seeds of random numbers stay unchanged. Of what the run names,
+    only parts of tfsr that compute are imported or called.
 
     Args:
-        bindings: settings in which it is to differ, such as another degradation.
-        gin_files: configurations with such, read before the bindings.
-        allow_import: modules that all of these may import besides; their code is trusted.
+        bindings: settings to change in the run, such as another degradation.
+        gin_files: configurations with such settings, read before the bindings.
+        allow_import: other modules that the run and these settings may import; their code is
+            trusted.
 
     Raises:
         UserError: a name in it is wrong or not allowed, or there is no readable checkpoint.
@@ -110,10 +111,10 @@ def load_run(
 
 
 def initialize(experiment: Experiment, allow_import: Sequence[str]) -> None:
-    """Make the weights of what was built.
+    """Create the weights of the built experiment.
 
     Raises:
-        UserError: the settings do not go together.
+        UserError: the settings do not fit together.
     """
     with _fitting(allow_import):
         experiment.upsampler.initialize()
@@ -138,7 +139,7 @@ def _built(
 
 @contextlib.contextmanager
 def _fitting(allow_import: Sequence[str]) -> Iterator[None]:
-    """That values do not fit is said in one line; code of the user's keeps its traceback."""
+    """Turn an error about values into one line. Errors in user code keep their traceback."""
     try:
         yield
     except UserError as error:  # to which gin has added what it was calling
@@ -160,9 +161,10 @@ def _fitting(allow_import: Sequence[str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _settings_kept() -> Iterator[None]:
-    """Whoever uses gin too has the same settings again after it.
+    """Restore gin's settings at the end, for programs that also use gin.
 
-    Gin has no function for it; to parse again what it prints would forget where a setting was made.
+    Gin has no function for this. To parse gin's printed settings again would forget where each
+    setting was made.
     """
     known = [getattr(gin.config, name) for name in _STATE]
     # No deeper: to copy a reference would make what it refers to.
@@ -185,7 +187,7 @@ def _copied(known: dict | set) -> dict | set:
 
 
 def operative_config(run_dir: str | Path) -> str:
-    """The path of a run's configuration; UserError where there is none."""
+    """The path of a run's configuration; UserError if there is none."""
     path = Path(run_dir) / OPERATIVE
     if not path.exists():
         raise UserError(
@@ -197,9 +199,9 @@ def operative_config(run_dir: str | Path) -> str:
 
 
 def write_operative_config(run_dir: Path) -> None:
-    """Keep what the run was built from, defaults included, unless another run has begun there.
+    """Store all settings of the run, with defaults, unless another run has begun there.
 
-    Only how long and how often (the parameters of Experiment) may change when a run goes on.
+    When a run is resumed, only its duration and intervals (parameters of Experiment) may change.
 
     Raises:
         UserError: the directory holds a run with other settings; the message names one.
@@ -215,10 +217,10 @@ def write_operative_config(run_dir: Path) -> None:
 
 @contextlib.contextmanager
 def _reading(allowed: Allowed) -> Iterator[list[str]]:
-    """Let gin read files, those that they include too, when they are allowed; and their texts.
+    """Let gin read allowed files and the files that they include. Yields the list of their texts.
 
-    Gin's other reader takes the folder of "configs/x.gin" for a Python package, and where there is
-    none it fails, or says so on the terminal.
+    Gin has another reader. It takes the folder of "configs/x.gin" for a Python package. If there
+    is no such package, it fails or prints a message.
     """
     readers, texts = gin.config._FILE_READERS[:], []
 
@@ -237,10 +239,10 @@ def _reading(allowed: Allowed) -> Iterator[list[str]]:
 
 
 def _text(path: Path) -> str:
-    """What a configuration says, in today's names.
+    """The text of a configuration, with old names replaced by today's.
 
     Raises:
-        UserError: it sets discriminators as an earlier version did.
+        UserError: it sets discriminators in the way of an earlier version.
     """
     text = path.read_text()
     if _OF_EARLIER_DISCRIMINATORS.search(text):
@@ -256,14 +258,14 @@ def _text(path: Path) -> str:
 
 
 def _import_of_today(found: re.Match) -> str:
-    """An import under the name that the settings after it have."""
+    """An import, under the name that later settings use."""
     package, module, alias = found.groups()
     today = _MODULES_RENAMED.get((package, module))
     return f"from {package} import {today} as {alias or module}" if today else found[0]
 
 
 def _parse(gin_files: Sequence[str], bindings: Sequence[str], allowed: Allowed) -> list[str]:
-    """Tell gin all of it; the texts of the files."""
+    """Let gin parse everything; returns the texts of the files."""
     gin.clear_config()
     for folder in CONFIGS_LIE_IN:
         gin.add_config_file_search_path(str(folder))
@@ -282,7 +284,7 @@ def _parse(gin_files: Sequence[str], bindings: Sequence[str], allowed: Allowed) 
 
 
 def _imports() -> str:
-    """What the files have imported: gin wants it again for a binding to name it."""
+    """The import statements of the files. Gin needs them again before a binding can use them."""
     lines = gin.config_str().splitlines(keepends=True)
     return "".join(line for line in lines if line.startswith(("from ", "import ")))
 
@@ -298,7 +300,7 @@ def _in_one_line(source: str) -> Iterator[None]:
 
 
 def _refuse_new_macro(binding: str) -> None:
-    """A macro that no file sets would be read by nobody: most likely it is misspelt."""
+    """Refuse a macro that no file sets: nothing would read it, so it is probably misspelt."""
     name = binding.partition("=")[0].strip()
     if "." not in name and name not in _macros():
         raise UserError(
@@ -308,19 +310,19 @@ def _refuse_new_macro(binding: str) -> None:
 
 
 def _refuse_empty(gin_files: Sequence[str]) -> None:
-    """Gin knows what a configuration has named."""
+    """Refuse files that set no parameter of Experiment."""
     made = {name.rpartition(".")[2] for _, name in gin.config._CONFIG}
     if Experiment.__name__ not in made:
         raise UserError(
             f"{', '.join(gin_files)}: sets no parameter of experiment.Experiment, so it "
-            "describes nothing; where a run was damaged, get the file again"
+            "describes nothing; if a run was damaged, get the file again"
         )
 
 
 def _refuse_unread(bindings: Sequence[str], texts: Sequence[str]) -> None:
-    """What nothing reads: a setting of `--gin_param`'s, and a macro that no file even names.
+    """Refuse settings that nothing reads: a `--gin_param`, or a macro that no file names.
 
-    (A macro or binding of a file may have lost its readers to a setting that came later.)
+    (A macro or binding of a file is allowed: a later setting may have replaced what reads it.)
     """
     read = {_short(name) for name in _settings(gin.operative_config_str())}
     read |= {name.rpartition("/")[2] for name in read}  # one that a scoped object inherits
@@ -329,11 +331,11 @@ def _refuse_unread(bindings: Sequence[str], texts: Sequence[str]) -> None:
     unread = sorted((wanted - read) | (set(_macros()) - named))
     if unread:
         names = ", ".join(unread)
-        raise UserError(f"configuration: {names} is set but nothing reads it; misspelt?")
+        raise UserError(f"configuration: {names} is set, but nothing uses it; is it misspelt?")
 
 
 def _refuse_other_kinds() -> None:
-    """Values that are not what the parameters want of the classes that were called."""
+    """Refuse values of the wrong kind for the parameters of the classes that were called."""
     called = {selector for _, selector in gin.config._OPERATIVE_CONFIG} - {_MACRO}
     for (scope, selector), values in gin.config._CONFIG.items():
         if selector not in called:
@@ -350,7 +352,7 @@ def _refuse_other_kinds() -> None:
 
 
 def _followed(value: Any) -> tuple[Any, str]:
-    """A value, or that of the macro which stands for it, and the macro's name."""
+    """A value and "", or the value and the name of the macro that the value refers to."""
     macro = ""
     while _is_reference(value) and value.selector == _MACRO:
         macro = value.config_key[0]
@@ -366,13 +368,13 @@ def _is_reference(value: Any) -> bool:
 
 
 def _short(name: str) -> str:
-    """A parameter without the modules of its class: scope/package.module.Class.x, scope/Class.x."""
+    """A parameter without its modules: scope/package.module.Class.x becomes scope/Class.x."""
     scope, slash, selector = name.rpartition("/")
     return scope + slash + ".".join(selector.split(".")[-2:])
 
 
 def _macros() -> dict:
-    """Macro name -> value, of all that has been parsed."""
+    """Macro name -> value, of all parsed macros."""
     found = re.findall(r"^(\w+) = (.+(?:\n    .+)*)$", gin.config_str(), re.MULTILINE)
     return {name: _literal(value) for name, value in found}
 
@@ -395,7 +397,7 @@ def _refuse_other_settings(path: Path, config: str) -> None:
 
 
 def _identity(config: str) -> dict[str, str]:
-    """The settings that make a run what it is: all but how long and how often."""
+    """The settings that identify a run: all except its duration and intervals."""
     schedule = re.compile(r"(experiment\.)?Experiment\.(steps|\w+_every|keep)$|STEPS$")
     return {name: value for name, value in _settings(config).items() if not schedule.match(name)}
 

@@ -1,6 +1,6 @@
-"""Whether values of a configuration are of the kinds that the parameters want.
+"""Check that values of a configuration have the types that the parameters expect.
 
-A class tells its kinds by its annotations; without one, the default value does.
+The annotations of a class tell the types. Without an annotation, the default value does.
 """
 
 import collections.abc
@@ -21,7 +21,7 @@ _UNIONS = (typing.Union, types.UnionType)
 
 
 def kinds(called: Callable) -> dict[str, Any]:
-    """Parameter -> what it wants, of a class or function; those that do not tell are left out."""
+    """Parameter -> expected type, of a class or function, as far as the types are known."""
     function = called.__init__ if inspect.isclass(called) else called
     try:
         hints = typing.get_type_hints(function)
@@ -37,12 +37,12 @@ def kinds(called: Callable) -> dict[str, Any]:
 
 
 def fits(value: Any, kind: Any, is_reference: Callable[[Any], bool]) -> bool:
-    """Whether a value is of a kind; what gin makes later may be of any.
+    """Whether a value has a given type. Anything that gin makes later fits.
 
     Args:
-        value: as a configuration tells it.
+        value: the value in the configuration.
         kind: an annotation.
-        is_reference: whether gin puts something else in a value's place.
+        is_reference: whether gin replaces a value by something else.
     """
     origin, inner = typing.get_origin(kind) or kind, typing.get_args(kind)
     if is_reference(value) or kind is Any:
@@ -67,7 +67,7 @@ def fits(value: Any, kind: Any, is_reference: Callable[[Any], bool]) -> bool:
 
 
 def words(kind: Any) -> str:
-    """What a kind wants, for a message."""
+    """The expected type in words, for a message."""
     origin, inner = typing.get_origin(kind) or kind, typing.get_args(kind)
     if origin in _UNIONS:
         return " or ".join(dict.fromkeys(words(one) for one in inner))
@@ -92,7 +92,7 @@ def _all_fit(values: Sequence, inner: tuple, is_reference: Callable[[Any], bool]
 
 
 def _is_of(value: Any, kind: type) -> bool:
-    """Of a class that a configuration cannot write as a literal, a literal is not."""
+    """A literal does not fit a class that has no literals in configurations."""
     try:
         return isinstance(value, kind)
     except TypeError:  # a protocol

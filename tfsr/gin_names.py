@@ -1,8 +1,8 @@
-"""What a configuration may name: gin imports, and calls, whatever it reads.
+"""The names that a configuration may use: gin imports and calls everything it reads.
 
-A run that is only used may come from anybody, so its configuration names classes and functions that
-compute, and nothing else. To train with a configuration is to run it as code; it imports no more
-than tfsr and what the user allows.
+A run may come from anybody. If it is only used, its configuration may name only classes and
+functions that compute. Training with a configuration runs it as code. Even then it imports only
+tfsr and the modules that the user allows.
 """
 
 import importlib
@@ -20,7 +20,7 @@ import tfsr
 from tfsr.errors import UserError
 
 CONFIGS_LIE_IN = (Path(tfsr.__file__).parents[1], Path(sys.prefix, "share", "tfsr"))
-"""A clone of the project, and an installed package."""
+"""The folders of configurations, in a clone of the project and in an installed package."""
 
 # Of the rooms all modules. None of these writes files, or starts programs.
 _ROOMS = {
@@ -48,11 +48,11 @@ _WHOLE, _REFERENCE = object(), object()
 
 
 class Allowed:
-    """What configurations may name.
+    """The names that configurations may use.
 
     Args:
-        more: modules that may be imported besides, with all that is in them and below them.
-        only_used: whether what is described is only used, and not trained.
+        more: additional modules that may be imported, with everything in and below them.
+        only_used: whether the run is only used, not trained.
     """
 
     def __init__(self, more: Sequence[str], only_used: bool):
@@ -60,10 +60,10 @@ class Allowed:
         self._only_used = only_used
 
     def check(self, text: str, source: str) -> None:
-        """Read a configuration before gin does; nothing that it names is called.
+        """Check a configuration before gin reads it. Nothing that it names is called.
 
         Raises:
-            UserError: it names what it may not; the message tells `source`, and the name.
+            UserError: a name is not allowed; the message gives `source` and the name.
         """
         names, registers = _References(), False
         symbols: dict[str, Any] = {}  # name -> module, as gin binds it
@@ -79,7 +79,7 @@ class Allowed:
                 _check_statement(statement, names.taken(), symbols, source)
 
     def _imported(self, statement: config_parser.ImportStatement, source: str) -> Any:
-        """What an import binds. To import a module is to run it, so its name comes first."""
+        """The object that an import binds. Importing runs code, so the name is checked first."""
         name = statement.module
         if any(f"{name}.".startswith(f"{whole}.") for whole in self._whole):
             return _WHOLE
@@ -87,7 +87,7 @@ class Allowed:
         if not self._only_used or not (rooms or name in _MODULES):
             who = "a run that is only used" if self._only_used else "a configuration"
             raise UserError(
-                f"{source}: imports {name}, which {who} may only if you allow it: where you trust "
+                f"{source}: imports {name}, which {who} may do only if you allow it: if you trust "
                 f"that code, give `allow_import` {name}"
             )
         module = importlib.import_module(name)
@@ -96,7 +96,7 @@ class Allowed:
 
 
 class _References(config_parser.ParserDelegate):
-    """Collects what a statement refers to."""
+    """Collects the names that a statement refers to."""
 
     def __init__(self) -> None:
         self._selectors: list[str] = []
@@ -109,7 +109,7 @@ class _References(config_parser.ParserDelegate):
         return _REFERENCE
 
     def taken(self) -> list[str]:
-        """The selectors since the last call."""
+        """The names since the last call."""
         selectors, self._selectors = self._selectors, []
         return selectors
 
@@ -125,8 +125,8 @@ def _check_statement(
     for selector in selectors:
         if selector not in _OF_GIN and not _computes(selector, symbols):
             raise UserError(
-                f"{source}: names {selector}, which is no class and no function that a run which "
-                "is only used may name; one of your own needs `allow_import` with its module"
+                f"{source}: names {selector}, which is not allowed in a run that is only used; a "
+                "class or function of your own needs `allow_import` with its module"
             )
     for key in _keys(getattr(statement, "value", None)):
         if not isinstance(key, str | int | float) or key in _IMPORTED_BY_KERAS:
@@ -134,7 +134,7 @@ def _check_statement(
 
 
 def _check_included(name: str, source: str) -> None:
-    """That it is a configuration of tfsr, wherever gin would find it first."""
+    """Check that an included file is a configuration of tfsr, wherever gin would look first."""
     found = next((path for path in _places(name) if path.is_file()), None)
     own = [(folder / "configs").resolve() for folder in CONFIGS_LIE_IN]
     if found and not any(found.resolve().is_relative_to(folder) for folder in own):
@@ -150,7 +150,7 @@ def _places(name: str) -> Iterator[Path]:
 
 
 def _computes(selector: str, symbols: Mapping[str, Any]) -> bool:
-    """Whether it is a class or function that is defined in a module that may be imported."""
+    """Whether it is a class or function, defined in a module that may be imported."""
     first, *names = selector.split(".")
     found = symbols.get(first)
     if found is _WHOLE:
@@ -167,12 +167,12 @@ def _computes(selector: str, symbols: Mapping[str, Any]) -> bool:
 
 
 def _is_inside(found: Any) -> bool:
-    """Whether names may be looked up in it: a module of tfsr or of Keras."""
+    """Whether names may be looked up in an object: a module of tfsr or of Keras."""
     return isinstance(found, ModuleType) and found.__name__.partition(".")[0] in _PACKAGES
 
 
 def _keys(value: Any) -> Iterator[Any]:
-    """Those of all mappings in a value."""
+    """The keys of all mappings in a value."""
     if isinstance(value, dict):
         yield from value
         value = list(value.values())

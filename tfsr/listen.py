@@ -1,14 +1,14 @@
-"""Make a blind listening test, and evaluate what listeners said.
+"""Make a blind listening test, and evaluate the answers of listeners.
 
     python -m tfsr.listen ORIGINALS ours=FOLDER spline=FOLDER --html test.html
     python -m tfsr.listen ORIGINALS ours=FOLDER --kind abx --html test.html
     python -m tfsr.listen --score results/*.csv
 
-The first two write one page that works without network, on all files of the folder ORIGINALS; each
-system's folder has files of the same names. Listeners open it in a browser, answer, and send back
-the file that it saves. Channels are averaged, other rates resampled to the original's, and ends
-cut to the shortest file. The order is drawn for each listener and trial. --score prints means or
-percentages with their intervals of 95 %.
+The first two write one page that works without network, with all files of the folder ORIGINALS.
+Each system's folder has files of the same names. Listeners open the page in a browser, answer, and
+send back the file that it saves. Channels are averaged, other rates are resampled to the
+original's, and ends are cut to the shortest file. The order is drawn for each listener and trial.
+--score prints means or percentages with their intervals of 95 %.
 """
 
 from pathlib import Path
@@ -28,18 +28,18 @@ _KIND = flags.DEFINE_enum(
     "kind",
     "mushra",
     list(_KINDS),
-    "mushra: all systems, a hidden reference and anchors are rated from 0 to 100 (ITU-R BS.1534). "
-    "abx: is X the system or the original? ab: which one of two systems is preferred?",
+    "mushra: listeners rate all systems, a hidden reference and anchors from 0 to 100 (ITU-R "
+    "BS.1534). abx: is X the system or the original? ab: which one of two systems is preferred?",
 )
 _ANCHOR = flags.DEFINE_multi_float(
-    "anchor", [3500.0], "Hz that mushra's anchor is limited to; may repeat.", lower_bound=20.0
+    "anchor", [3500.0], "Bandwidth of mushra's anchor in Hz; may repeat.", lower_bound=20.0
 )
 _LEVEL = flags.DEFINE_enum(
     "level", "none", list(_LEVELS), "none: as it is. rms: all at the RMS of their original."
 )
-_NO_PREFERENCE = flags.DEFINE_bool("no_preference", False, "Whether ab may be answered so.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of the orders.", lower_bound=0)
-_SCORE = flags.DEFINE_bool("score", False, "Evaluate files of results, in place of a new test.")
+_NO_PREFERENCE = flags.DEFINE_bool("no_preference", False, "Let ab be answered: no preference.")
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of the random orders.", lower_bound=0)
+_SCORE = flags.DEFINE_bool("score", False, "Evaluate files of results; make no new test.")
 
 
 def main(positional: list[str]) -> None:
@@ -83,7 +83,9 @@ def _folders(systems: list[str]) -> dict[str, Path]:
     for system in systems:
         name, separator, folder = system.partition("=")
         if not separator:
-            raise UserError(f"listen: {system!r} is no NAME=FOLDER, such as ours=wide/")
+            raise UserError(
+                f"listen: {system!r} is not of the form NAME=FOLDER, such as ours=wide/"
+            )
         if name in folders:
             raise UserError(f"listen: there are two systems {name}")
         folders[name] = Path(folder)

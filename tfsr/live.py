@@ -6,8 +6,8 @@
     tfsr live --device default
     tfsr live --audiosocket 127.0.0.1:9092 --write calls/
 
-Reads standard input and writes standard output, frame by frame: WAV, or raw samples of 16 bits.
-A sample is written 20 ms after it has come in, with the model for calls. TensorFlow is not needed.
+It reads standard input and writes standard output, frame by frame: WAV, or raw samples of 16 bits.
+With the model for calls, the latency is 20 ms. TensorFlow is not needed.
 """
 
 import os
@@ -19,25 +19,25 @@ from tfsr import command
 from tfsr.errors import UserError
 
 _MODEL = flags.DEFINE_string(
-    "model", "telephony-8k-16k", "A preset, a model folder or an exported file, for streams."
+    "model", "telephony-8k-16k", "A preset, a model folder or an exported file that streams."
 )
 _RAW = flags.DEFINE_string(
-    "raw", None, "Of input without header: its coding, such as ulaw, or 8000,ulaw,2 with channels."
+    "raw", None, "For headerless input: its coding, such as ulaw, or 8000,ulaw,2 with channels."
 )
-_FORMAT = flags.DEFINE_enum("format", None, ["wav", "raw"], "Of the output; as the input is.")
+_FORMAT = flags.DEFINE_enum("format", None, ["wav", "raw"], "Of the output. Default: the input's.")
 _DEVICE = flags.DEFINE_string(
-    "device", None, "From microphone to loudspeaker: default, or names as of sounddevice: IN,OUT."
+    "device", None, "From microphone to loudspeaker: default, or IN,OUT as sounddevice names them."
 )
 _AUDIOSOCKET = flags.DEFINE_string(
-    "audiosocket", None, "HOST:PORT to listen at for calls of Asterisk's AudioSocket."
+    "audiosocket", None, "HOST:PORT on which to listen for calls of Asterisk's AudioSocket."
 )
-_WRITE = flags.DEFINE_string("write", None, "The folder for the wide recordings of these calls.")
+_WRITE = flags.DEFINE_string("write", None, "Folder for the wideband recordings of these calls.")
 _REPLY = flags.DEFINE_bool(
-    "reply", False, "Send wide sound back too, as kind 0x12, which new Asterisks alone take."
+    "reply", False, "Also send wideband sound back, as kind 0x12; only new Asterisks accept it."
 )
-_CALLS = flags.DEFINE_integer("calls", 100, "So many calls at once; more are refused.", 1)
+_CALLS = flags.DEFINE_integer("calls", 100, "Most calls at once; further ones are refused.", 1)
 _TIMEOUT = flags.DEFINE_float(
-    "timeout", 30.0, "Seconds without anything, after which a call has ended.", lower_bound=0.1
+    "timeout", 30.0, "A call ends after this many seconds without data.", lower_bound=0.1
 )
 
 _IN, _OUT = "standard input", "standard output"

@@ -1,4 +1,4 @@
-"""A trained model from wherever it is: a preset, a model folder, a run or an exported file."""
+"""Load a trained model: a preset, a model folder, a run or an exported file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # to upsample needs no TensorFlow
     from tfsr.upsamplers.base import Upsampler
 
 Which: TypeAlias = "str | os.PathLike | Model | Upsampler"
-"""What `load` takes."""
+"""The types that `load` takes."""
 
 _EXPORTED, _SAVED_MODEL = ".tflite", "saved_model.pb"
 
@@ -48,20 +48,21 @@ def load(
     """A trained model.
 
     Args:
-        what: a preset's name, a folder that `Model.save` wrote, a run directory, or a TensorFlow
-            Lite file or SavedModel that `tfsr.export` wrote. An upsampler of your own becomes a
-            model too.
-        bindings: of a run: settings in which it is to differ, as `--gin_param` takes them.
-        threads: CPU threads of LiteRT; None: one for each processor. With several recordings at
-            once, one each is best.
-        allow_import: of a run without a folder `model`, or with bindings: modules of your own that
-            its configuration may import. Nothing else of a run or a folder is ever run as code.
+        what: the model. A name is a preset. A folder is one that `Model.save` wrote, or a run
+            directory. A TensorFlow Lite file or SavedModel is one that `tfsr.export` wrote. An
+            upsampler of your own becomes a model too.
+        bindings: for a run: settings to change, as `--gin_param` takes them.
+        threads: CPU threads of LiteRT; None: one for each processor. For several recordings at
+            once, use one thread each.
+        allow_import: modules of your own that a run's configuration may import. This is for a run
+            with bindings or without a folder `model`. Nothing else in a run or folder is ever run
+            as code.
 
     Returns:
-        The model. Its weights are read when they are first used.
+        The model. Its weights are read at the first use.
 
     Raises:
-        UserError: there is none of that name; the message says what is missing there.
+        UserError: there is no such model; the message says what is missing.
 
     >>> import tfsr
     >>> tfsr.load("speech-16k-x2")
@@ -91,14 +92,14 @@ def load_upsampler(
     for_training: bool = True,
     allow_import: Sequence[str] = (),
 ) -> Upsampler:
-    """The Keras model of what `load` takes, with its weights and its card.
+    """The Keras model, with its weights and its card.
 
     Args:
         what, bindings, allow_import: see `load`.
         for_training: False leaves out what only training needs, such as critics and losses.
 
     Raises:
-        UserError: as `load`; or it is an exported file, which has no Keras model.
+        UserError: as in `load`; or it is an exported file, which has no Keras model.
     """
     name = path("model", what)
     folder = None if bindings else _model_folder(name)
@@ -108,13 +109,13 @@ def load_upsampler(
 
 
 def load_streams(what: str | os.PathLike, many: bool = False) -> Streams:
-    """What runs on streams, of what `load` takes.
+    """The model in the form that runs on streams.
 
     Args:
-        many: rather for many streams at once, where the model has a file for that.
+        many: prefer the form for many streams at once, if the model has a file for that.
 
     Raises:
-        UserError: as `load`; or the model wants whole recordings.
+        UserError: as in `load`; or the model needs whole recordings.
     """
     folder = _model_folder(path("model", what))
     if many and folder and (folder / STREAMS_TFLITE).exists():
@@ -123,12 +124,12 @@ def load_streams(what: str | os.PathLike, many: bool = False) -> Streams:
 
 
 def is_described(what: str | os.PathLike) -> bool:
-    """Whether its model lies in a folder that opens as data, without a configuration."""
+    """Whether the model is in a folder that opens as data, without a configuration."""
     return _model_folder(path("model", what)) is not None
 
 
 def _model_folder(name: str) -> Path | None:
-    """The one that is meant, if any is: a preset's, itself, or that of a run."""
+    """The model folder of a preset or a run, or the folder itself; None: there is none."""
     if name in presets.names():
         return presets.folder() / name
     folders = Path(name), Path(name, RUN_MODEL)
@@ -148,7 +149,7 @@ def _of_folder(name: str, folder: Path, threads: int) -> Model:
 
 
 def _lite(config: ModelConfig, file: Path, threads: int) -> LiteBackend:
-    """With the rates that the folder tells."""
+    """The file's backend, checked against the rates in the folder's description."""
     made = LiteBackend(file, threads)
     told, rates = (config.input_rate, config.output_rate), (made.input_rate, made.output_rate)
     if told != rates:
@@ -194,7 +195,7 @@ def _of_saved_model(name: str) -> Model:
 
 
 class _Told:
-    """What an exported file tells of itself."""
+    """What an exported file tells about itself."""
 
     def __init__(self, properties: Properties):
         self.input_rate, self.output_rate = properties["input_rate"], properties["output_rate"]
@@ -203,7 +204,7 @@ class _Told:
 
 
 def _of_run(run_dir: str, bindings: Sequence[str], allow_import: Sequence[str]) -> Upsampler:
-    """By its configuration, as runs of older versions and changed ones are."""
+    """A run by its configuration, for runs of older versions and for changed settings."""
     with needed_by(f"{run_dir}: a run"):
         from tfsr import gin_config
 

@@ -25,12 +25,13 @@ if TYPE_CHECKING:  # to upsample needs no TensorFlow
 
 
 class About(Protocol):
-    """What can be told of a model before its weights are read.
+    """What is known about a model before its weights are read.
 
     Attributes:
         input_rate, output_rate: Hz.
-        latency_ms: of one that runs on streams, see `Backend`; None: whole recordings.
-        card: what is known of it.
+        latency_ms: for a model that runs on streams, see `Backend`; None: it needs whole
+            recordings.
+        card: the model card.
     """
 
     @property
@@ -44,18 +45,18 @@ class About(Protocol):
 
 
 class Model:
-    """A trained upsampler, as `tfsr.load` gives it.
+    """A trained upsampler, as `tfsr.load` returns it.
 
-    What it needs is opened when it is first used. Upsampling runs on LiteRT where the model has a
-    `.tflite` file, else on TensorFlow. Once `upsampler` has been used, that is what upsamples: it
-    may have been trained further.
+    Each part is opened at its first use. Upsampling runs on LiteRT if the model has a `.tflite`
+    file, else on TensorFlow. After the first use of `upsampler`, the Keras model upsamples, because
+    it may have been trained further.
 
     Args:
-        name: what messages call it.
+        name: the model's name in messages.
         upsampler: opens the Keras model; it may raise UserError. None: there is none.
-        about: opens what is known of it; None: the Keras model tells.
-        backend: opens what upsamples whole signals; None: the Keras model does.
-        streams: opens what runs on streams; likewise.
+        about: opens what is known about the model; None: it comes from the Keras model.
+        backend: opens the part that upsamples whole signals; None: it comes from the Keras model.
+        streams: opens the part that runs on streams; None: it comes from the Keras model.
 
     Attributes:
         name: as given.
@@ -85,10 +86,10 @@ class Model:
 
     @functools.cached_property
     def upsampler(self) -> Upsampler:
-        """The Keras model, to train and to export; it needs TensorFlow.
+        """The Keras model, for training and export; it needs TensorFlow.
 
         Raises:
-            UserError: there is none, as of an exported file.
+            UserError: there is none, as for an exported file.
         """
         if self._open_upsampler is None:
             raise UserError(
@@ -99,15 +100,15 @@ class Model:
 
     @property
     def backend(self) -> Backend:
-        """What upsamples whole signals."""
+        """The part that upsamples whole signals."""
         return self.upsampler if self._on_keras else self._backend
 
     @property
     def streams(self) -> Streams:
-        """What runs on streams.
+        """The part that runs on streams.
 
         Raises:
-            UserError: the model wants whole recordings.
+            UserError: the model needs whole recordings.
         """
         source = None
         if self.latency_ms is not None:
@@ -119,22 +120,22 @@ class Model:
 
     @property
     def card(self) -> ModelCard:
-        """What is known of it: sources and licences of its training data, scores and more."""
+        """The model card: sources and licences of the training data, scores and more."""
         return self._about.card
 
     @property
     def input_rate(self) -> int:
-        """Hz."""
+        """Sample rate of the input in Hz."""
         return self._about.input_rate
 
     @property
     def output_rate(self) -> int:
-        """Hz."""
+        """Sample rate of the output in Hz."""
         return self._about.output_rate
 
     @property
     def latency_ms(self) -> float | None:
-        """From when a sample comes in to when `stream` gives it; None: it cannot stream."""
+        """Time from a sample's arrival to its output in `stream`; None: it cannot stream."""
         return self._about.latency_ms
 
     @functools.cached_property
@@ -151,7 +152,7 @@ class Model:
 
     @property
     def _on_keras(self) -> bool:
-        """Whether the Keras model is open already: then that is what computes."""
+        """Whether the Keras model is open already. If so, it does the upsampling."""
         return "upsampler" in vars(self)
 
     def upsample(
@@ -168,14 +169,15 @@ class Model:
         Args:
             audio: [time] or [time, channels]. float32 and float64 in [-1, 1], or int16, int32 and
                 uint8 in their whole range.
-            rate: Hz, of the audio, which is resampled where the model wants another rate. None:
-                it is at `input_rate`.
-            bandwidth: Hz up to where the audio reaches; None: it is measured.
-            keep_low_band: whether what the audio has stays as it is, unless the model restores.
-            seed: of the noise, for models that draw any.
+            rate: Hz of the audio, which is resampled if the model needs another rate. None: it is
+                at `input_rate`.
+            bandwidth: highest frequency of the audio in Hz; None: it is measured.
+            keep_low_band: whether the band that the audio has stays unchanged. A model that
+                restores changes it in any case.
+            seed: seed of the noise, for models that use noise.
 
         Returns:
-            float32 [time] or [time, channels] at `output_rate`, as long as the audio.
+            float32 [time] or [time, channels] at `output_rate`, with the duration of the audio.
 
         Raises:
             UserError: the audio has another shape or type, or samples that are NaN or infinite.
@@ -190,19 +192,19 @@ class Model:
         return upsample_samples(request_for(self, **how), audio, rate)[0]
 
     def stream(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Widen a stream as it comes in, see `latency_ms`.
+        """Widen a stream while it comes in, with the latency `latency_ms`.
 
-        Put together, what it gives is as long as `ratio` times the input. The first blocks give
-        less than came in, and the end gives the rest.
+        In total, the output has `ratio` times as many samples as the input. The first output blocks
+        are shorter, and the last one gives the rest.
 
         Args:
-            blocks: as `audio` of `upsample`, of any lengths, at `input_rate`.
+            blocks: arrays as for `audio` of `upsample`, of any lengths, at `input_rate`.
 
         Yields:
-            float32 [time] or [time, channels] at `output_rate`, whenever some is ready.
+            float32 [time] or [time, channels] at `output_rate`, as soon as samples are ready.
 
         Raises:
-            UserError: the model wants whole recordings.
+            UserError: the model needs whole recordings.
 
         >>> import numpy as np, tfsr
         >>> blocks = np.split(np.zeros(1600), 10)
@@ -214,14 +216,14 @@ class Model:
     def save(self, folder: str | os.PathLike, half_precision: bool = False) -> None:
         """Write the model as a folder that `tfsr.load` opens; it needs TensorFlow.
 
-        It has TensorFlow Lite files too, unless the model draws noise or restores.
+        It has TensorFlow Lite files too, unless the model uses noise or restores.
 
         Args:
-            folder: must not be there yet, or be empty. It appears when everything is written.
-            half_precision: store weights in float16, in half the space.
+            folder: must be new or empty. It appears when everything is written.
+            half_precision: store weights in float16, which halves the size.
 
         Raises:
-            UserError: the folder holds something, or the model is an exported file.
+            UserError: the folder is not empty, or the model is an exported file.
 
         >>> import tfsr
         >>> tfsr.load("speech-16k-x2").save("mine", half_precision=True)
@@ -236,12 +238,12 @@ class Model:
 
 
 def request_for(model: Model, **how: Any) -> Request:
-    """For one model; `how` is what `Request` takes besides."""
+    """The request for one model; `how` holds further arguments of `Request`."""
     return Request(load=lambda _: model.backend, system=model.name, **how)
 
 
 def upsample_samples(request: Request, audio: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
-    """Upsample a recording in memory, as `Request.upsample` does files.
+    """Upsample a recording in memory, as `Request.upsample` does for files.
 
     Args:
         audio: [time] or [time, channels], see `Samples`.

@@ -1,7 +1,7 @@
-"""What is known of a trained model: for whom, from what, how good and how fast.
+"""The model card: purpose, training data, quality and speed of a trained model.
 
-The card travels with the upsampler (`upsampler.card`) into model folders and exported files. No
-TensorFlow is needed to read one.
+The card is stored with the upsampler (`upsampler.card`) in model folders and exported files. It can
+be read without TensorFlow.
 """
 
 import dataclasses
@@ -11,13 +11,13 @@ from typing import Any
 from tfsr.errors import UserError
 
 TELEPHONE = "telephone"
-"""What `ModelCard.suited_to` says of a model for telephone recordings."""
+"""Value of `ModelCard.suited_to` for a model for telephone recordings."""
 
 STREAMS = "streams"
-"""And of one for sound as it comes: whole recordings have better ones."""
+"""Its value for a model that is only for live sound: there are better ones for whole recordings."""
 
 SUITED_TO = "", TELEPHONE, STREAMS
-"""All that it may say."""
+"""All values that `ModelCard.suited_to` may have."""
 
 Scores = Mapping[str, Mapping[str, Mapping[str, float | str]]]
 """protocol -> system ("estimate" is this model) -> metric -> mean over recordings."""
@@ -25,11 +25,11 @@ Scores = Mapping[str, Mapping[str, Mapping[str, float | str]]]
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Something that a model has learnt from.
+    """Data that a model has been trained on.
 
     Attributes:
         corpus: its name.
-        licence: under which it may be used.
+        licence: the licence of the corpus.
     """
 
     corpus: str
@@ -38,23 +38,23 @@ class Source:
 
 @dataclasses.dataclass(frozen=True)
 class ModelCard:
-    """Everything has a default: of a model that was made this minute nothing is known.
+    """What is known about a model. Every attribute has a default, for a model just made.
 
     Attributes:
-        description: what it is for, in a line.
-        suited_to: the only kind of recordings that it is for, one of `SUITED_TO`; "" for all.
-        training_data: from what it has learnt.
+        description: its purpose, in one line.
+        suited_to: the only kind of recordings it suits, one of `SUITED_TO`; "": any kind.
+        training_data: the data that it was trained on.
         configuration: the recipe.
-        steps: of training.
-        parameters: how many numbers it has, those that are not trained too.
+        steps: number of training steps.
+        parameters: number of weights, including those that are not trained.
         multiply_adds: for one second of audio.
-        real_time_factor: seconds for a second of audio, one thread, on `machine`.
+        real_time_factor: seconds needed for a second of audio, with one thread on `machine`.
         machine: where and when that was measured.
-        scores: see `Scores`; words ("-inf") where there is no number.
-        test_set: what the scores are means of.
+        scores: see `Scores`; words ("-inf") stand for values that are not finite.
+        test_set: the recordings that the scores are means over.
 
     Raises:
-        UserError: it is suited to what tfsr does not know.
+        UserError: `suited_to` is unknown to tfsr.
     """
 
     description: str = ""
@@ -77,17 +77,17 @@ class ModelCard:
             )
 
     def to_data(self) -> dict[str, Any]:
-        """Of which JSON can be made; only what is known."""
+        """A dict that JSON can store, with only the known values."""
         data = dataclasses.asdict(self)
         data["training_data"] = list(data["training_data"])
         return {name: value for name, value in data.items() if value not in ("", None, [], {})}
 
     @classmethod
     def from_data(cls, data: Any, place: str = "card") -> "ModelCard":
-        """The inverse.
+        """The inverse of `to_data`.
 
         Raises:
-            UserError: something unknown, or of the wrong type; the message names `place`.
+            UserError: a name is unknown or a value has the wrong type; the message names `place`.
         """
         known = {field.name: _KINDS[field.name] for field in dataclasses.fields(cls)}
         check(data, known, place)
@@ -109,12 +109,12 @@ _KINDS: Mapping[str, Kind] = {
 
 
 def check(data: Any, kinds: Mapping[str, Kind], place: str, needed: Any = ()) -> None:
-    """Raise UserError, with the place, unless `data` has values of these kinds under these names.
+    """Raise UserError, with the place, unless `data` has values of these types under these names.
 
     Args:
         data: read from JSON.
         kinds: name -> type, or several.
-        needed: the names that must be there.
+        needed: names that must be present.
     """
     if not isinstance(data, dict):
         raise UserError(f"{place}: wants names and values")

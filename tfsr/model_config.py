@@ -1,4 +1,4 @@
-"""`config.json`, by which a model folder tells what it is; read without TensorFlow.
+"""`config.json`, the description in a model folder; it is read without TensorFlow.
 
     {
       "format": 2,
@@ -9,8 +9,8 @@
       "model": {"class": "Spectral", "arguments": {...}}
     }
 
-Beside it lie `weights.h5` and, where the model can be run so, `model.tflite` for whole recordings
-`stream.tflite` for a stream and `streams.tflite` for many streams at once.
+Beside it lies `weights.h5`. There may be TensorFlow Lite files too. `model.tflite` is for whole
+recordings, `stream.tflite` for one stream and `streams.tflite` for many streams at once.
 """
 
 import dataclasses
@@ -30,10 +30,10 @@ MODEL_TFLITE, STREAM_TFLITE = "model.tflite", "stream.tflite"
 STREAMS_TFLITE = "streams.tflite"
 
 RUN_MODEL, OPERATIVE = "model", "operative_config.gin"
-"""In a run directory: the model's folder, and the configuration that it was made by."""
+"""In a run directory: the model's folder, and the configuration that made the run."""
 
 FORMAT = 2
-"""Of `config.json`; a later one may say what this version of tfsr cannot know."""
+"""Format of `config.json`; this version of tfsr may not understand a later one."""
 
 _LARGEST = 4_000_000
 _NUMBER = (int, float, type(None))
@@ -46,7 +46,7 @@ _SEAL: Mapping[str, Kind] = {"size": int, "sha256": str}
 
 @dataclasses.dataclass(frozen=True)
 class Seal:
-    """What a file must be like to be the one that was written: bytes, and hexadecimal digits."""
+    """Size in bytes and SHA-256 in hexadecimal digits, to check that a file is unchanged."""
 
     size: int
     sha256: str
@@ -60,17 +60,18 @@ class Seal:
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """A model, described.
+    """The description of a model.
 
     Attributes:
         model: class and arguments, as `tfsr.description` writes them.
         input_rate, output_rate: Hz.
-        latency_ms: of one that runs on streams, see `Upsampler`; None: whole recordings.
-        weights: of `weights.h5`.
-        card: what is known of it.
+        latency_ms: for a model that runs on streams, see `Upsampler`; None: it needs whole
+            recordings.
+        weights: seal of `weights.h5`.
+        card: the model card.
         made_by: the version of tfsr that wrote it.
-        entire: whether the model is all that the weights were written for; a description of
-            format 1 is read without discriminators.
+        entire: whether the model has all parts that the weights file has. A description of format
+            1 is read without discriminators.
     """
 
     model: Mapping[str, Any]
@@ -84,11 +85,11 @@ class ModelConfig:
 
     @property
     def bandwidth_hz(self) -> float:
-        """Up to where its input reaches."""
+        """Highest frequency of its input."""
         return self.input_rate / 2
 
     def write(self, folder: str | os.PathLike) -> None:
-        """Put it into a folder."""
+        """Write the description into a folder."""
         data = {"format": FORMAT} | {
             name: getattr(self, name) for name in _KINDS if name != "format"
         }
@@ -98,10 +99,10 @@ class ModelConfig:
 
     @classmethod
     def read(cls, folder: str | os.PathLike) -> "ModelConfig":
-        """That of a folder.
+        """Read the description in a folder.
 
         Raises:
-            UserError: it has none that can be read; the message names the file and the place in it.
+            UserError: none can be read; the message names the file and the place in it.
         """
         path = Path(folder, CONFIG)
         try:
@@ -130,7 +131,7 @@ class ModelConfig:
 
 
 def _refuse_no_number(word: str) -> NoReturn:
-    """NaN and Infinity, which JSON does not have."""
+    """Refuse NaN and Infinity, which JSON does not have."""
     raise ValueError(f"{word} is no number")
 
 

@@ -1,6 +1,6 @@
-"""A model as a folder, written and opened again; what lies in it stands in `tfsr.model_config`.
+"""Write a model as a folder and open it again; `tfsr.model_config` describes its files.
 
-Data alone: no pickle, and nothing of a folder is ever imported or called by its name.
+A folder is data only. There is no pickle, and no name in it is imported or called.
 """
 
 import collections
@@ -39,17 +39,17 @@ def save(
     half_precision: bool = False,
     replace: bool = False,
 ) -> None:
-    """Write an upsampler into a folder, from which `load` makes it again.
+    """Write an upsampler into a folder, so that `load` can rebuild it.
 
     Args:
         model: an `Upsampler` whose weights exist. Its `card` is written too.
-        folder: must not be there yet, or be empty. It appears when everything is written.
-        half_precision: store weights in float16, in half the space. Opened again they are float32.
-        replace: let the new folder take the place of an older one.
+        folder: must be new or empty. It appears when everything is written.
+        half_precision: store weights in float16, in half the space. They are read as float32.
+        replace: replace an older folder.
 
     Raises:
-        UserError: the folder holds something, or the name is that of a file; or the model has a
-            part that is not of tfsr's classes, or weights that are not finite numbers.
+        UserError: the folder is not empty, or its name is that of a file. Or a part of the model is
+            not of tfsr's classes, or some weights are not finite.
     """
     if Path(folder).suffix in _OF_FILES:
         raise UserError(
@@ -71,14 +71,14 @@ def save(
 
 
 def load(folder: str | os.PathLike, for_training: bool = True) -> keras.Model:
-    """The upsampler of a folder that `save` wrote, with its weights.
+    """Rebuild the upsampler of a folder that `save` wrote, with its weights.
 
     Args:
-        folder: with `config.json` and `weights.h5`.
+        folder: a folder with `config.json` and `weights.h5`.
         for_training: False leaves out what only training needs, such as discriminators and losses.
 
     Raises:
-        UserError: a file is missing, damaged or not as it was made; the message names it.
+        UserError: a file is missing, damaged or changed; the message names it.
     """
     config = ModelConfig.read(folder)
     path = Path(folder, WEIGHTS)
@@ -94,7 +94,7 @@ def load(folder: str | os.PathLike, for_training: bool = True) -> keras.Model:
 
 
 def _model(config: ModelConfig, for_training: bool, file: str) -> keras.Model:
-    """The upsampler with weights that are not trained."""
+    """The upsampler, before its weights are read."""
     try:
         cls = named(config.model.get("class"), CLASSES, "model")
         unwanted = {} if for_training else getattr(cls, "training_only", {})
@@ -115,7 +115,7 @@ def _without(description: Mapping[str, Any], unwanted: Mapping[str, Any]) -> dic
 
 
 def _check(model: Any, config: ModelConfig) -> None:
-    """That it upsamples, from and to what the configuration says."""
+    """Check that it is an upsampler with the rates of the configuration."""
     if not hasattr(model, "upsample"):
         raise UserError(f"model: {type(model).__name__} is no upsampler")
     rates = model.input_rate, model.output_rate
@@ -128,7 +128,7 @@ def _check(model: Any, config: ModelConfig) -> None:
 
 @contextlib.contextmanager
 def random_state_kept() -> Iterator[None]:
-    """First weights are drawn at random; whoever draws after it is not to notice."""
+    """Keep the random state: initial weights are drawn, and later draws must not change."""
     of_python, of_numpy = random.getstate(), np.random.get_state()
     try:
         yield
@@ -152,7 +152,7 @@ def _write_weights(model: keras.Model, path: Path, dtype: type | None) -> None:
 
 
 def _read_weights(model: keras.Model, path: Path, entirely: bool) -> None:
-    """Raise UserError unless they are those of the model; more may be there if not `entirely`."""
+    """Read the weights; UserError unless they fit. A file may have more if not `entirely`."""
     weights = _weights(model)
     if not h5py.is_hdf5(path):
         raise UserError(f"{path}: is no HDF5 file")
@@ -174,14 +174,14 @@ def _datasets(file: h5py.File) -> dict[str, h5py.Dataset]:
 
 
 def _is_data(item: Any) -> bool:
-    """Not a group, and not kept in another file."""
+    """Whether it is a data set of the file: not a group, and not a link to another file."""
     return isinstance(item, h5py.Dataset) and not item.external and not item.is_virtual
 
 
 def _weights(model: keras.Model) -> dict[str, tf.Variable]:
-    """All weights, by the attributes that lead to them, as in checkpoints.
+    """All weights, named by the attributes that lead to them, as in checkpoints.
 
-    Keras counts its names up within a process, and the order of its list changes with the code.
+    Keras numbers its names within a process, and the order of its list changes with the code.
     """
     counted = [v.ref() for metric in model.metrics for v in metric.variables]
     wanted = {weight.ref() for weight in model.weights}.difference(counted)
@@ -193,7 +193,7 @@ def _weights(model: keras.Model) -> dict[str, tf.Variable]:
 
 
 def _parts(model: keras.Model) -> Iterator[tuple[str, Any]]:
-    """All that belongs to a model, once each, by the shortest way to it."""
+    """All parts of a model, once each, with the shortest path of attributes to it."""
     view, seen = tf.train.TrackableView(model), {}
     waiting: collections.deque[tuple[str, Any]] = collections.deque([("", model)])
     by_number: collections.deque[tuple[str, Any]] = collections.deque()

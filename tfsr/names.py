@@ -1,4 +1,4 @@
-"""Names of files that fit: most file systems take 255 bytes."""
+"""File names that fit: most file systems allow 255 bytes."""
 
 import hashlib
 import os
@@ -8,7 +8,7 @@ _LONGEST = 255
 
 
 def fitting(stem: str, ending: str) -> str:
-    """`stem` and `ending`, where need be without the end of the former; whole characters."""
+    """`stem` plus `ending`. If that is too long, the stem is cut, after a whole character."""
     kept = stem
     while kept and len(os.fsencode(kept + ending)) > _LONGEST:
         kept = kept[:-1]
@@ -16,7 +16,7 @@ def fitting(stem: str, ending: str) -> str:
 
 
 def temporary(path: Path) -> Path:
-    """A hidden name beside `path` for what is not complete, of this process alone."""
+    """A hidden name beside `path` for an incomplete file, unique to this process."""
     ending = f".{os.getpid()}.part"
     name = f".{path.name}{ending}"
     if len(os.fsencode(name)) > _LONGEST:
@@ -25,10 +25,10 @@ def temporary(path: Path) -> Path:
 
 
 def shown(text: object, kept: str = "") -> str:
-    """A name, or a text with names in it, in one line: breaks and the like as escapes.
+    """A name, or a text with names in it, in one line: line breaks and the like become escapes.
 
     Args:
-        kept: characters that stay as they are.
+        kept: characters that are not escaped.
     """
     return "".join(c if c.isprintable() or c in kept else _escaped(c) for c in str(text))
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 Nest = Any
-"""Arrays in tuples, named ones too, lists and dicts; dicts count in the order of their keys."""
+"""Arrays in tuples, named tuples, lists and dicts; dicts are ordered by their keys."""
 
 
 def flatten(nest: Nest) -> list:
-    """All arrays, one after the other.
+    """All arrays, in order.
 
     flatten({"b": 2, "a": (0, 1)}) == [0, 1, 2]
     """
@@ -20,7 +20,7 @@ def flatten(nest: Nest) -> list:
 
 
 def pack(like: Nest, leaves: Sequence) -> Nest:
-    """The inverse of `flatten`: as many leaves as `like` has, in its structure.
+    """The inverse of `flatten`: put the leaves into the structure of `like`.
 
     pack({"b": 2, "a": (0, 1)}, "xyz") == {"b": "z", "a": ("x", "y")}
     """
@@ -28,7 +28,7 @@ def pack(like: Nest, leaves: Sequence) -> Nest:
 
 
 def map_structure(function: Callable, *nests: Nest) -> Nest:
-    """`function` of the arrays in the same place of all nests, in the structure of the first."""
+    """Apply `function` to arrays at the same place in all nests; keep the first's structure."""
     return pack(nests[0], list(map(function, *map(flatten, nests))))
 
 

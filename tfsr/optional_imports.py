@@ -1,6 +1,6 @@
-"""Packages that not everybody has, and the extra that installs each.
+"""Optional packages, and the extra that installs each.
 
-What is missing is said in one line, with the command that installs it.
+If one is missing, one line says so, with the command that installs it.
 """
 
 import contextlib
@@ -48,7 +48,7 @@ def load(module: str) -> types.ModuleType:
         module: its full name, such as "pesq" or "skimage.metrics".
 
     Raises:
-        UserError: its package, or one that it needs, cannot be imported.
+        UserError: its package, or a package that it needs, cannot be imported.
     """
     package = module.partition(".")[0]
     try:
@@ -60,10 +60,10 @@ def load(module: str) -> types.ModuleType:
 
 
 def available(columns: Mapping[str, _T]) -> dict[str, _T]:
-    """The columns whose packages are installed; the log tells which ones are left out.
+    """The columns whose packages are installed. The log names those left out.
 
     Args:
-        columns: name -> what computes one; it may name its package in an attribute `package`.
+        columns: name -> metric; its attribute `package` may name a package that it needs.
     """
     kept = {}
     for column, metric in columns.items():
@@ -79,10 +79,10 @@ def available(columns: Mapping[str, _T]) -> dict[str, _T]:
 
 @contextlib.contextmanager
 def needed_by(what: str) -> Iterator[None]:
-    """While in here, imports of optional packages that are not installed are the user's mistake.
+    """Within it, an import of an optional package that is not installed raises UserError.
 
     Args:
-        what: needs them; the message begins with it.
+        what: the command or function that needs them; the message begins with it.
 
     Raises:
         UserError: such as "train needs TensorFlow: pip install 'tfsr[train]'".
@@ -103,7 +103,7 @@ def _install(extra: str) -> str:
 
 @contextlib.contextmanager
 def _without(module: str | None) -> Iterator[None]:
-    """Imports find an empty module of this name, unless it has been imported before."""
+    """Within it, imports find an empty module of this name, unless it is already imported."""
     if module is None or module in sys.modules:
         yield
         return

@@ -1,9 +1,9 @@
 """Spectrograms and spectra as pictures.
 
-The levels of spectrograms are in dB below the loudest bin of a reference, so that pictures drawn
-with the same reference level can be compared by eye; those of spectra are in dBFS. matplotlib is
-imported where it is used, because it takes a while, and through its objects, because pyplot's state
-belongs to the program that uses us.
+The levels of spectrograms are in dB below the loudest bin of a reference. So pictures drawn with
+the same reference level can be compared by eye. The levels of spectra are in dBFS. matplotlib is
+imported at its first use, because that takes a while. Only its objects are used, because pyplot's
+state belongs to the calling program.
 """
 
 import io
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 WINDOW_SECONDS = 0.032
 RANGE_DB = 80.0
-"""From the reference's loudest bin down to what is drawn black."""
+"""Dynamic range of a picture, from the reference's loudest bin down to black."""
 
 DIFFERENCE_DB = 30.0
-"""Of levels, at which the colours of a difference end."""
+"""Level difference, up or down, at which the colours of a difference picture end."""
 
 LEVELS, DIFFERENCES = "magma", "RdBu_r"
-"""The colours of both, as matplotlib calls them."""
+"""The colour maps of both, as matplotlib names them."""
 
 # Both can be read on white and on black.
 _GREY = "#808080"
@@ -34,7 +34,7 @@ _CURVES = (_GREY, _BLUE, "#d9772b", "#2f9e5b", "#a763c9", "#c94f5d", "#8c7a2f", 
 
 
 class Panel(NamedTuple):
-    """One signal [time] at `rate` Hz, and what is written above its spectrogram."""
+    """One signal [time] at `rate` Hz, and the title above its spectrogram."""
 
     title: str
     waveform: np.ndarray
@@ -42,7 +42,7 @@ class Panel(NamedTuple):
 
 
 class Spectrum(NamedTuple):
-    """Levels in dBFS [bins] over frequencies in Hz [bins], and the places in Hz to be marked."""
+    """Levels in dBFS [bins] over frequencies in Hz [bins], and frequencies in Hz to mark."""
 
     title: str
     frequencies: np.ndarray
@@ -56,11 +56,11 @@ def reference_level(waveform: np.ndarray, rate: int) -> float:
 
 
 def spectrogram_png(panel: Panel, level: float | None = None, top_hz: float | None = None) -> bytes:
-    """A spectrogram as a PNG file with transparent ground, for pages light and dark.
+    """A spectrogram as a PNG file with transparent background, for light and dark pages.
 
     Args:
         panel: the signal.
-        level: dB that the colour scale ends at, from `reference_level`; None: the signal's own.
+        level: dB at the top of the colour scale, from `reference_level`; None: the signal's own.
         top_hz: end of the frequency axis; None: half the signal's rate.
     """
     return _png(_figure([panel], level, top_hz, ink=_GREY))
@@ -69,8 +69,8 @@ def spectrogram_png(panel: Panel, level: float | None = None, top_hz: float | No
 def bare_spectrogram_png(panel: Panel, level: float, top_hz: float) -> bytes:
     """A spectrogram as a PNG file without title, axes or margin, see `spectrogram_png`.
 
-    Pictures of signals of the same length lie exactly upon one another, in pages that draw the axes
-    themselves.
+    Pictures of signals of the same length match exactly when laid over one another. The page draws
+    the axes.
     """
     figure, axes = _bare()
     _draw(axes, panel, level, top_hz)
@@ -83,7 +83,7 @@ def difference_png(panel: Panel, original: np.ndarray, level: float) -> bytes:
     Args:
         panel: the signal.
         original: [time], as long and at the same rate.
-        level: dB, see `spectrogram_png`; what lies `RANGE_DB` below counts as equal.
+        level: dB, see `spectrogram_png`; levels more than `RANGE_DB` below it count as equal.
     """
     seconds, frequencies, levels = _levels(panel.waveform, panel.rate)
     floor = level - RANGE_DB
@@ -95,7 +95,7 @@ def difference_png(panel: Panel, original: np.ndarray, level: float) -> bytes:
 
 
 def colours_png(colours: str) -> bytes:
-    """A bar of `LEVELS` or `DIFFERENCES`, from the lowest on the left to the highest."""
+    """A colour bar of `LEVELS` or `DIFFERENCES`, from the lowest on the left to the highest."""
     figure, axes = _bare((2.56, 0.1))
     _image(axes, np.arange(256)[np.newaxis], (0, 1, 0, 1), colours, 0, 255)
     return _png(figure)
@@ -118,11 +118,12 @@ def long_term_spectrum(panel: Panel) -> Spectrum:
 
 
 def overlaid_spectra_png(spectra: Sequence[Spectrum], floor: float) -> bytes:
-    """Spectra in one plot, with a legend, as a PNG file with transparent ground.
+    """Spectra in one plot, with a legend, as a PNG file with transparent background.
 
     Args:
-        spectra: what is drawn, the reference first and broader; at least one. Their marks are not.
-        floor: dBFS that the axis of levels begins at.
+        spectra: the spectra, at least one. The first is the reference and has a broader line.
+            Their marks are not drawn.
+        floor: lowest level of the axis in dBFS.
     """
     from matplotlib.figure import Figure
 
@@ -142,11 +143,11 @@ def overlaid_spectra_png(spectra: Sequence[Spectrum], floor: float) -> bytes:
 
 
 def spectra_png(spectra: Sequence[Spectrum], floor: float) -> bytes:
-    """Spectra one above the other as a PNG file with transparent ground.
+    """Spectra one above the other as a PNG file with transparent background.
 
     Args:
-        spectra: what is drawn, at least one.
-        floor: dBFS that the axis of levels begins at.
+        spectra: the spectra, at least one.
+        floor: lowest level of the axis in dBFS.
     """
     from matplotlib.figure import Figure
 
@@ -168,7 +169,7 @@ def spectrogram_row(sounds: Mapping[str, np.ndarray], rates: Sequence[int]) -> n
 
     Args:
         sounds: title -> signal [time]; for example low (at its own rate), estimate and high.
-        rates: of the signals, in Hz.
+        rates: sample rates of the signals, in Hz.
 
     Returns:
         uint8 [height, width, 3].
@@ -201,7 +202,7 @@ def _figure(
 
 
 def _draw(axes: "Axes", panel: Panel, level: float | None, top_hz: float) -> Any:
-    """The picture of one signal; what lies above its own band stays black."""
+    """Draw the spectrogram of one signal; frequencies above its own band stay black."""
     seconds, frequencies, levels = _levels(panel.waveform, panel.rate)
     levels = levels - (levels.max() if level is None else level)
     image = _image(axes, levels, (0, seconds, 0, frequencies / 1000), LEVELS, -RANGE_DB, 0)
@@ -219,7 +220,7 @@ def _image(
     lowest: float,
     highest: float,
 ) -> Any:
-    """Levels [bins, frames] over (first s, last s, lowest Hz or kHz, highest)."""
+    """Draw levels [bins, frames] over (first s, last s, lowest Hz or kHz, highest)."""
     return axes.imshow(
         levels,
         extent=extent,
@@ -232,7 +233,7 @@ def _image(
 
 
 def _bare(inches: tuple[float, float] = (10, 3)) -> "tuple[Figure, Axes]":
-    """A figure that is all axes, of which one sees nothing."""
+    """A figure that consists of axes only, and the axes are invisible."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=inches, dpi=100)
@@ -243,7 +244,7 @@ def _bare(inches: tuple[float, float] = (10, 3)) -> "tuple[Figure, Axes]":
 
 
 def _draw_spectrum(axes: "Axes", spectrum: Spectrum, floor: float) -> None:
-    """The levels as a curve, over one dotted line for each mark."""
+    """Draw the levels as a curve, with a dotted line for each mark."""
     places = np.asarray(spectrum.marks) / 1000
     axes.vlines(places, floor, 0, colors=_GREY, linestyles="dotted", linewidth=0.6)
     levels = np.maximum(spectrum.levels, floor)

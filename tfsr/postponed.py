@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM that wait until what has begun is whole."""
+"""Postpone Ctrl-C and SIGTERM until the current work is complete."""
 
 import contextlib
 import signal
@@ -8,10 +8,10 @@ from typing import Any
 
 
 class Signals:
-    """Those that have come; each then does what it would have done at once, but later.
+    """Signals that have arrived. Each later does what it would have done at once.
 
     Args:
-        all_wait: a second one waits too; else it makes the first happen at once.
+        all_wait: whether a second signal is postponed too; else it delivers the first at once.
     """
 
     def __init__(self, all_wait: bool) -> None:
@@ -21,23 +21,23 @@ class Signals:
 
     @property
     def waiting(self) -> bool:
-        """Whether one has come."""
+        """Whether a signal has arrived."""
         return self._first is not None
 
     def wait(self) -> None:
-        """From now on they wait."""
+        """Postpone signals from now on."""
         for number in signal.SIGINT, signal.SIGTERM:
             # Programs in the background ignore them; a handler that is none of Python's stays.
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
                 self._before[number] = signal.signal(number, self._come)
 
     def wait_no_more(self) -> None:
-        """The handlers of before are back; what waits is forgotten."""
+        """Restore the earlier handlers; postponed signals are forgotten."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
     def deliver(self) -> None:
-        """Let what waits happen."""
+        """Deliver the postponed signals."""
         self.wait_no_more()
         if self._first is not None:
             signal.raise_signal(self._first)
@@ -50,7 +50,7 @@ class Signals:
 
 @contextlib.contextmanager
 def postponed(wanted: bool, all_wait: bool = False) -> Iterator[Signals]:
-    """Within it they wait, if that is `wanted`; Python has signals in its main thread alone."""
+    """Postpone signals within it, if `wanted`. Python has signals in its main thread only."""
     signals = Signals(all_wait)
     if wanted and threading.current_thread() is threading.main_thread():
         signals.wait()
@@ -62,7 +62,7 @@ def postponed(wanted: bool, all_wait: bool = False) -> Iterator[Signals]:
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """They come when it is over: what they raise within a call by C, Python prints and forgets."""
+    """Postpone signals to its end. Python prints and loses an exception raised in a C callback."""
     with postponed(wanted=True, all_wait=True) as signals:
         try:
             yield

@@ -2,9 +2,8 @@
 
     python -m tfsr.prepare SOURCE -o FOLDER --rate 16000
 
-Then give FOLDER as corpus. Broken files and recordings that do not fill the band of the rate are
-skipped with a line each; a run that was stopped goes
-on where it was when the same command is given again.
+Then give FOLDER as corpus. Broken files are skipped with a line each. So are recordings that do not
+fill the band of the rate. If the command was stopped, the same command continues the work.
 """
 
 from absl import flags
@@ -12,33 +11,33 @@ from absl import flags
 from tfsr.command import run
 from tfsr.errors import UserError
 
-flags.DEFINE_string("output", None, "Folder to write (or to go on with).", short_name="o")
+flags.DEFINE_string("output", None, "Folder to write, or to continue.", short_name="o")
 flags.DEFINE_integer(
     "rate",
     None,
-    "Hz to resample to: the output rate to train for. By default every file keeps its own, and "
+    "Hz to resample to: the output rate of the training. By default every file keeps its rate, and "
     "training resamples it.",
     lower_bound=1,
 )
 flags.DEFINE_float(
     "trim_db",
     None,
-    "Cut off both ends of each recording that are so much quieter than its loudest part (NU-Wave: "
-    "15). By default they stay.",
+    "Cut off both ends of each recording where they are this many dB below its loudest part "
+    "(NU-Wave: 15). By default the ends are kept.",
     lower_bound=0.0,
 )
 flags.DEFINE_bool(
     "full_band",
     True,
     "With --rate: leave out recordings that do not fill its band, such as calls at 16 kHz. "
-    "--nofull_band takes them all.",
+    "--nofull_band keeps them all.",
 )
-flags.DEFINE_float("held_out", 0.1, "Share kept from training in a folder of audio.")
+flags.DEFINE_float("held_out", 0.1, "For a folder of audio: share kept out of training.")
 flags.DEFINE_enum(
-    "by", "utterance", ["utterance", "speaker"], "What is held out of a folder of audio."
+    "by", "utterance", ["utterance", "speaker"], "For a folder of audio: the unit held out."
 )
 flags.DEFINE_enum("setup", "single", ["single", "multi"], "The published split of VCTK.")
-flags.DEFINE_enum("microphone", "mic1", ["mic1", "mic2"], "That of VCTK 0.92.")
+flags.DEFINE_enum("microphone", "mic1", ["mic1", "mic2"], "The microphone of VCTK 0.92.")
 
 
 def main(arguments: list[str]) -> None:

@@ -1,15 +1,16 @@
-"""Score what systems made, file by file, against the originals: no model and no run is needed.
+"""Score outputs of systems, file by file, against the originals; no model or run is needed.
 
     python -m tfsr.score originals/ ours/ theirs/ --low low/ --protocol apbwe
     python -m tfsr.score originals/ AERO=aero/out SEANet=seanet/out --low low/ --html page.html
     python -m tfsr.score original.wav wide.wav --cutoff 4000 --json scores.json --csv scores.csv
 
-The first is a folder of originals, or one; the others are what systems made of each, under the same
-names whatever their ends, and NAME= says what the tables call them. --low is what the systems were
-given: the columns for the high band count from half its rate on, and its interpolations stand
-beside the systems. Prints means with their 95 % intervals (bootstrap), how much better or worse the
-first system is than each other one on the same files, and what is odd: levels, delays, and low
-bands that are not the input's. Files that do not fit are refused.
+The first argument is a folder of originals, or one original. The others are outputs of systems:
+files named like the originals, whatever their extensions. NAME= sets a system's name in the tables.
+--low is the input of the systems. The columns for the high band count from half its rate upwards.
+Interpolations of --low stand beside the systems. The command prints means with their 95 % intervals
+(bootstrap). It compares the first system with each other one on the same files. It also reports
+oddities: levels, delays, and low bands that differ from the input's. Files that do not fit are
+refused.
 """
 
 import functools
@@ -28,15 +29,15 @@ _MOST_PRINTED = 20
 _PROTOCOL = flags.DEFINE_string(
     "protocol",
     "tfsr",
-    f"Whose formulas, as a shell writes several: {listed()}. Or one's own, as module:name of a "
-    "tfsr.evaluation.protocols.Protocol.",
+    f"Protocol of the metrics; these patterns name several: {listed()}. Or one of your own, as "
+    "module:name of a tfsr.evaluation.protocols.Protocol.",
 )
-_LOW = flags.DEFINE_string("low", None, "What the systems were given: a folder, or a file.")
+_LOW = flags.DEFINE_string("low", None, "The input of the systems: a folder, or a file.")
 _CUTOFF = flags.DEFINE_float(
-    "cutoff", None, "Hz from which on the systems made something. Default: half the rate of --low."
+    "cutoff", None, "Hz above which the systems added content. Default: half the rate of --low."
 )
 _FRAME_RATE = flags.DEFINE_float(
-    "frame_rate", None, "Frames a second of the systems, at which their output may buzz."
+    "frame_rate", None, "Frames per second of the systems, at which their output may buzz."
 )
 _CSV = command.report_flag("csv", "File for the scores of each file, as a table.", ".csv")
 _JSON = command.report_flag("json", "File for all scores as JSON.", ".json")
@@ -76,7 +77,7 @@ def main(positional: list[str]) -> None:
 
 
 def _systems(estimates: list[str]) -> dict[str, str]:
-    """Name -> path, of NAME=PATH or a path, of which the last part is the name."""
+    """Name -> path, from NAME=PATH or a path; the last part of a path is the name."""
     systems: dict[str, str] = {}
     for estimate in estimates:
         name, separator, path = estimate.partition("=")
@@ -89,7 +90,7 @@ def _systems(estimates: list[str]) -> dict[str, str]:
 
 
 def _name(path: Path) -> str:
-    """Of a folder as it is, of a file without its end."""
+    """The name of a folder, or the name of a file without its extension."""
     return path.stem if path.is_file() else path.name
 
 

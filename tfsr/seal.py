@@ -1,6 +1,6 @@
-"""The seal of a file that tells of itself: JSON within it, with the SHA-256 of the whole.
+"""The seal of a file that describes itself: JSON within it, with the SHA-256 of the whole.
 
-The JSON's "sha256" is that of the file with 64 zeros in the place of these digits.
+The JSON's "sha256" is computed over the file with 64 zeros in place of these digits.
 """
 
 import hashlib
@@ -12,29 +12,29 @@ from typing import Any
 from tfsr.errors import UserError
 
 Properties = dict[str, Any]
-"""What a file tells of itself, by name: all that JSON knows."""
+"""What a file tells about itself, by name: values that JSON can store."""
 
 _OPEN = b"0" * 64
 _DIGITS = re.compile(rb'(?<="sha256": ")[0-9a-f]{64}(?=")')
 
 
 def entry(properties: Properties) -> bytes:
-    """The JSON to put into a file, whose seal is open: close it with `sealed`."""
+    """The JSON to put into a file. Its seal is open; `sealed` closes it."""
     return json.dumps(properties | {"sha256": _OPEN.decode()}).encode()
 
 
 def sealed(file: bytes) -> bytes:
-    """A file with an `entry` in it, whose seal is closed now."""
+    """A file that contains an `entry`, with the seal closed."""
     return _DIGITS.sub(digest(file).encode(), file)
 
 
 def parse(path: str | os.PathLike, file: bytes, entry: bytes) -> Properties:
-    """The properties in an `entry` of a file that `sealed` gave.
+    """The properties in the `entry` of a file from `sealed`.
 
     Args:
-        path: of the file, for messages.
-        file: all of its bytes.
-        entry: those of its JSON.
+        path: path of the file, for messages.
+        file: all bytes of the file.
+        entry: the bytes of its JSON.
 
     Raises:
         UserError: the file has changed since.
@@ -53,5 +53,5 @@ def digest(data: bytes) -> str:
 
 
 def changed(path: str | os.PathLike) -> UserError:
-    """The error for what is not as it was exported."""
+    """The error for a file that has changed since its export."""
     return UserError(f"{path}: is not as it was exported (SHA-256); copy or export it again")

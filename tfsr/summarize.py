@@ -1,10 +1,10 @@
-"""Say how large and how costly the upsampler of a configuration is.
+"""Print the size and the cost of a configuration's upsampler.
 
     python -m tfsr.summarize --gin configs/audiounet.gin
     python -m tfsr.summarize --run_dir runs/quickstart
     python -m tfsr.summarize --model speech-16k-x2
 
-Parameters, multiply-adds per second of audio, receptive field, hop and memory.
+It prints parameters, multiply-adds per second of audio, receptive field, hop and memory.
 """
 
 from absl import flags
@@ -13,7 +13,7 @@ from tfsr import command
 from tfsr.errors import UserError
 
 _GIN = flags.DEFINE_multi_string("gin", [], "Configuration file; may repeat, later ones override.")
-_PARAM = flags.DEFINE_multi_string("gin_param", [], "One more setting; may repeat.")
+_PARAM = flags.DEFINE_multi_string("gin_param", [], "An additional setting; may repeat.")
 _ALLOW_IMPORT = command.allow_import_flag()
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "A run directory, instead of --gin.")
 _MODEL = flags.DEFINE_string("model", None, "A preset or a model folder, instead of --gin.")

@@ -2,9 +2,9 @@
 
     python -m tfsr.train --gin configs/quickstart.gin
     python -m tfsr.train --gin configs/audiounet.gin --data my/recordings --run_dir runs/mine
-    python -m tfsr.train --run_dir runs/mine                 (goes on where it stands)
+    python -m tfsr.train --run_dir runs/mine                 (resumes the run)
 
-Ends with the evaluation of the held-out recordings, and a page that shows and plays them.
+At the end it evaluates the held-out recordings and writes a page that shows and plays them.
 """
 
 import contextlib
@@ -16,30 +16,32 @@ from tfsr.errors import UserError
 
 _GIN = flags.DEFINE_multi_string("gin", [], "Configuration file; may repeat, later ones override.")
 _PARAM = flags.DEFINE_multi_string(
-    "gin_param", [], "One more setting, such as STEPS=2000; may repeat."
+    "gin_param", [], "An additional setting, such as STEPS=2000; may repeat."
 )
 _ALLOW_IMPORT = command.allow_import_flag()
 _DATA = flags.DEFINE_multi_string(
     "data",
     [],
-    "Folder of recordings, of VCTK, or made by tfsr.prepare; may repeat, to train on several "
+    "Folder of recordings, of VCTK, or made by tfsr.prepare. May repeat, to train on several "
     "together. Default: the bundled speech.",
 )
 _RUN_DIR = flags.DEFINE_string(
-    "run_dir", None, "Where the run is kept; resumes when it holds one. Default: runs/CONFIG."
+    "run_dir", None, "Folder of the run; an existing run is resumed. Default: runs/CONFIG."
 )
 _FULL_BAND = flags.DEFINE_bool(
     "full_band",
     True,
     "Leave out recordings that do not fill the band of the output rate, such as calls at 16 kHz. "
-    "--nofull_band takes them all; a run that goes on does as it began.",
+    "--nofull_band keeps them all. A resumed run keeps its first choice.",
 )
 _EVALUATE = flags.DEFINE_bool("evaluate", True, "Evaluate the test recordings at the end.")
 
 
 def main(positional: list[str]) -> None:
     if positional:
-        raise UserError(f"train: {positional[0]!r} is no flag; a configuration is --gin FILE")
+        raise UserError(
+            f"train: {positional[0]!r} is not a flag; give a configuration as --gin FILE"
+        )
     run_dir = _run_dir()
     from tfsr import gin_config
     from tfsr.folder_lock import folder_lock
@@ -80,7 +82,7 @@ def _train(experiment, run_dir, strategy, described: str) -> None:
 
 
 def _refuse_fewer_steps(experiment, run_dir) -> None:
-    """Before anything is written."""
+    """Refuse before anything is written."""
     from tfsr.training.checkpoints import newest_step
 
     reached = newest_step(run_dir)

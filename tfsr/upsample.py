@@ -6,8 +6,9 @@
     python -m tfsr.upsample old.wav --model exported.tflite   # without TensorFlow
     python -m tfsr.upsample - < call.wav > wide.wav
 
-Takes files of any rate, length and number of channels, with a preset that suits how wide the band
-of each really is, whatever its rate, or with a trained run. What a recording has stays as it is.
+It takes files of any rate, length and number of channels. The band of each file is measured,
+whatever its rate, and a preset that suits it is chosen; or give a trained run. The band that a
+recording already has stays as it is.
 """
 
 import contextlib
@@ -25,47 +26,47 @@ from tfsr.names import shown
 _OUT = flags.DEFINE_string(
     "out",
     None,
-    "For one file its name or a folder, for more a folder; - is standard output. Beside each input "
-    "unless given.",
+    "For one file: its name or a folder. For several: a folder. - is standard output. Default: "
+    "beside each input.",
     short_name="o",
 )
-_PRESET = flags.DEFINE_string("preset", None, "The preset for all files, rather than for each.")
-_MODEL = flags.DEFINE_string("model", None, "Or an exported file, or a model folder.")
-_RUN_DIR = flags.DEFINE_string("run_dir", None, "Or a run: a folder that tfsr.train wrote.")
+_PRESET = flags.DEFINE_string("preset", None, "One preset for all files. Default: one for each.")
+_MODEL = flags.DEFINE_string("model", None, "Instead: an exported file, or a model folder.")
+_RUN_DIR = flags.DEFINE_string("run_dir", None, "Instead: a run, a folder that tfsr.train wrote.")
 _PARAM = flags.DEFINE_multi_string(
-    "gin_param", [], "A setting that differs from the run's, such as its steps; may repeat."
+    "gin_param", [], "A setting to change in the run, such as its steps; may repeat."
 )
 _ALLOW_IMPORT = command.allow_import_flag()
 _BANDWIDTH = flags.DEFINE_float(
-    "bandwidth", None, "Hz where the recordings end, rather than measured.", lower_bound=300
+    "bandwidth", None, "Highest frequency of the inputs in Hz. Default: measured.", lower_bound=300
 )
 _KEEP_LOW_BAND = flags.DEFINE_bool(
-    "keep_low_band", True, "Leave what the recordings have as it is (but in restoration)."
+    "keep_low_band", True, "Leave the band of the input as it is (restoration changes it anyway)."
 )
 _RATE = flags.DEFINE_string(
-    "rate", None, "Hz of the outputs; keep: that of each input, where it is higher."
+    "rate", None, "Hz of the outputs; keep: the rate of each input, where that is higher."
 )
-_FORMAT = flags.DEFINE_string("format", None, "Of the outputs: wav, flac, ogg, ...")
+_FORMAT = flags.DEFINE_string("format", None, "Format of the outputs: wav, flac, ogg, ...")
 _RAW = flags.DEFINE_string(
-    "raw", None, "Of files without header: Hz, coding and channels, such as 8000,ulaw,1."
+    "raw", None, "Hz, coding and channels of headerless files, such as 8000,ulaw,1."
 )
 _STRICT = flags.DEFINE_bool("strict", False, "Refuse unfinished and damaged recordings.")
 _CLIP = flags.DEFINE_enum(
-    "clip", "cut", ["cut", "rescale"], "What is too loud: cut off, or the whole made softer."
+    "clip", "cut", ["cut", "rescale"], "Too loud outputs: clip them, or scale the whole down."
 )
-_SUBTYPE = flags.DEFINE_string("subtype", None, "Of the outputs: PCM_16, PCM_24, FLOAT, ...")
+_SUBTYPE = flags.DEFINE_string("subtype", None, "Subtype of outputs: PCM_16, PCM_24, FLOAT, ...")
 _CHUNK = flags.DEFINE_float(
     "chunk",
     None,
     "Seconds that are upsampled together: more is faster and needs more memory.",
     lower_bound=0.01,
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of the noise, for runs that draw any.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of the noise, if the run uses any.", lower_bound=0)
 _JOBS = flags.DEFINE_integer("jobs", 1, "Files at once; each needs memory.", lower_bound=1)
-_RECURSIVE = flags.DEFINE_bool("recursive", True, "Read the folders in folders too.")
-_SKIP_EXISTING = flags.DEFINE_bool("skip_existing", False, "Leave out what is there already.")
-_DRY_RUN = flags.DEFINE_bool("dry_run", False, "Say what would be done, and write nothing.")
-_MANIFEST = command.report_flag("manifest", "A JSON file to write what was done to.")
+_RECURSIVE = flags.DEFINE_bool("recursive", True, "Also read subfolders.")
+_SKIP_EXISTING = flags.DEFINE_bool("skip_existing", False, "Skip outputs that already exist.")
+_DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print what would be done, and write nothing.")
+_MANIFEST = command.report_flag("manifest", "A JSON file to record what was done.")
 
 # So many files that are left out of folders are named.
 _LEFT_TOLD = 20
@@ -146,7 +147,7 @@ def _rate() -> int | str | None:
 
 
 def _backend(system: str):
-    """What runs a preset, an exported file, a folder or a run."""
+    """The backend of a preset, an exported file, a folder or a run."""
     from tfsr.lite.interpreter import processors
     from tfsr.loading import load
 
@@ -157,7 +158,7 @@ def _backend(system: str):
 
 
 def _tell(request, jobs: list, left: list, names, told) -> int:
-    """Say what would be done; for how many files it could not be."""
+    """Print what would be done; returns the number of files that fail."""
     _earlier()
     failed = 0
     for job in jobs:
@@ -188,7 +189,7 @@ def _lacks(failed: int, files: int, unreadable: int) -> str:
 
 
 def _tell_unreadable(left: list) -> int:
-    """Name the folders that could not be looked into; how many there are."""
+    """Name the folders that could not be read; returns their number."""
     unreadable = [one for one in left if one.unreadable]
     for one in unreadable:
         print(shown(f"tfsr: {one.path}: {one.reason}"), file=sys.stderr)
@@ -196,7 +197,7 @@ def _tell_unreadable(left: list) -> int:
 
 
 def _tell_left(left: list, told) -> None:
-    """What the folders hold besides, by name as long as it is little."""
+    """Tell what else the folders hold, by name if it is not much."""
     others = [one for one in left if not one.unreadable]
     for one in others[:_LEFT_TOLD]:
         print(shown(f"left out: {one.path} {one.reason}"), file=told)
@@ -205,14 +206,14 @@ def _tell_left(left: list, told) -> None:
 
 
 def _earlier() -> dict:
-    """What the manifest tells of each target already; what is there must be a manifest."""
+    """The entries of an existing manifest, by target; another existing file is refused."""
     from tfsr.inference import manifest
 
     return manifest.read(_MANIFEST.value) if _MANIFEST.value else {}
 
 
 def _upsample(request, jobs: list, left: list, names, told) -> int:
-    """How many failed; a single file raises instead."""
+    """Returns how many files failed; for a single file it raises instead."""
     from tqdm import tqdm
 
     from tfsr.inference import manifest
@@ -244,7 +245,7 @@ def _upsample(request, jobs: list, left: list, names, told) -> int:
 
 
 def _one(request, job, bar, records: dict, names, stopped: threading.Event):
-    """The record of a file, kept too, while the bar goes on by its share of all of them."""
+    """Upsample one file, store and return its record, and advance the bar by its share."""
     done = 0.0
 
     def show(share: float) -> None:

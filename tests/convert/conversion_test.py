@@ -117,7 +117,7 @@ def test_other_files_are_told_with_their_names_and_what_to_give(writing, tmp_pat
 @pytest.mark.parametrize("option", [{"mode": 1}, {"vocoder": "itself"}])
 def test_options_of_another_system_are_refused(trainers_file, option):
     given = {name: trainers_file if x == "itself" else x for name, x in option.items()}
-    with pytest.raises(UserError, match=f"`{next(iter(option))}` is nothing that NU-Wave has"):
+    with pytest.raises(UserError, match=f"`{next(iter(option))}` is no option of NU-Wave"):
         convert(trainers_file, **given)
 
 

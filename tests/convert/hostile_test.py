@@ -105,7 +105,9 @@ def test_nothing_else_is_called(tmp_path, writing):
     Name, Call = writing.Name, writing.Call
     made = Call(Name("argparse", "Namespace"), ())
     for function in (made, "os.system", {"a": 1}, Call(made.function, ()), 3, None):
-        refused(writing.zip(tmp_path / "a", Call(function, ())), "calls what is no function")
+        refused(
+            writing.zip(tmp_path / "a", Call(function, ())), "calls something that is no function"
+        )
     for function in ("FloatStorage",):
         refused(writing.zip(tmp_path / "a", Call(Name("torch", function), ())), "is no function")
 
@@ -325,7 +327,7 @@ def test_zip_files_with_a_name_twice(tmp_path, writing):
     path = writing.zip(tmp_path / "a", {"x": np.zeros(9)})
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning):
         archive.writestr("archive/data/0", np.ones(9).tobytes())
-    refused(path, "a name that stands there twice")
+    refused(path, "a name occurs twice")
 
 
 @pytest.mark.parametrize("name", ["word/document.xml", "a/b/data.pkl", "data.pkl"])

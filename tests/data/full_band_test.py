@@ -75,7 +75,7 @@ def test_patches_are_of_those_alone(root):
 
 def test_nothing_wide_to_train_with(speech, tmp_path):
     audio_file.write(tmp_path / "call.wav", call(speech)[:, np.newaxis], RATE)
-    with pytest.raises(UserError, match="not one recording fills the band of 16000 Hz"):
+    with pytest.raises(UserError, match="no recording fills the band of 16000 Hz"):
         FullBand(Folder(tmp_path), RATE).recordings("train")
 
 

@@ -74,7 +74,7 @@ def test_broken_recordings_are_passed_over(tmp_path):
     (tmp_path / "1.wav").write_bytes(b"RIFF")
     np.testing.assert_allclose(Noise(corpus)(4000, RATE, generator()), 0.2)
     (tmp_path / "2.wav").write_bytes(b"RIFF")
-    with pytest.raises(UserError, match="Noise.corpus: not one recording can be decoded"):
+    with pytest.raises(UserError, match="Noise.corpus: no recording can be decoded"):
         Noise(corpus)(4000, RATE, generator())
 
 

@@ -122,7 +122,7 @@ def test_anchor_is_as_the_standard_wants_it(rate):
         ({"systems": {"reference": "x"}}, "system 'reference': choose another name"),
         ({"systems": {"a|b": "x"}}, "choose another name"),
         ({"kind": "ab", "systems": {"ours": "x"}}, "two or more"),
-        ({"no_preference": True}, "leave out --no_preference"),
+        ({"no_preference": True}, "--no_preference is for ab only"),
         ({"anchors": (9000.0,)}, "nothing above an anchor of 9000 Hz at 16000 Hz"),
     ],
 )
@@ -134,5 +134,7 @@ def test_mistakes(test, changes, told):
 def test_a_system_that_lacks_a_file_is_named(test, write_tones, tmp_path):
     write_tones(tmp_path / "apple.wav", {500: 0.2})
     test = dataclasses.replace(test, systems=test.systems | {"new": tmp_path})
-    with pytest.raises(UserError, match=f"{tmp_path}: has no pear, which is a reference"):
+    with pytest.raises(
+        UserError, match=f"{tmp_path}: has no pear, which is in the reference folder"
+    ):
         listening_page.page(test)

@@ -75,7 +75,7 @@ class TestRead:
         for name in ("a.csv", "b.csv"):
             (tmp_path / name).write_text(f"{HEAD}Ann,t,abx,ours,right,2\n")
         with pytest.raises(
-            UserError, match="b.csv: the answer of Ann to t, ours, stands in .*a.csv"
+            UserError, match="b.csv: the answer of Ann to t, ours, is also in .*a.csv"
         ):
             listening_scores.read([tmp_path / "a.csv", tmp_path / "b.csv"])
 

@@ -151,7 +151,7 @@ class TestFound:
             (("nowhere", {"s": "s1"}), "nowhere: no such file or folder"),
             (("high", {"s": "nowhere"}), "nowhere: no such file or folder"),
             (("high/a_1.wav", {"s": "s1"}), "is a folder"),
-            (("high", {}), "give what a system made"),
+            (("high", {}), "give the output of a system"),
             (("high", {"s": "strange"}), "has no recording c"),
         ],
     )
@@ -166,7 +166,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("sound", "rate", "message"),
         [
-            (noise(4000), 8000, "is at 8000 Hz, where 16000 Hz are compared"),
+            (noise(4000), 8000, "is at 8000 Hz, but the comparison is at 16000 Hz"),
             (noise(1000), RATE, "1000 samples at 16000 Hz, and .* has 4000"),
             (np.stack([noise(4000)] * 2, 1), RATE, "has 2 channels, and .* 1"),
         ],
@@ -182,7 +182,7 @@ class TestRefusals:
 
     def test_a_protocol_for_another_rate(self, folder):
         with pytest.raises(
-            UserError, match="nuwave is made for 48000 Hz, and these signals are at"
+            UserError, match="nuwave is made for 48000 Hz, but these signals are at"
         ):
             scored(folder, PROTOCOLS["nuwave"])
 
@@ -195,7 +195,9 @@ class TestRefusals:
         for path in list((folder / "high").iterdir()):
             write(folder / "low" / path.name, noise(2000), RATE // 2)
         trials, _ = found(folder / "high", {name: folder / "s1"}, folder / "low")
-        with pytest.raises(UserError, match=f"system '{name}': tables have a row"):
+        with pytest.raises(
+            UserError, match=f"system '{name}': the name is empty, or tables already have a row"
+        ):
             score(trials, TFSR)
 
 

@@ -84,7 +84,7 @@ class TestPairs:
     def test_two_of_one_name(self, tmp_path):
         for name in ("a.wav", "a.flac"):
             save(tmp_path / "noisy" / name, sine(100))
-        with pytest.raises(UserError, match=r"a\.wav.*there is a\.flac too"):
+        with pytest.raises(UserError, match=r"a\.wav.*a\.flac has the same name"):
             Pairs(tmp_path / "noisy", tmp_path / "noisy")
 
     def test_folder_that_is_not_there(self, tmp_path):

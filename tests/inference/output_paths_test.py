@@ -56,7 +56,7 @@ def test_another_format_and_only_one_folder(tapes):
     assert [str(job.target) for job in jobs] == ["tapes/a.tfsr.flac"]
     with pytest.raises(UserError, match=r"new\.wav: is not named \.flac"):
         plan(["tapes/a.wav"], "new.wav", ".flac")
-    with pytest.raises(UserError, match="--format doc: there are wav flac"):
+    with pytest.raises(UserError, match="--format doc: is unknown; known ones are wav flac"):
         plan(["tapes/a.wav"], "new", ".doc")
 
 

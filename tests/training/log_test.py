@@ -51,7 +51,9 @@ def test_whether_a_step_is_validated(tmp_path):
 @pytest.mark.parametrize("line", [b"none,0.5", b"", b"\xff\xfe", b"-3,0.5"])
 def test_a_damaged_line_is_told(tmp_path, line):
     (tmp_path / "losses.csv").write_bytes(b"step,loss\n" + line + b"\n")
-    with pytest.raises(UserError, match="losses.csv: has the line .* begins with no step; take it"):
+    with pytest.raises(
+        UserError, match="losses.csv: has the line .* does not begin with a step; remove it"
+    ):
         Log(tmp_path, 3)
 
 

@@ -1,8 +1,8 @@
 """Audio files of any format, read to float32 [time, channels] in [-1, 1] and written from it.
 
-libsndfile decodes the WAV family and whatever else it reads exactly, FFmpeg (PyAV) MP3, FLAC and
-what phones and browsers record, tensorflow-io whole files of the usual kinds. This is the only
-package that knows these libraries. TensorFlow is imported by `read` alone, so that streaming
+libsndfile decodes the WAV family and other formats that it reads exactly. FFmpeg (PyAV) decodes
+MP3, FLAC and the formats of phones and browsers. tensorflow-io decodes whole files of the usual
+formats. Only this package uses these libraries. Only `read` imports TensorFlow, so that streaming
 (`AudioFile`, `Writer`) starts fast and small.
 """
 

@@ -23,24 +23,24 @@ _BLOCK = 65536
 
 
 class AudioFile:
-    """A recording: its header, its tags, and all of its samples as often as they are asked for.
+    """A recording: its header, its tags, and all of its samples, which can be read repeatedly.
 
-    A context manager. Nothing seeks within a stream, no length that is only estimated is believed,
-    and an unfinished or damaged file gives what is there. A pipe is kept in a temporary file.
+    It is a context manager. It never seeks within a stream, and does not believe estimated lengths.
+    From an unfinished or damaged file it reads what is there. A pipe is kept in a temporary file.
 
     Args:
         path: of a file, a pipe or a device.
-        raw: how samples lie in a file without header; None: as the file or its name tells.
+        raw: coding of a file without header; None: the file or its name tells it.
 
     Attributes:
         path: as given.
         rate: Hz.
         channels, subtype, format: see `Info`.
-        tags: what it tells of itself ("title", "artist", "date" ...), but for the software.
-        assumed: how its samples lie, where only its name tells it.
+        tags: its tags ("title", "artist", "date" ...), without that of the software.
+        assumed: coding of its samples, if only its name tells it.
 
     Raises:
-        UserError: missing, a folder, empty, not audio, or without samples.
+        UserError: the file is missing, a folder, empty, not audio, or without samples.
     """
 
     def __init__(self, path: str | os.PathLike, raw: Raw | None = None):
@@ -78,7 +78,7 @@ class AudioFile:
 
     @property
     def declared_samples(self) -> int | None:
-        """Of each channel, where headers are sure to declare it."""
+        """Number of samples in each channel, if the header is certain to declare it; else None."""
         declared = 0
         for decoder in self._found.decoders:
             if decoder.samples is None or decoder.rate != self.rate:
@@ -88,7 +88,7 @@ class AudioFile:
 
     @property
     def samples(self) -> int:
-        """Of each channel; all is decoded for it, where the header is not sure to tell it."""
+        """Number of samples in each channel; if the header is uncertain, all is decoded for it."""
         if not self._samples:
             self.know()
         return self._samples
@@ -99,21 +99,21 @@ class AudioFile:
 
     @property
     def silent(self) -> bool:
-        """Whether there is nothing in it but zeros."""
+        """Whether it contains only zeros."""
         self.know()
         return self._silent
 
     @property
     def faults(self) -> list[Fault]:
-        """What is wrong with it; all is decoded for it, if that was not done before."""
+        """Its faults; all is decoded for this, if that was not done before."""
         self.know()
         return self._faults
 
     def know(self) -> None:
-        """Decode all of it, if that was not done before, for its length and its faults.
+        """Decode all of it, if that was not done before, to know its length and its faults.
 
         Raises:
-            UserError: as `blocks`.
+            UserError: as in `blocks`.
         """
         if not self._decoded:
             for _ in self.blocks():
@@ -123,10 +123,10 @@ class AudioFile:
         """All of it as float32 [block_samples, channels] (the last one shorter).
 
         Args:
-            block_samples: None for a number that is as much memory for six channels as for one.
+            block_samples: None: a number for which six channels need as much memory as one.
 
         Raises:
-            UserError: while iterating, at NaN, infinite or absurd samples, and where nothing can be
+            UserError: while iterating, for NaN, infinite or absurd samples, or if nothing can be
                 decoded.
         """
         size, done = block_samples or max(_BLOCK // self.channels, 1), 0
@@ -147,7 +147,7 @@ class AudioFile:
         self._decoded = True
 
     def _sounds(self, size: int) -> Iterator[np.ndarray]:
-        """Of all decoders, with the rate and the channels of the first one, up to the limit."""
+        """Blocks of all decoders, with rate and channels of the first one, up to the limit."""
         left = self._found.limit
         sounds = (
             (sound, decoder.rate)
@@ -195,7 +195,7 @@ def _of_size(sounds: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
 
 
 def check_finite(path: str | os.PathLike, audio: np.ndarray, rate: int, first: int) -> None:
-    """Raise UserError at a sample that is none; `first` is the place of the first one."""
+    """Raise UserError for an invalid sample; `first` is the position of the first sample."""
     bad = ~(np.abs(audio) <= _LARGEST).all(axis=1)
     if bad.any():
         place = int(np.argmax(bad))

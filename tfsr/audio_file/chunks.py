@@ -1,7 +1,7 @@
-"""Files that are made of chunks: WAV of all kinds, AIFF, CAF and Wave64.
+"""Files made of chunks: all kinds of WAV, AIFF, CAF and Wave64.
 
-Recorders that break off, pipes, and programs that count wrong leave sizes that are not true. A WAV
-file is read by a header that is made anew of what its chunks hold; the others say what is missing.
+Interrupted recorders, pipes, and programs with errors write wrong sizes. A WAV file is read with a
+new header, made from the content of its chunks. For the other formats, missing parts are reported.
 """
 
 import struct
@@ -37,7 +37,7 @@ W64_START = b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000")
 
 
 class Chunk(NamedTuple):
-    """Its name, where its content begins, and how many bytes it is said to have."""
+    """Name of a chunk, first byte of its content, and its stated number of bytes."""
 
     name: bytes
     start: int
@@ -45,7 +45,7 @@ class Chunk(NamedTuple):
 
 
 class _Layout(NamedTuple):
-    """How chunks lie in a file: place of the first, name and size, and what they are padded to."""
+    """Layout of chunks: place of the first, bytes of name and size, and padding."""
 
     first: int
     name: int
@@ -55,7 +55,7 @@ class _Layout(NamedTuple):
 
 
 def layout(head: bytes) -> _Layout | None:
-    """Of a file that begins so; None of one that is not made of such chunks."""
+    """The layout of a file with this beginning; None if it is not made of such chunks."""
     if head[8:12] == b"WAVE" and head[:4] in (b"RIFF", b"RF64", b"BW64"):
         return _Layout(12, 4, "<I", 2)
     if head[8:12] == b"WAVE" and head[:4] == b"RIFX":
@@ -68,7 +68,7 @@ def layout(head: bytes) -> _Layout | None:
 
 
 def walk(view: FileView, form: _Layout, first: int | None = None) -> Iterator[Chunk]:
-    """The chunks, as their sizes tell, and where these are wrong, as far as that can be seen."""
+    """The chunks by their sizes; if sizes are wrong, as far as that can be detected."""
     place: int | None = first or form.first
     length = form.name + struct.calcsize(form.size)
     while place is not None and len(head := view.at(place, length)) == length:
@@ -80,7 +80,7 @@ def walk(view: FileView, form: _Layout, first: int | None = None) -> Iterator[Ch
 
 
 def _after(view: FileView, chunk: Chunk, form: _Layout) -> int | None:
-    """Where the next chunk begins; None after the last."""
+    """The place where the next chunk begins; None after the last."""
     if chunk.size < 0:
         return None
     end = chunk.start + chunk.size
@@ -96,18 +96,18 @@ def _after(view: FileView, chunk: Chunk, form: _Layout) -> int | None:
 
 
 def _is_name(name: bytes) -> bool:
-    """Whether a chunk can be called so."""
+    """Whether a chunk can have this name."""
     return len(name) >= 4 and all(32 <= byte < 127 for byte in name[:4]) and name[:1] != b" "
 
 
 @dataclass(frozen=True)
 class Wave:
-    """What is in a WAV file.
+    """The content of a WAV file.
 
     Attributes:
-        view: the same recording with a header that is right.
-        faults: what is not as it should be.
-        limit: samples of each channel, where a coding in blocks fills its last block; else None.
+        view: the same recording with a correct header.
+        faults: the faults of the file.
+        limit: samples of each channel, if a block coding fills up its last block; else None.
     """
 
     view: FileView
@@ -116,7 +116,7 @@ class Wave:
 
 
 def wave(view: FileView) -> Wave | None:
-    """Of a file that is one, even behind an ID3 tag; None without format or samples."""
+    """The content of a WAV file, even after an ID3 tag; None without format or samples."""
     view = _without_id3(view)
     form = layout(view.at(0, 40))
     if form is None or view.at(8, 4) != b"WAVE":
@@ -149,7 +149,7 @@ def _wave(view: FileView, form: _Layout, format_: bytes, chunks: dict[bytes, Chu
 
 
 def _samples_in_block(order: str, format_: bytes) -> int:
-    """Of each channel, where a coding is in blocks and tells it; else 0."""
+    """Samples of each channel in a block, if the coding has blocks and tells this; else 0."""
     tag, block = struct.unpack(order + "H10xH", format_[:14])
     declared = tag in _IN_BLOCKS and block and len(format_) >= 20
     return struct.unpack(order + "H", format_[18:20])[0] if declared else 0
@@ -158,7 +158,7 @@ def _samples_in_block(order: str, format_: bytes) -> int:
 def _samples_size(
     view: FileView, form: _Layout, chunks: dict[bytes, Chunk], bytes_per_second: int
 ) -> tuple[int, list[Fault]]:
-    """Bytes of samples that are there, and what is wrong with what is told of them."""
+    """Number of bytes of samples that exist, and what is wrong with the stated number."""
     start, declared = chunks[b"data"].start, chunks[b"data"].size
     rest = len(view) - start
     if b"ds64" in chunks and declared in (0, 0xFFFFFFFF):
@@ -175,7 +175,7 @@ def _samples_size(
 
 
 def bytes_after(view: FileView, form: _Layout, samples: Chunk) -> int:
-    """From where, behind the samples, no chunk follows, or one with sound."""
+    """Bytes after the samples from where no chunk follows, or one with sound; else 0."""
     place = _after(view, samples, form)
     if place is None:
         return len(view) - samples.start - samples.size
@@ -186,13 +186,13 @@ def bytes_after(view: FileView, form: _Layout, samples: Chunk) -> int:
 
 
 def _is_chunk(view: FileView, place: int) -> bool:
-    """Whether one begins here and ends within the file."""
+    """Whether a chunk begins here and ends within the file."""
     size = int.from_bytes(view.at(place + 4, 4), "little")
     return _is_name(view.at(place, 4)) and place + 8 + size <= len(view)
 
 
 def _tags(view: FileView, chunks: dict[bytes, Chunk]) -> bytes:
-    """RIFF's title, artist and so on, unless its size is not true."""
+    """RIFF's title, artist and so on, unless the size of these tags is wrong."""
     tags, data = chunks.get(b"LIST"), chunks[b"data"]
     if tags is None or tags.size > _LARGEST_LIST or view.at(tags.start, 4) != b"INFO":
         return b""

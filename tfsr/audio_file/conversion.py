@@ -1,4 +1,4 @@
-"""One rate and one number of channels for what changes them on its way."""
+"""Convert sounds whose rate or number of channels changes within a stream."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,9 +10,9 @@ from tfsr.signal.resample import StreamResampler
 def converted(
     sounds: Iterable[tuple[np.ndarray, int]], rate: int, channels: int
 ) -> Iterator[np.ndarray]:
-    """Sounds, each with its rate, at one rate, with so many channels.
+    """Convert sounds, each with its rate, to one rate and this number of channels.
 
-    Several channels become one by their mean, one becomes several as it is.
+    Several channels become one by their mean; one channel is repeated.
 
     Args:
         sounds: float32 [time, channels], and Hz.

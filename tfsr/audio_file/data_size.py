@@ -1,4 +1,4 @@
-"""What the headers of AIFF, CAF, Wave64, AU, SPHERE, VOC and WavPack declare of their samples."""
+"""Sizes of samples by the headers of AIFF, CAF, Wave64, AU, SPHERE, VOC and WavPack."""
 
 import math
 import re
@@ -20,9 +20,9 @@ class DataSize(NamedTuple):
     """Bytes of samples in AIFF, CAF, Wave64, AU, SPHERE, VOC or WavPack; all 0 of other files.
 
     Attributes:
-        declared: by the header; None where it declares none.
+        declared: by the header; None if it declares none.
         present: to the end of the file.
-        trailing: those behind the samples that are left out.
+        trailing: bytes after the samples, which are left out.
     """
 
     declared: int | None = 0
@@ -31,7 +31,7 @@ class DataSize(NamedTuple):
 
 
 def data_size(view: FileView) -> DataSize:
-    """What the header of a file declares of its samples."""
+    """The size of the samples that a file's header declares."""
     if view.at(0, 4) == b".snd":
         start, declared = struct.unpack(">II", view.at(4, 8).ljust(8, b"\0"))
         present = len(view) - start
@@ -51,7 +51,7 @@ def data_size(view: FileView) -> DataSize:
 
 
 def _sphere(view: FileView) -> DataSize | None:
-    """Of a SPHERE file, unless its samples are compressed."""
+    """The size for a SPHERE file, unless its samples are compressed."""
     if view.at(0, 7) != b"NIST_1A" or b"embedded" in view.at(0, 1024):
         return None
     names = b"sample_count", b"channel_count", b"sample_n_bytes"
@@ -64,7 +64,7 @@ def _sphere(view: FileView) -> DataSize | None:
 
 
 def _voice(view: FileView) -> DataSize | None:
-    """Of a VOC file that is one block, of a type and 24 bits of size; None of others."""
+    """The size for a VOC file of one block with a 24-bit size; None for others."""
     if view.at(0, 19) != b"Creative Voice File":
         return None
     first = int.from_bytes(view.at(20, 2), "little") + 4
@@ -74,7 +74,7 @@ def _voice(view: FileView) -> DataSize | None:
 
 
 def _wavpack(view: FileView) -> DataSize | None:
-    """Of a WavPack file, in which a second block with the first sample is a second recording."""
+    """The size for a WavPack file; a second block with the first sample is a second recording."""
     if view.at(0, 4) != b"wvpk":
         return None
     place, length = 0, struct.calcsize(_WAVPACK_HEADER)
@@ -95,7 +95,7 @@ def _known(size: int, present: int, trailing: int) -> DataSize:
 
 
 def is_other_w64(view: FileView) -> bool:
-    """Whether a Wave64 file tells farther on that it is not PCM, which libsndfile takes it for."""
+    """Whether a Wave64 file is not PCM by a later field; libsndfile takes it for PCM."""
     form = layout(view.at(0, 40))
     for chunk in walk(view, form) if form and form.sizes_header else ():
         if chunk.name[:4] == b"fmt ":
@@ -107,7 +107,8 @@ def is_other_w64(view: FileView) -> bool:
 def readable(view: FileView) -> FileView:
     """An unfinished AU or Wave64 file with a header that libsndfile can read.
 
-    Others are without what is behind their samples, which libsndfile takes for more of them.
+    Other files are returned without the bytes after their samples, which libsndfile would take for
+    samples.
     """
     declared, present, trailing = data_size(view)
     start = len(view) - present

@@ -1,4 +1,4 @@
-"""What is known of a recording, and what decodes one."""
+"""The description of a recording, and the interface of decoders."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Info:
-    """What a recording is. `subtype` and `format` are soundfile's words, where it has any.
+    """The format of a recording. `subtype` and `format` are soundfile's names, if it has any.
 
     Attributes:
         rate: Hz.
-        samples: of each channel.
-        subtype: how samples are coded ("PCM_16", "ULAW", "AAC").
+        samples: number of samples in each channel.
+        subtype: coding of the samples ("PCM_16", "ULAW", "AAC").
         format: the container ("WAV", "MP3").
     """
 
@@ -30,11 +30,11 @@ class Info:
 
 
 class Fault(NamedTuple):
-    """What is wrong with a recording that can be read all the same.
+    """A fault of a recording that can still be read.
 
     Attributes:
         text: in a few words.
-        missing_seconds: that are known to be missing.
+        missing_seconds: number of seconds known to be missing.
     """
 
     text: str
@@ -46,13 +46,13 @@ class Unreadable(Exception):
 
 
 class Decoder(Protocol):
-    """Of an open recording.
+    """A decoder of an open recording.
 
     Attributes:
         rate, channels, subtype, format: see `Info`.
-        samples: where the header is sure to tell it, else None.
+        samples: number of samples, if the header is certain to tell it, else None.
         tags: see `AudioFile`.
-        faults: of the last time that all was decoded.
+        faults: those found when all was last decoded.
     """
 
     rate: int
@@ -64,10 +64,10 @@ class Decoder(Protocol):
     faults: list[Fault]
 
     def blocks(self, block_samples: int) -> Iterator[np.ndarray]:
-        """All of it, from the beginning, as float32 [time, channels] of about that many samples.
+        """The whole recording as float32 [time, channels], in blocks of about this many samples.
 
         Raises:
-            Unreadable: what comes cannot be decoded.
+            Unreadable: the following data cannot be decoded.
         """
 
 

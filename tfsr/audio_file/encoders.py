@@ -1,4 +1,4 @@
-"""What encodes for `Writer`: libsndfile, and FFmpeg where that has no encoder."""
+"""Encoders for `Writer`: libsndfile, and FFmpeg for codings that libsndfile cannot encode."""
 
 import contextlib
 import errno
@@ -15,7 +15,7 @@ from tfsr.audio_file import ogg
 from tfsr.postponed import uninterrupted
 
 MOST = 1 << 32
-"""Bytes that a file holds whose sizes have 32 bits."""
+"""Largest number of bytes in a file with 32-bit sizes."""
 
 # Whose sizes have 32 bits; AU's may be left open.
 _OF_32_BITS = ("WAV", "AIFF")
@@ -40,7 +40,7 @@ _MP4_TAGS = {"tracknumber": "track"}
 
 
 class Kind(NamedTuple):
-    """What is written; see `Writer`. Without `samples`, RF64 becomes WAV in the end if it can."""
+    """Format of the output; see `Writer`. Without `samples`, RF64 becomes WAV if it fits."""
 
     rate: int
     channels: int
@@ -57,13 +57,13 @@ class Encoder(Protocol):
 
 
 def holding(container: str, subtype: str, channels: int, samples: int | None) -> str:
-    """`container`, or RF64 where that is WAV and too small, or may become so.
+    """`container`, or RF64 if the container is WAV and is, or may become, too small.
 
     Args:
-        samples: of each channel; None: nobody knows.
+        samples: of each channel; None: unknown.
 
     Raises:
-        OSError: it is too small, and there is no larger one of its kind.
+        OSError: it is too small, and there is no larger container of its kind.
     """
     if container not in _OF_32_BITS:
         return container
@@ -83,7 +83,7 @@ def _too_large(container: str, subtype: str) -> OSError:
 
 
 class SndfileEncoder:
-    """All but AAC."""
+    """Encodes everything but AAC."""
 
     def __init__(self, path: str | os.PathLike, kind: Kind):
         rate, channels, container, subtype, tags, samples = kind
@@ -128,7 +128,7 @@ class SndfileEncoder:
 
 
 def _check_room_for_alac(size: int) -> None:
-    """libsndfile keeps ALAC there until it is closed, and ends the process where it cannot."""
+    """Check for space: libsndfile stores ALAC there until it is closed, and aborts on failure."""
     folder = os.environ.get("TMPDIR", "/tmp")
     if os.path.isdir(folder) and shutil.disk_usage(folder).free < size + _ROOM:
         text = f"no space left in {folder}, through which ALAC goes; TMPDIR names another folder"
@@ -136,10 +136,10 @@ def _check_room_for_alac(size: int) -> None:
 
 
 class _Target:
-    """A file for libsndfile, which passes errors over, or calls them all a system error.
+    """A file for libsndfile, which ignores errors, or calls them all a system error.
 
     Args:
-        most: the error of more than `MOST` bytes; None: there may be more.
+        most: the error for more than `MOST` bytes; None: there may be more.
 
     Attributes:
         file: the file.
@@ -182,7 +182,7 @@ class _Target:
 
     @contextlib.contextmanager
     def telling(self) -> Iterator[None]:
-        """Raise the first error in the end, in place of what libsndfile says."""
+        """At the end, raise the first error instead of libsndfile's."""
         try:
             with uninterrupted():
                 yield
@@ -192,7 +192,7 @@ class _Target:
 
 
 class AacEncoder:
-    """AAC in MP4, with an edit list, so that players and this package cut the coder's delay."""
+    """AAC in MP4. An edit list lets players and this package cut the coder's delay."""
 
     def __init__(self, path: str | os.PathLike, kind: Kind):
         rate, channels, container, subtype, tags, _ = kind

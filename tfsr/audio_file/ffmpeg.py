@@ -1,7 +1,7 @@
 """Decoding with FFmpeg (PyAV), for phones' containers and codecs, MP3 and FLAC.
 
-Nothing is sought within a stream, and what was decoded is what there is. A coder's delay and
-padding are cut where the container tells them.
+It never seeks within a stream; the decoded samples alone tell the length. A coder's delay and
+padding are cut if the container tells them.
 """
 
 from collections.abc import Iterator
@@ -69,11 +69,11 @@ class FfmpegDecoder:
 
     Args:
         view: the recording.
-        format: FFmpeg's name for it, where it does not tell it itself.
+        format: FFmpeg's name of the format, if the file does not tell it.
         options: of that format, such as its sample rate.
 
     Raises:
-        Unreadable: FFmpeg does not know it, or there is no sound in it.
+        Unreadable: FFmpeg does not know the format, or there is no sound in the file.
     """
 
     def __init__(self, view: FileView, format: str | None = None, **options: str):
@@ -126,7 +126,7 @@ class FfmpegDecoder:
             raise Unreadable(_reason(error)) from error
 
     def _sounds(self, frames: "_Frames") -> Iterator[np.ndarray]:
-        """All with the rate and the channels of the first one, without a delay that is left."""
+        """All sounds at the rate and with the channels of the first, without a remaining delay."""
         sounds = ((_to_float(frame), frame.sample_rate) for frame in frames.decoded())
         for sound in converted(sounds, self.rate, self.channels):
             yield sound[frames.delay :]
@@ -149,9 +149,9 @@ class FfmpegDecoder:
         yield rest[: len(rest) - surplus] if 0 < surplus < len(rest) else rest
 
     def _padding(self, done: int, frames: "_Frames") -> int:
-        """Samples: by the last packet's own length, unless the edit list tells much less.
+        """Samples of padding, by the last packet's own length, unless the edit list tells far less.
 
-        Edit lists count in milliseconds, most of them.
+        Most edit lists count in milliseconds.
         """
         by_packet = frames.last_samples - round(frames.last_seconds * self.rate)
         by_packet = by_packet if 0 < by_packet < frames.last_samples else 0
@@ -160,13 +160,13 @@ class FfmpegDecoder:
 
 
 class _Frames:
-    """What the packets of a stream are decoded to.
+    """The decoded frames of a stream's packets.
 
     Attributes:
-        good, bad: packets that could be decoded, and that could not.
-        bad_seconds: of the latter.
-        last_seconds, last_samples: of the last packet, as it is told, and decoded.
-        delay: samples before the sound that FFmpeg does not cut by itself.
+        good, bad: numbers of packets that could be decoded, and that could not.
+        bad_seconds: duration of the bad ones.
+        last_seconds, last_samples: of the last packet, as stated, and as decoded.
+        delay: samples before the sound that FFmpeg does not cut itself.
     """
 
     def __init__(self, container, stream):
@@ -199,14 +199,14 @@ class _Frames:
 
 
 def _opus_delay(header: bytes, packet) -> int:
-    """Samples of the delay that its header tells but the packet does not; WebM's clock is slow."""
+    """Samples of the delay in the header that is not in the packet; WebM's clock is coarse."""
     told = packet.get_sidedata("skip_samples") if packet.has_sidedata("skip_samples") else None
     cut = int.from_bytes(bytes(told)[:4], "little") if told else 0
     return max(int.from_bytes(header[10:12], "little") - cut, 0)
 
 
 def _packets(container, stream) -> Iterator:
-    """Up to the end, or to where the container breaks off."""
+    """The packets up to the end, or to where the container breaks off."""
     packets = container.demux(stream)
     while True:
         try:
@@ -227,14 +227,14 @@ def _sound(container):
 
 
 def _told_by_edit_list(container, stream) -> float | None:
-    """Seconds that are to be heard of a file of the MP4 family, without delay and padding."""
+    """Audible seconds of a file of the MP4 family, without delay and padding."""
     if "mp4" not in container.format.name or not stream.duration:
         return None
     return float(stream.duration * stream.time_base)
 
 
 def _promised_seconds(container, stream, view: FileView) -> float | None:
-    """That a header tells; None where FFmpeg estimates, or other streams are longer."""
+    """Seconds stated by a header; None if FFmpeg estimates them, or other streams are longer."""
     name = container.format.name
     if name == "flac" or (name == "mp3" and _has_xing(view)):
         return stream.duration and float(stream.duration * stream.time_base)
@@ -248,14 +248,14 @@ def _promised_seconds(container, stream, view: FileView) -> float | None:
 
 
 def _counts_wavpack(name: str, view: FileView) -> bool:
-    """Whether the first block of a WavPack file tells how many samples there are in all."""
+    """Whether the first block of a WavPack file tells the total number of samples."""
     return name == "wv" and view.at(0, 4) == b"wvpk" and view.at(12, 4) != b"\xff\xff\xff\xff"
 
 
 def _has_xing(view: FileView) -> bool:
-    """Whether an MP3 file tells behind its first header how many frames it has, in all of it.
+    """Whether an MP3 file tells, after its first header, how many frames the whole file has.
 
-    Of one to which others were joined, it tells those of the first one.
+    In joined files, this header counts only the frames of the first one.
     """
     head = view.at(0, 10)
     start = 0
@@ -267,7 +267,7 @@ def _has_xing(view: FileView) -> bool:
 
 
 def _xing(first: bytes) -> tuple[bool, int]:
-    """Whether frames are counted in an MP3 file that begins so, and its bytes (0: not told)."""
+    """Whether an MP3 file with this beginning counts frames, and its bytes (0: unknown)."""
     for name in (b"Xing", b"Info"):
         place = first.find(name)
         if 0 <= place < len(first) - 16:
@@ -299,7 +299,7 @@ def _subtype(codec: str, frame, view: FileView) -> str:
 def _to_float(frame) -> np.ndarray:
     """float32 [time, channels]; full scale of whole numbers is 1.
 
-    Channels lie side by side for PyAV, which takes those of 8 in planes for more than there are.
+    Channels are interleaved for PyAV where it would miscount them: 8 in separate planes.
     """
     if frame.format.is_planar and frame.layout.nb_channels == _MISCOUNTED:
         (frame,) = av.AudioResampler(frame.format.packed).resample(frame)
@@ -320,13 +320,13 @@ def _reason(error: Exception) -> str:
 
 
 def through_mp3(signal: np.ndarray, rate: int, kbit_s: int) -> np.ndarray:
-    """What is decoded of a signal that LAME encoded, float64 [time], as long and not late.
+    """A signal after MP3 coding by LAME, float64 [time], with the same length and no delay.
 
-    Without a file around it, since players learn the delay only from files of more than 48 kbit/s.
+    There is no file around it: players learn the delay only from files of more than 48 kbit/s.
 
     Args:
-        signal: [time]; what exceeds [-1, 1] is clipped.
-        rate: Hz, one that MP3 has.
+        signal: [time]; samples outside [-1, 1] are clipped.
+        rate: Hz, a rate that MP3 has.
         kbit_s: constant bit rate.
     """
     encoder = av.AudioCodecContext.create("libmp3lame", "w")

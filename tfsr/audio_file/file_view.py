@@ -1,4 +1,4 @@
-"""Views of an open file, as files that are read on their own."""
+"""Views of an open file, which can be read like separate files."""
 
 import io
 import os
@@ -12,13 +12,13 @@ _Piece = bytes | tuple[int, int]
 
 
 class FileView(io.RawIOBase):
-    """Bytes and stretches of an open file, one after the other, as one file to read.
+    """Bytes and ranges of an open file, joined into one file to read.
 
     Several views of the same file do not disturb each other.
 
     Args:
         file: a regular file.
-        pieces: bytes as they are, or (start, size) of a stretch; None is the whole file.
+        pieces: literal bytes, or (start, size) of a range; None is the whole file.
     """
 
     def __init__(self, file: BinaryIO, pieces: Sequence[_Piece] | None = None):
@@ -28,11 +28,11 @@ class FileView(io.RawIOBase):
         self._position = 0
 
     def again(self) -> "FileView":
-        """The same, from its beginning."""
+        """A new view of the same bytes, at its beginning."""
         return FileView(self._file, self._pieces)
 
     def cut(self, start: int, size: int | None = None, before: bytes = b"") -> "FileView":
-        """A stretch of it (None: to its end), with some bytes before it."""
+        """A range of it (None: to its end), with the bytes `before` in front."""
         stop = self._size if size is None else min(start + size, self._size)
         pieces: list[_Piece] = [before]
         first = 0
@@ -65,7 +65,7 @@ class FileView(io.RawIOBase):
         return len(data)
 
     def at(self, offset: int, size: int) -> bytes:
-        """Up to `size` bytes from `offset` on; the position stays."""
+        """Up to `size` bytes from `offset` on; the position does not change."""
         return b"".join(map(self._bytes, self.cut(offset, size)._pieces))
 
     def _bytes(self, piece: _Piece) -> bytes:
@@ -78,7 +78,7 @@ class FileView(io.RawIOBase):
 
 
 def regular(file: BinaryIO) -> BinaryIO:
-    """The file itself, or all that comes from it, where it can be read only once, as a pipe."""
+    """The file itself; if it can be read only once, like a pipe, a copy of all its data."""
     if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         return file
     kept = tempfile.TemporaryFile(prefix="tfsr-")  # noqa: SIM115  the caller closes it

@@ -1,4 +1,4 @@
-"""The recordings in a folder, by their names."""
+"""Find the recordings in a folder, by their names."""
 
 import os
 import stat
@@ -35,10 +35,10 @@ EXTENSIONS = (*WRITTEN, *_READ, *SUFFIXES)
 
 
 class Left(NamedTuple):
-    """A file or folder that is not read, and why.
+    """A file or folder that is not read, and the reason.
 
     Attributes:
-        unreadable: whether it is a folder that nobody could look into.
+        unreadable: whether it is a folder whose content cannot be listed.
     """
 
     path: Path
@@ -47,10 +47,10 @@ class Left(NamedTuple):
 
 
 def find(folder: str | os.PathLike) -> list[Path]:
-    """The recordings of `search`.
+    """The recordings that `search` finds.
 
     Raises:
-        UserError: no such folder, or it or one in it cannot be read.
+        UserError: the folder does not exist, or it or one in it cannot be read.
     """
     found, left = search(folder)
     for path, reason, unreadable in left:
@@ -60,15 +60,15 @@ def find(folder: str | os.PathLike) -> list[Path]:
 
 
 def search(folder: str | os.PathLike, recursive: bool = True) -> tuple[list[Path], list[Left]]:
-    """All audio files in and, unless told otherwise, below a folder, by extension, sorted.
+    """All audio files in a folder and, unless told otherwise, its sub-folders, sorted.
 
-    Hidden files and folders do not count.
+    Extensions tell audio files. Hidden files and folders are ignored.
 
     Returns:
-        The recordings, and what else there is.
+        The recordings, and the other files.
 
     Raises:
-        UserError: no such folder, or it cannot be read.
+        UserError: the folder does not exist, or cannot be read.
     """
     folder = Path(folder)
     if not os.path.isdir(folder):
@@ -108,7 +108,7 @@ def _identity(folder: str | os.PathLike) -> tuple[int, int]:
 
 
 def _no_recording(path: Path) -> str | None:
-    """Why a file is not taken for one."""
+    """The reason why a file is not taken for a recording."""
     if path.suffix.lower() not in EXTENSIONS:
         return "has no audio file's extension"
     try:

@@ -1,4 +1,4 @@
-"""Sounds of telephony without a header, which are told by the name of the file or by the user."""
+"""Headerless files of telephony; the file name or the user tells their format."""
 
 from pathlib import PurePath
 from typing import NamedTuple
@@ -22,7 +22,7 @@ _LOOKED_AT = 50
 
 
 class Raw(NamedTuple):
-    """How samples lie in a file that does not tell it.
+    """The format of samples in a file without header.
 
     Attributes:
         rate: Hz.
@@ -51,10 +51,10 @@ SUFFIXES = {
 
 
 def parse(text: str) -> Raw:
-    """Of "8000,ulaw,1" or "8000,ulaw".
+    """Parse a text such as "8000,ulaw,1" or "8000,ulaw".
 
     Raises:
-        UserError: it is not made so, or names what there is not.
+        UserError: it has another form, or an unknown coding or rate.
     """
     rate, coding, channels = (*text.lower().split(","), "1", "")[:3]
     whole = rate.isdecimal() and channels.isdecimal() and text.count(",") in (1, 2)
@@ -71,11 +71,11 @@ def parse(text: str) -> Raw:
 
 
 def by_name(name: str) -> Raw | None:
-    """What a file that is named so holds, where its name tells it."""
+    """The format of a file by its name, if the name tells it."""
     return SUFFIXES.get(PurePath(name).suffix.lower())
 
 
 def is_gsm(view: FileView) -> bool:
-    """Whether it is made of the frames of GSM full rate, under whatever name."""
+    """Whether a file consists of frames of GSM full rate, whatever its name."""
     marks = view.at(0, _LOOKED_AT * _GSM_FRAME)[::_GSM_FRAME]
     return len(marks) > 4 and all(mark >> 4 == _GSM_MARK for mark in marks)

@@ -1,4 +1,4 @@
-"""The streams that follow each other in an Ogg file, as those of radio and of joined files do."""
+"""The streams that follow each other in an Ogg file, as from radio stations or joined files."""
 
 import os
 import zlib
@@ -29,19 +29,19 @@ _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def channel_order(channels: int) -> list[int]:
-    """Where the channels of WAV's order are among those of Vorbis and Opus."""
+    """Positions of WAV's channels in the channel order of Vorbis and Opus."""
     return _ORDERS.get(channels, list(range(channels)))
 
 
 def is_surround(view: FileView) -> bool:
-    """Whether the channels of a stream, Vorbis or Opus, have Vorbis's order."""
+    """Whether the channels of a stream, Vorbis or Opus, are in Vorbis's order."""
     head = view.at(0, 4096)
     opus = head.find(b"OpusHead")
     return opus < 0 or head[opus + _MAPPING : opus + _MAPPING + 1] == bytes([_SURROUND])
 
 
 def links(view: FileView) -> list[tuple[FileView, bool]]:
-    """Each stream, and whether it came to its end, which cut files do not."""
+    """Each stream, and whether it has its end, which cut files lack."""
     found, begins, beginning, ended = [], 0, True, False
     for place, size, flags in _pages(view):
         first = bool(flags & _FIRST)
@@ -54,9 +54,9 @@ def links(view: FileView) -> list[tuple[FileView, bool]]:
 
 
 def number(file: BinaryIO) -> None:
-    """Give a stream a number that follows from what is in it, in place of libsndfile's random one.
+    """Replace a stream's random number from libsndfile by one that depends on its content.
 
-    It differs between streams, so that they may be joined.
+    Streams get different numbers, so that they may be joined.
     """
     view, serial = FileView(file), 0
     pages = [(place, size) for place, size, _ in _pages(view)]
@@ -71,13 +71,13 @@ def number(file: BinaryIO) -> None:
 
 
 def _checksum(page: bytearray) -> bytes:
-    """Of a page (RFC 3533, section 6): zlib's, but with all bits the other way round."""
+    """Checksum of a page (RFC 3533, section 6): zlib's, with all bits in reverse order."""
     reversed_ = zlib.crc32(page.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return reversed_.to_bytes(4, "big").translate(_REVERSED)
 
 
 def _pages(view: FileView) -> Iterator[tuple[int, int, int]]:
-    """Where each page begins, how many bytes it has, if it is whole, and its flags."""
+    """The first byte of each page, its number of bytes, if it is whole, and its flags."""
     place = 0
     while len(head := view.at(place, _HEADER)) == _HEADER:
         if head[:4] != _CAPTURE:

@@ -1,4 +1,4 @@
-"""Which decoder reads a file, by what is in it, else by its name."""
+"""Choose the decoder of a file, by its content or else by its name."""
 
 import contextlib
 import dataclasses
@@ -18,10 +18,10 @@ class Found:
     """How a file is decoded.
 
     Attributes:
-        decoders: of what follows each other in it.
-        lacks: what its header says that is not there, from the seconds that are there.
-        limit: samples from which on there is only what fills up the last block of a coding.
-        assumed: how samples lie in it, where only its name tells it.
+        decoders: of the parts of the file, in order.
+        lacks: maps the seconds that exist to faults: what the header declares but is missing.
+        limit: number of samples after which there is only the filling of a coding's last block.
+        assumed: coding of its samples, if only its name tells it.
     """
 
     decoders: list[Decoder]
@@ -31,14 +31,14 @@ class Found:
 
 
 def find(view: FileView, name: str, raw: Raw | None) -> Found:
-    """Decoders of a file.
+    """Find the decoders of a file.
 
     Args:
         name: of the file.
-        raw: how samples lie in it; None: as it tells.
+        raw: coding of its samples; None: the file tells it.
 
     Raises:
-        Unreadable: nothing can decode it.
+        Unreadable: no decoder can decode it.
     """
     if raw:
         return Found([_headerless(view, raw)])
@@ -61,7 +61,7 @@ def find(view: FileView, name: str, raw: Raw | None) -> Found:
 
 
 def _by_sndfile(view: FileView) -> SndfileDecoder:
-    """But for MP3, whose length it estimates, damaged FLAC, of which it gives nothing, and W64."""
+    """libsndfile's decoder. Not for MP3 (estimated length), W64, or damaged FLAC (no output)."""
     head = view.at(0, 4)
     lossy = head[:3] == b"ID3" or head[:1] == b"\xff"
     if lossy or head == b"fLaC" or is_other_w64(view):
@@ -73,7 +73,7 @@ def _by_sndfile(view: FileView) -> SndfileDecoder:
 
 
 def _either(view: FileView) -> Decoder:
-    """libsndfile, else FFmpeg, for what libsndfile has no decoder for; its reason counts."""
+    """libsndfile, else FFmpeg. If both fail, the error of libsndfile is reported."""
     try:
         return _by_sndfile(view)
     except Unreadable as error:
@@ -84,7 +84,7 @@ def _either(view: FileView) -> Decoder:
 
 
 def _ogg(view: FileView) -> Found:
-    """Each stream that follows; one that cannot be read after others is left out."""
+    """Each stream in order; one that cannot be read after others is left out."""
     links = ogg.links(view)
     decoders, faults = [], []
     for stream, _ in links:
@@ -110,7 +110,7 @@ def _headerless(view: FileView, raw: Raw) -> Decoder:
 
 
 def _lacking(size: DataSize, seconds: float) -> list[Fault]:
-    """What the header of a file declares of samples that are not there, or are not all."""
+    """Faults if samples declared in the header are missing, all or some."""
     if size.declared is None:
         return [UNFINISHED]
     if size.declared > size.present > 0:

@@ -1,4 +1,4 @@
-"""Sound that is read and written as it comes: raw samples, or WAV whose length nobody knows yet."""
+"""Read and write sound in real time: raw samples, or WAV of unknown length."""
 
 import os
 import select
@@ -37,22 +37,22 @@ _LARGEST_FORMAT = 1 << 10
 
 
 class PipeReader:
-    """What comes from a descriptor, decoded at once; a WAV header is recognised.
+    """Decodes the data of a descriptor at once; a WAV header is recognised.
 
     Args:
-        descriptor: is read without a buffer, so that nothing waits in one.
-        name: what messages call it.
-        raw: how samples lie in it. None: as its WAV header tells, else as `usual`.
+        descriptor: read without a buffer, so that no data wait in one.
+        name: its name in messages.
+        raw: format of the samples. None: the WAV header tells it, else it is `usual`.
         usual: see `raw`.
 
     Attributes:
-        is_wav: whether it has begun with a WAV header.
-        raw: how its samples lie.
-        rest: bytes of a sample that was not complete, once all has been read.
+        is_wav: whether it began with a WAV header.
+        raw: format of its samples.
+        rest: number of bytes at the end that were no whole sample.
 
     Raises:
-        UserError: it cannot be read, is a file of another kind, or is coded so that samples do not
-            stand alone.
+        UserError: it cannot be read, is a file of another kind, or its coding has samples that
+            depend on others.
     """
 
     def __init__(self, descriptor: int, name: str, raw: Raw | None, usual: Raw):
@@ -73,7 +73,7 @@ class PipeReader:
             )
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """float32 [time, channels], whatever has come; what is left of a sample waits for more.
+        """float32 [time, channels], as the data arrive; a partial sample waits for its rest.
 
         Raises:
             UserError: it cannot be read; or a sample is NaN, infinite or absurd.
@@ -96,7 +96,7 @@ class PipeReader:
         self.rest = len(self._held[: self._left])
 
     def _more(self) -> bool:
-        """Wait for more; False at the end."""
+        """Wait for more data; False at the end."""
         try:
             data = _waiting(lambda: os.read(self._descriptor, _MOST_READ), [self._descriptor])
         except OSError as error:
@@ -105,7 +105,7 @@ class PipeReader:
         return bool(data)
 
     def _begins_as_wav(self) -> bool:
-        """Known as soon as the first bytes tell."""
+        """Whether it begins with a WAV header, decided by the first bytes."""
         while len(self._held) < 12 and b"RIFF".startswith(self._held[:4]) and self._more():
             pass
         return self._held[:4] == b"RIFF" and self._held[8:12] == b"WAVE"
@@ -121,7 +121,7 @@ class PipeReader:
                 )
 
     def _header(self) -> Raw:
-        """How the samples lie, from what comes before them."""
+        """The format of the samples, from the data before them."""
         self._take(12)
         form = b""
         while (name := self._take(4)) != b"data":
@@ -148,7 +148,7 @@ class PipeReader:
         return Raw(rate, _OF_WAV[tag, bits], channels)
 
     def _take(self, size: int) -> bytes:
-        """So many bytes of the header."""
+        """This number of bytes of the header."""
         while len(self._held) < size:
             if not self._more():
                 raise UserError(f"{self._name}: ends within its WAV header")
@@ -164,14 +164,14 @@ class PipeWriter:
     """Writes 16-bit samples to a descriptor, each block at once.
 
     Args:
-        descriptor: is written to without a buffer.
-        name: what messages call it.
+        descriptor: written to without a buffer.
+        name: its name in messages.
         rate: Hz.
         channels: of every block.
-        wav: begin with a WAV header, which tells that the length is unknown as FFmpeg's does.
+        wav: begin with a WAV header; like FFmpeg's, it tells that the length is unknown.
 
     Raises:
-        UserError: it cannot be written to. A reader that has gone raises BrokenPipeError.
+        UserError: it cannot be written to. If the reader has gone, BrokenPipeError is raised.
     """
 
     def __init__(self, descriptor: int, name: str, rate: int, channels: int, wav: bool):
@@ -185,7 +185,7 @@ class PipeWriter:
             self._send(b"fmt " + struct.pack("<I", len(form)) + form + b"data" + endless)
 
     def write(self, audio: np.ndarray) -> None:
-        """Write float32 [time, channels]; what is beyond [-1, 1] is clipped."""
+        """Write float32 [time, channels]; samples outside [-1, 1] are clipped."""
         self._send(rounded(audio, 16).astype("<i2").tobytes())
 
     def _send(self, data: bytes) -> None:
@@ -202,7 +202,7 @@ class PipeWriter:
 
 
 def _waiting(do: Callable[[], T], to_read: Sequence[int] = (), to_write: Sequence[int] = ()) -> T:
-    """`do()`, once a descriptor is ready, which may be one that does not wait by itself."""
+    """`do()`; if a descriptor is not ready, wait for it and try again."""
     while True:
         try:
             return do()

@@ -1,4 +1,4 @@
-"""Whole recordings, as training and measuring want them: nothing may be missing."""
+"""Read whole recordings, for training and measurements: nothing may be missing."""
 
 import os
 import types
@@ -26,20 +26,20 @@ _TENSORFLOW_IO = {
 
 
 def info(path: str | os.PathLike) -> Info:
-    """What an audio file with at least one sample is.
+    """The format of an audio file with at least one sample.
 
     Raises:
-        UserError: missing, a folder, empty, not audio, or without samples.
+        UserError: the file is missing, a folder, empty, not audio, or without samples.
     """
     with AudioFile(path) as file:
         return file.info
 
 
 def tags(path: str | os.PathLike) -> dict[str, str]:
-    """What a file tells of itself, see `AudioFile`.
+    """The tags of a file, see `AudioFile`.
 
     Raises:
-        UserError: as `info`.
+        UserError: as in `info`.
     """
     with AudioFile(path) as file:
         return file.tags
@@ -48,10 +48,10 @@ def tags(path: str | os.PathLike) -> dict[str, str]:
 def read(path: str | os.PathLike) -> tuple[np.ndarray, int]:
     """A whole file: float32 [time, channels] in [-1, 1], and its rate in Hz.
 
-    Float formats and lossy ones may go beyond [-1, 1], and are given as they are.
+    Float formats and lossy ones may go beyond [-1, 1], and are returned unchanged.
 
     Raises:
-        UserError: as `info`; besides, a damaged file, and one with NaN, infinite or absurd samples.
+        UserError: as in `info`; or the file is damaged, or has NaN, infinite or absurd samples.
     """
     with AudioFile(path) as file:
         audio = _decode_with_tensorflow_io(path, file)
@@ -65,7 +65,7 @@ def blocks(path: str | os.PathLike, block_samples: int) -> Iterator[np.ndarray]:
     """The file as float32 [block_samples, channels] (the last one shorter), in constant memory.
 
     Raises:
-        UserError: at once as `info`; while iterating, at damage and at NaN, infinite or absurd
+        UserError: at once as in `info`; while iterating, for damage and for NaN, infinite or absurd
             samples.
     """
     file = AudioFile(path)
@@ -78,7 +78,7 @@ def blocks(path: str | os.PathLike, block_samples: int) -> Iterator[np.ndarray]:
 
 
 def _sound(file: AudioFile, block_samples: int | None) -> Iterator[np.ndarray]:
-    """All that a header is sure of."""
+    """All samples, if the header is certain about them."""
     declared = file.declared_samples
     yield from file.blocks(block_samples)
     if declared is not None and file.samples < declared:
@@ -86,10 +86,10 @@ def _sound(file: AudioFile, block_samples: int | None) -> Iterator[np.ndarray]:
 
 
 def _decode_with_tensorflow_io(path: str | os.PathLike, file: AudioFile) -> np.ndarray | None:
-    """None where tensorflow-io is not the one to ask; the other decoders then have the last word.
+    """None if tensorflow-io cannot decode the file; the other decoders are then used.
 
-    So it is for unknown kinds, and for files that it refuses or gives in another shape than the
-    header promises: those with chunks that it does not know, and damaged ones.
+    This is so for unknown formats, and for files that it refuses. It is also so for files that it
+    gives in another shape than the header promises: damaged ones, and those with unknown chunks.
     """
     decoder = _tensorflow_io_decoder(file)
     if decoder is None:
@@ -122,7 +122,7 @@ def _tensorflow_io_decoder(file: AudioFile) -> Callable[[bytes], np.ndarray] | N
 
 
 def _tensorflow_io() -> types.ModuleType | None:
-    """None where it is not installed, or cannot work; the other decoders decode the same."""
+    """None if it is not installed or does not work; the other decoders give the same samples."""
     try:
         import tensorflow as tf
 

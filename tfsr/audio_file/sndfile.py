@@ -1,4 +1,4 @@
-"""Decoding with libsndfile, for what it reads exactly."""
+"""Decoding with libsndfile, for formats that it reads exactly."""
 
 import io
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ _UNKNOWN = 2**62
 
 
 class _Stream(soundfile.SoundFile):
-    """Read straight on; soundfile seeks after each read where it can, and decoders lose sound."""
+    """Reads without seeking; soundfile seeks after each read if it can, and decoders lose sound."""
 
     def seekable(self) -> bool:
         return False
 
     def block(self, samples: int) -> np.ndarray:
-        """Up to so many, [time, channels] of float32."""
+        """Up to this many samples, [time, channels] of float32."""
         with uninterrupted():
             return self.read(samples, dtype="float32", always_2d=True)
 
@@ -32,10 +32,10 @@ class SndfileDecoder:
 
     Args:
         view: the recording.
-        how: of one without a header, the arguments of `soundfile.SoundFile`.
+        how: for a file without header, the arguments of `soundfile.SoundFile`.
 
     Raises:
-        Unreadable: libsndfile does not know it.
+        Unreadable: libsndfile does not know the format.
     """
 
     def __init__(self, view: FileView, **how):
@@ -72,19 +72,19 @@ class SndfileDecoder:
 
 
 def decoded(data: bytes, subtype: str, channels: int, endian: str = "LITTLE") -> np.ndarray:
-    """Samples without header, float32 [time, channels]; `subtype` is libsndfile's word."""
+    """Samples without header, float32 [time, channels]; `subtype` is libsndfile's name."""
     how = {"channels": channels, "subtype": subtype, "endian": endian}
     with soundfile.SoundFile(io.BytesIO(data), samplerate=8000, format="RAW", **how) as file:
         return file.read(dtype="float32", always_2d=True)
 
 
 def through_file(signal: np.ndarray, rate: int, container: str, subtype: str, **how) -> np.ndarray:
-    """What is read of a signal that was written, float64 [time], as long as it was.
+    """A signal after writing and reading a file, float64 [time], with the same length.
 
     Args:
-        signal: [time]; what exceeds [-1, 1] is clipped.
+        signal: [time]; samples outside [-1, 1] are clipped.
         rate: Hz.
-        container, subtype: as libsndfile calls them.
+        container, subtype: libsndfile's names.
         how: further arguments of `soundfile.write`, such as its compression_level.
     """
     file = io.BytesIO()
@@ -94,6 +94,6 @@ def through_file(signal: np.ndarray, rate: int, container: str, subtype: str, **
 
 
 def reason(error: Exception) -> str:
-    """What went wrong, without the name of the file, which the caller has said already."""
+    """The reason of an error, without the file name, which the caller adds."""
     text = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
     return text.strip().rstrip(".")

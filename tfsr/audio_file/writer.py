@@ -1,4 +1,4 @@
-"""Writing of recordings, which appear under their names only when they are complete."""
+"""Write recordings, which appear under their names only when they are complete."""
 
 import contextlib
 import math
@@ -34,7 +34,7 @@ _OPUS_RATES = (8000, 12_000, 16_000, 24_000, 48_000)
 
 
 class Clipped(NamedTuple):
-    """How much of a signal did not fit: samples of all channels, and how far in dB."""
+    """How much was clipped: number of samples in all channels, and the largest excess in dB."""
 
     samples: int
     over_db: float
@@ -43,28 +43,28 @@ class Clipped(NamedTuple):
 class Writer:
     """Writes a file block by block; it appears under its name only when it is complete.
 
-    A context manager. Where the subtype holds whole numbers, samples are rounded to the nearest,
-    zero to zero, and those beyond [-1, 1] are clipped, which `clipped` tells. The same samples make
-    the same bytes.
+    It is a context manager. For subtypes of whole numbers, samples are rounded to the nearest, and
+    zero stays zero. Samples outside [-1, 1] are then clipped, and `clipped` tells it. The same
+    samples give the same bytes.
 
     Args:
         path: its extension chooses the container, one of `WRITTEN`; missing folders are made.
         rate: Hz.
         channels: of every block.
-        subtype: soundfile's word ("PCM_16", "FLOAT"); None is the container's usual one, which is
+        subtype: soundfile's name ("PCM_16", "FLOAT"); None is the container's usual one, which is
             16 bits for WAV and FLAC. `allowed_subtype` finds one that the container can hold.
-        tags: as `AudioFile` gives them. Ogg, FLAC and CAF keep all, WAV all but a license, AIFF
-            title, artist, copyright and comment, MP3 all but license and copyright, M4A all but
-            license, AU and W64 none.
-        samples: of each channel, if that is known. WAV ends at 4 GiB: what is larger becomes RF64,
-            which is WAV with sizes of 64 bits.
+        tags: in the form of `AudioFile`. Ogg, FLAC and CAF keep all. WAV keeps all but a license,
+            MP3 all but license and copyright, M4A all but license. AIFF keeps title, artist,
+            copyright and comment. AU and W64 keep none.
+        samples: number of samples in each channel, if it is known. WAV ends at 4 GiB: larger files
+            become RF64, which is WAV with sizes of 64 bits.
 
     Attributes:
-        container: soundfile's word ("WAV"); without `samples`, RF64 may still end as WAV.
+        container: soundfile's name ("WAV"); without `samples`, RF64 may still end as WAV.
 
     Raises:
-        UserError: unknown extension, unwritable folder, a setting that the container refuses, or
-            more samples than it can hold.
+        UserError: the extension is unknown, the folder is unwritable, the container refuses a
+            setting, or it cannot hold this many samples.
     """
 
     def __init__(
@@ -97,14 +97,14 @@ class Writer:
 
     @property
     def largest(self) -> float:
-        """The largest sample that fits; infinite where all do."""
+        """The largest sample that fits; infinite if all do."""
         if self._subtype in _FLOATS:
             return math.inf
         return 1.0 if self._subtype in _FROM_FLOATS else 1 - 2.0 ** (1 - self._bits)
 
     @property
     def clipped(self) -> Clipped | None:
-        """None where all that was written fits."""
+        """What was clipped; None if all samples fit."""
         return Clipped(self._over, 20 * math.log10(self._peak)) if self._over else None
 
     @property
@@ -120,7 +120,7 @@ class Writer:
             self._give_up(error)
 
     def _fitting(self, audio: np.ndarray) -> np.ndarray:
-        """As it is stored: int16, int32 with the highest bits in use, or float32."""
+        """Samples as stored: int16, int32 with the highest bits in use, or float32."""
         if self._subtype in _FLOATS:
             return audio
         half_a_step = 0.0 if self._subtype in _FROM_FLOATS else 2.0**-self._bits
@@ -147,7 +147,7 @@ class Writer:
 
 
 def rounded(audio: np.ndarray, bits: int) -> np.ndarray:
-    """To the nearest whole number; int16 of up to 16 bits, else int32, with the highest in use."""
+    """Round to whole numbers: int16 for up to 16 bits, else int32, with the highest bits in use."""
     full = 2 ** (bits - 1)
     whole = np.clip(np.rint(audio.astype(np.float64) * full), -full, full - 1)
     held = 16 if bits <= 16 else 32
@@ -161,13 +161,13 @@ _ERRORS = (AssertionError, OSError, ValueError, soundfile.SoundFileError, av.err
 def write(
     path: str | os.PathLike, audio: np.ndarray, rate: int, subtype: str | None = None
 ) -> None:
-    """Write float32 [time, channels] whole; see `Writer`."""
+    """Write float32 [time, channels] at once; see `Writer`."""
     with Writer(path, rate, audio.shape[1], subtype, samples=len(audio)) as writer:
         writer.write(audio)
 
 
 def allowed_subtype(path: str | os.PathLike, subtype: str) -> str:
-    """`subtype` where the container that `path` names can hold it, else the container's usual."""
+    """`subtype` if the container of `path` can hold it, else the container's usual one."""
     container = _container(Path(path))
     if container != "MP4" and soundfile.check_format(container, subtype):
         return subtype
@@ -175,7 +175,7 @@ def allowed_subtype(path: str | os.PathLike, subtype: str) -> str:
 
 
 def require_subtype(path: str | os.PathLike, subtype: str | None) -> None:
-    """Raise UserError unless `path` names a container, which can hold `subtype` if it is given."""
+    """Raise UserError unless `path` names a container that can hold `subtype`, if it is given."""
     container = _container(Path(path))
     if subtype is None:
         return

@@ -1,1 +1,1 @@
-"""Weights of other programs, as data: nothing of these programs is imported or called."""
+"""Read the weights of other programs as data: nothing of these programs is imported or called."""

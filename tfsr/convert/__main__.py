@@ -1,4 +1,4 @@
-"""Make a model of weights that the authors of a system published.
+"""Make a model from weights that the authors of a system published.
 
     python -m tfsr.convert g_16kto48k --output models/apbwe-16k-48k
     python -m tfsr.convert nuwave_x2_436.ckpt --output models/nuwave-x2
@@ -7,7 +7,7 @@
     python -m tfsr.upsample tape.wav --model models/voicefixer
 
 NU-Wave, WSRGlow, AP-BWE and VoiceFixer are recognised by their weights, in files of PyTorch or
-safetensors. Nothing that a file says is run. The licence of the weights is their authors'.
+safetensors. Nothing in a file is run as code. The licence of the weights is their authors'.
 """
 
 from absl import flags
@@ -17,12 +17,12 @@ from tfsr.errors import UserError
 
 _OUTPUT = flags.DEFINE_string("output", None, "The new folder of the model.", short_name="o")
 _RATES = flags.DEFINE_list(
-    "rates", None, "Hz of input and output, such as 24000,48000, where the file does not tell them."
+    "rates", None, "Hz of input and output, such as 24000,48000, if the file does not tell them."
 )
 _VOCODER = flags.DEFINE_string("vocoder", None, "The file of VoiceFixer's vocoder.")
-_MODE = flags.DEFINE_integer("mode", None, "Of VoiceFixer: 0 unless given, 1 or 2.")
+_MODE = flags.DEFINE_integer("mode", None, "Mode of VoiceFixer: 0, 1 or 2. Default: 0.")
 _FLOAT32_SCHEDULE = flags.DEFINE_bool(
-    "float32_schedule", None, "NU-Wave's steps as its authors compute them, 0.115 dB too quiet."
+    "float32_schedule", None, "Compute NU-Wave's steps as its authors do, 0.115 dB too quiet."
 )
 
 

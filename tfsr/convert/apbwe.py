@@ -39,7 +39,7 @@ _HEADS = {"mag": "added", "pha_r": "real", "pha_i": "imag"}
 
 
 def recognised(names_and_shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Whether a file with these tensors is of AP-BWE's generator."""
+    """Whether a file with these tensors holds AP-BWE's generator."""
     return prefix_of(names_and_shapes, _KNOWN) is not None
 
 
@@ -52,13 +52,13 @@ def converted(
     """AP-BWE with the weights of a file.
 
     Args:
-        tensors: by the names of the file.
+        tensors: by their names in the file.
         rates: Hz, of input and output.
-        hop_length, window_length: of the spectra, in samples at the output rate. Weights do not
-            tell them; the defaults are the authors' at all rates.
+        hop_length, window_length: of the spectra, in samples at the output rate. The weights do
+            not tell them; the defaults are the authors' at all rates.
 
     Raises:
-        UserError: there are no rates, or a weight is missing or does not fit the others.
+        UserError: the rates are not given, or a weight is missing or does not fit the others.
     """
     rates = given_rates(rates, "AP-BWE", _EXAMPLES)
     inside = Tensors(tensors, prefix_of(tensors, _KNOWN) or "")
@@ -72,7 +72,7 @@ def converted(
 
 
 def told(read: Checkpoint) -> dict[str, Any]:
-    """The rates, by the authors' name of the file, such as g_16kto48k."""
+    """The rates, from the authors' name of the file, such as g_16kto48k."""
     named = re.search(r"(\d+)k(?:to)?(\d+)k", Path(read.path).name)
     return {"rates": (1000 * int(named[1]), 1000 * int(named[2]))} if named else {}
 
@@ -89,7 +89,7 @@ def layers_by_name(network: APBWE) -> dict[str, keras.layers.Layer]:
 
 
 def places(network: APBWE) -> Iterator[Place]:
-    """Where the weights are that have these names in the authors' network."""
+    """The places of the weights, by their names in the authors' network."""
     for name, layer in layers_by_name(network).items():
         layers = {name: layer}
         if isinstance(layer, ConvNeXtBlock):
@@ -103,13 +103,13 @@ def _n_fft(bins: int, window_length: int) -> int:
     """Samples of a frame.
 
     Raises:
-        UserError: no power of two makes so many bins, or the window is longer.
+        UserError: no power of two gives this number of bins, or the window is longer.
     """
     n_fft = 2 * (bins - 1)
     if n_fft < window_length or n_fft & (n_fft - 1):
         raise UserError(
-            f"{_INPUT} is for {bins} bins, which no frame of a power of two and of "
-            f"{window_length} samples at least makes: give a checkpoint of the authors' network"
+            f"{_INPUT} is for {bins} bins; no frame length that is a power of two, and at least "
+            f"{window_length} samples, gives that many: use a checkpoint of the authors' network"
         )
     return n_fft
 

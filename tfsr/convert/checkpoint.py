@@ -1,4 +1,4 @@
-"""Checkpoints that PyTorch or safetensors wrote, read as data: nothing that they say is run."""
+"""Read checkpoints of PyTorch or safetensors as data: nothing in them is run as code."""
 
 import contextlib
 import dataclasses
@@ -24,11 +24,11 @@ _MOST_VALUES = 1_000_000
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """What a file holds.
+    """The content of a file.
 
     Args:
         path: of the file.
-        content: plain data with `Tensor` for each tensor, which is read when it is asked for.
+        content: plain data, with a `Tensor` for each tensor, which is read at its first use.
     """
 
     path: str | os.PathLike
@@ -36,14 +36,14 @@ class Checkpoint:
 
     @property
     def tensors(self) -> dict[str, np.ndarray]:
-        """All arrays, read now, by the keys that lead to them, joined by dots."""
+        """All arrays, read now, by their paths of keys, joined by dots."""
         return self.state_dict()
 
     def whole_number(self, *keys: str) -> int | None:
-        """A positive number among the settings that a trainer wrote, or None.
+        """A positive number among the trainer's settings, or None.
 
         Args:
-            keys: lead to it; what lies on the way may be dicts, or objects that stand for some.
+            keys: path of the number. Its steps may be dicts, or objects that stand for dicts.
         """
         value = self.content
         for key in keys:
@@ -53,24 +53,24 @@ class Checkpoint:
         return value if type(value) is int and value > 0 else None
 
     def state_dict(self, *keys: str | int) -> dict[str, np.ndarray]:
-        """As the function `state_dict`, with errors that name the file."""
+        """Like the function `state_dict`, with errors that name the file."""
         with errors_of(self.path):
             return state_dict(self.content, *keys)
 
     def entries(self, *keys: str | int) -> dict[str, Tensor]:
-        """As `state_dict`, but each is read when `numpy.asarray` makes an array of it."""
+        """Like `state_dict`, but each array is read when `numpy.asarray` is called on it."""
         with errors_of(self.path):
             return entries(self.content, *keys)
 
 
 def read(path: str | os.PathLike) -> Checkpoint:
-    """Open a file of `torch.save` or safetensors, whatever its name is.
+    """Open a file of `torch.save` or safetensors, whatever its name.
 
     Args:
-        path: a file of the zip form, the stream form of before PyTorch 1.6, or of safetensors.
+        path: a file of the zip form, of the stream form (before PyTorch 1.6), or of safetensors.
 
     Raises:
-        UserError: it is none of these, is damaged, or names what is no tensor or plain data.
+        UserError: it is none of these, is damaged, or names more than tensors and plain data.
     """
     with errors_of(path), open(path, "rb") as file:
         return Checkpoint(path, _content(file, path))
@@ -78,7 +78,7 @@ def read(path: str | os.PathLike) -> Checkpoint:
 
 @contextlib.contextmanager
 def errors_of(path: str | os.PathLike) -> Iterator[None]:
-    """Name the file in what is said of it."""
+    """Add the name of the file to errors."""
     try:
         yield
     except UserError as error:
@@ -102,9 +102,9 @@ def _content(file: BinaryIO, path: str | os.PathLike) -> Any:
 def state_dict(content: Any, *keys: str | int) -> dict[str, np.ndarray]:
     """The arrays of a checkpoint's content, or of a part of it, read now.
 
-    Arrays are not to be written to, and share memory where the file's tensors do.
+    Do not write to the arrays. They share memory if the file's tensors do.
 
-    Args, returns and raises as `entries`.
+    Args, returns and raises: see `entries`.
     """
     cache: Cache = {}
     return {name: tensor.read(cache) for name, tensor in entries(content, *keys).items()}
@@ -115,13 +115,13 @@ def entries(content: Any, *keys: str | int) -> dict[str, Tensor]:
 
     Args:
         content: of a `Checkpoint`.
-        keys: lead to the part, from the outermost on, as "model" or "state_dict".
+        keys: path of the part, from the outermost on, such as "model" or "state_dict".
 
     Returns:
-        By name: keys within the part, joined by dots. What is no tensor is left out.
+        By name: keys within the part, joined by dots. Only tensors are included.
 
     Raises:
-        UserError: a key is missing, the part has no tensors, or two of the same name.
+        UserError: a key is missing, or the part has no tensors, or two of the same name.
     """
     for key in keys:
         if not isinstance(content, dict) or key not in content:
@@ -138,7 +138,7 @@ def entries(content: Any, *keys: str | int) -> dict[str, Tensor]:
 
 
 def _plain(value: Any) -> Any:
-    """What an object of OmegaConf or argparse stands for: its content, value or attributes."""
+    """The content, value or attributes of an object of OmegaConf or argparse."""
     if not isinstance(value, Opaque) or not isinstance(value.state, dict):
         return value
     return next((value.state[key] for key in _INSIDE if key in value.state), value.state)
@@ -152,7 +152,7 @@ def _names(content: Any) -> str:
 
 
 def _tensors(content: Any) -> Iterator[tuple[str, Tensor]]:
-    """All within dicts, lists and tuples; these may hold themselves."""
+    """All tensors within dicts, lists and tuples; these may contain themselves."""
     waiting, left = [("", content, 0)], _MOST_VALUES
     while waiting:
         name, value, depth = waiting.pop()

@@ -1,4 +1,4 @@
-"""From a file that authors published to a model: which system it is of is told by its weights."""
+"""Turn a file that authors published into a model; its weights tell the system."""
 
 import dataclasses
 import os
@@ -27,17 +27,17 @@ def convert(
     vocoder: str | os.PathLike | None = None,
     **options: Any,
 ) -> tuple[System, Converted]:
-    """The system whose weights a file has, and the model with them, its card filled.
+    """The system of a file, and the model with the file's weights and a filled card.
 
     Args:
         path: a checkpoint of PyTorch, or a safetensors file.
-        rates: Hz, of input and output; None where the file tells them.
+        rates: Hz, of input and output; None if the file tells them.
         vocoder: the file of VoiceFixer's vocoder, for its analysis.
-        options: a system's own: `mode` of VoiceFixer, `float32_schedule` of NU-Wave.
+        options: options of one system: `mode` of VoiceFixer, `float32_schedule` of NU-Wave.
 
     Raises:
-        UserError: the file cannot be read, is of no system that is known here, does not tell its
-            rates, or is of a system without such an option.
+        UserError: the file cannot be read, is of an unknown system, or does not tell its rates. Or
+            the system has no such option.
     """
     read = checkpoint.read(path)
     tensors = _tensors(read)
@@ -46,7 +46,7 @@ def convert(
     with checkpoint.errors_of(path):
         system = _system(tensors)
         for name in options.keys() - set(system.options):
-            raise UserError(f"`{name}` is nothing that {system.name} has: leave it out")
+            raise UserError(f"`{name}` is no option of {system.name}: leave it out")
         told = {"rates": None} | system.told(read)
         given = options if rates is None else options | {"rates": rates}
         made = system.converted(tensors, **told | given)
@@ -55,7 +55,7 @@ def convert(
 
 
 def card(system: System, made: Converted) -> ModelCard:
-    """What is known of a converted model."""
+    """The card of a converted model."""
     upsampler = made.upsampler
     figures = {
         f"{protocol} (published by the authors, not measured here)": scores
@@ -78,9 +78,9 @@ def title(system: System, made: Converted) -> str:
 
 
 def summary(names: Iterable[str]) -> list[str]:
-    """Names in a few lines, each with how many it stands for; numbers in names become *.
+    """Names in a few lines, each with the number of names it stands for; digits become *.
 
-    Of more than 12 such lines the ends of names are left out, as far as that takes.
+    If there are more than 12 lines, the ends of names are left out, as far as necessary.
     """
     patterns = [re.sub(r"\d+", "*", name).split(".") for name in names]
     lines: list[str] = []
@@ -95,10 +95,10 @@ def summary(names: Iterable[str]) -> list[str]:
 
 
 def _system(tensors: Mapping[str, Tensor]) -> System:
-    """The one whose weights these are.
+    """The system with these weights.
 
     Raises:
-        UserError: there is none; the message has some names, and what to give instead.
+        UserError: there is none; the message has some of the names, and a remedy.
     """
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     for system in SYSTEMS:

@@ -1,4 +1,4 @@
-"""What is known of a system whose weights were published, and what becomes of a file of them."""
+"""The description of a system with published weights, and of a converted model."""
 
 import dataclasses
 from collections.abc import Callable, Collection, Mapping
@@ -12,16 +12,16 @@ from tfsr.model_card import Scores
 from tfsr.upsamplers.base import Upsampler
 
 OUTPUT_RATE = 48000
-"""Hz, at which NU-Wave's and WSRGlow's authors published."""
+"""Hz, the output rate of the published weights of NU-Wave and WSRGlow."""
 
 
 class Converted(NamedTuple):
     """A model with weights that others have trained.
 
     Attributes:
-        upsampler: has them all.
-        passed_over: names of tensors that it does without, in the order of the file or files.
-        part: which part of the system it is; "": all of it.
+        upsampler: the model with all these weights.
+        passed_over: names of unused tensors, in the order of the file or files.
+        part: the part of the system that it is; "": all of it.
     """
 
     upsampler: Upsampler
@@ -42,17 +42,17 @@ class System:
     """A system whose authors published weights.
 
     Args:
-        name: of it.
+        name: name of the system.
         repository: the authors' own, without https://.
         paper: authors, year and title.
         recognised: whether tensors of these names and shapes are the system's.
-        converted: takes tensors by name, the rates in Hz or None, and by name what `told` gives and
-            what `options` allows.
+        converted: makes the model. It takes tensors by name, and the rates in Hz or None. It also
+            takes the results of `told` and the allowed `options`, by name.
         told: what a checkpoint tells besides its weights, as arguments of `converted`; rates too.
-        options: names of what users may choose.
-        advice: on names of another file of the same authors, what to give in its place, or "".
-        published: figures that the authors gave for such an upsampler; none for other sizes.
-        licence: of the weights, in a sentence; "": it is to be looked up.
+        options: names of the options that users may set.
+        advice: for names of another file of the same authors, which file to give instead, or "".
+        published: the authors' figures for such an upsampler; none for other sizes.
+        licence: of the weights, in a sentence; "": users must look it up.
     """
 
     name: str
@@ -83,15 +83,15 @@ class System:
 def given_rates(
     rates: tuple[int, int] | None, system: str, published: tuple[tuple[int, int], ...]
 ) -> tuple[int, int]:
-    """The rates that were given, where weights alone do not tell them.
+    """The given rates, for weights that do not tell their rates.
 
     Args:
         rates: Hz, of input and output.
-        system: whose weights these are.
-        published: rates of some that the authors published.
+        system: name of the system of the weights.
+        published: examples of rates that the authors published.
 
     Raises:
-        UserError: none were given.
+        UserError: no rates are given.
     """
     if rates is None:
         known = " or ".join(f"--rates {low},{high}" for low, high in published)
@@ -102,15 +102,15 @@ def given_rates(
 def rates_of_ratio(
     ratio: int, rates: tuple[int, int] | None, output_rate: int = OUTPUT_RATE
 ) -> tuple[int, int]:
-    """The rates that were given, or those of a ratio.
+    """The given rates, or those that follow from a ratio.
 
     Args:
         ratio: by which the weights multiply the rate.
-        rates: Hz, of input and output; None where none were given.
-        output_rate: Hz, to be taken then.
+        rates: Hz, of input and output; None if they are not given.
+        output_rate: Hz, used if no rates are given.
 
     Raises:
-        UserError: they have another ratio, or the output rate is no multiple of it.
+        UserError: the rates have another ratio, or the output rate is no multiple of it.
     """
     low = max(1, output_rate // ratio)
     example = f"give --rates {low},{ratio * low}"
@@ -128,5 +128,5 @@ def rates_of_ratio(
 
 
 def has_size(network: keras.Model, weights: int) -> bool:
-    """Whether a network has so many weights that are trained, as the authors' has."""
+    """Whether a network has this number of trainable weights, like the authors'."""
     return sum(weight.shape.num_elements() for weight in network.trainable_weights) == weights

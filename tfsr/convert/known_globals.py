@@ -1,6 +1,6 @@
-"""What pickles may name: what makes tensors and plain data, and what is kept as a name alone.
+"""Names that pickles may contain: those for tensors and plain data, and some kept as names only.
 
-Nothing is imported or called by these names: each stands for a function of this module.
+Nothing is imported or called by these names. Each stands for a function of this module.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ KINDS = {
         **{"ComplexFloat": "complex64", "ComplexDouble": "complex128"},
     }.items()
 }
-"""Kinds of numbers by PyTorch's names for storages of them."""
+"""Types of numbers, by PyTorch's names of their storages."""
 
 # Types whose objects lie in optimizer states, callbacks and hyperparameters.
 _INERT = re.compile(
@@ -41,7 +41,7 @@ _INERT = re.compile(
 
 
 class Global:
-    """A name of another program, which stands for what `called` does with it."""
+    """A name of another program; `called` is the function that it stands for here."""
 
     __slots__ = ("name",)
 
@@ -54,7 +54,7 @@ class Global:
 
 @dataclasses.dataclass(eq=False)
 class Opaque:
-    """An object of another program, of which only the data are kept."""
+    """An object of another program, reduced to its data."""
 
     name: str
     arguments: tuple[Any, ...] = ()
@@ -63,7 +63,7 @@ class Opaque:
 
 
 class Numbers(NamedTuple):
-    """A storage as a pickle refers to it: with the kind and number of its numbers."""
+    """A pickle's reference to a storage, with the type and count of its numbers."""
 
     storage: Storage
     kind: str
@@ -71,28 +71,28 @@ class Numbers(NamedTuple):
 
 
 def known(name: str) -> Global:
-    """The name, if pickles may have it.
+    """The object for a name, if pickles may contain it.
 
     Raises:
-        UserError: they may not; the message says which name it is.
+        UserError: the name is not allowed; the message contains it.
     """
     today = re.sub(r"^__builtin__\.", "builtins.", name)
     if today in KINDS or today in _CALLS or _INERT.fullmatch(today):
         return Global(today)
     raise UserError(
-        f"names {name[:120]!r}, which tfsr refuses, and nothing of it was run; "
-        "save the state_dict() alone"
+        f"names {name[:120]!r}, which tfsr refuses; nothing of it was run; "
+        "save only the state_dict()"
     )
 
 
 def called(function: Any, arguments: Any) -> Any:
-    """What a name makes of its arguments.
+    """Call what a name stands for with its arguments.
 
     Raises:
-        UserError: it is no such name, or the arguments are not its own.
+        UserError: it is no such name, or the arguments are wrong.
     """
     if not isinstance(function, Global) or not isinstance(arguments, tuple):
-        raise UserError("has a damaged pickle, which calls what is no function")
+        raise UserError("has a damaged pickle, which calls something that is no function")
     if function.name in KINDS:
         raise UserError(f"calls {function.name}, which is no function")
     call = _CALLS.get(function.name)
@@ -100,10 +100,10 @@ def called(function: Any, arguments: Any) -> Any:
 
 
 def key(value: Any) -> Any:
-    """The value, if it may be a key: hashing others may take long, or never end.
+    """The value, if it may be a key. Hashing other values may take long, or never end.
 
     Raises:
-        UserError: it is of another type.
+        UserError: the value is of another type.
     """
     plain = isinstance(value, str | bytes | float | Opaque | Global | None)
     if plain or (isinstance(value, int) and value.bit_length() < 64):
@@ -114,7 +114,7 @@ def key(value: Any) -> Any:
 
 
 def _tensor(numbers: Any, offset: Any, shape: Any, strides: Any, *_more: Any) -> Tensor:
-    """More are whether it has a gradient, hooks and metadata."""
+    """A tensor; further arguments are its gradient flag, hooks and metadata."""
     sizes = isinstance(shape, tuple) and isinstance(strides, tuple)
     if not isinstance(numbers, Numbers) or not sizes:
         raise UserError("has a tensor without a storage or sizes; get the file again")
@@ -128,7 +128,7 @@ def _parameter(data: Any, *_more: Any) -> Tensor:
 
 
 def _of_type(function: Any, _type: Any, arguments: Any, *_more: Any) -> Tensor:
-    """As PyTorch writes tensors with attributes of their own, which are left out."""
+    """A tensor that PyTorch wrote with attributes of its own, which are left out."""
     return _parameter(called(function, arguments))
 
 
@@ -139,7 +139,7 @@ def _size(sizes: Any = ()) -> tuple[Any, ...]:
 
 
 def _mapping(*arguments: Any) -> dict[Any, Any]:
-    """Of pairs or another mapping; what makes missing values is left out."""
+    """A dict from pairs or another mapping; the factory of missing values is left out."""
     made: dict[Any, Any] = {}
     for argument in arguments:
         if isinstance(argument, dict):

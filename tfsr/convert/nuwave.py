@@ -1,6 +1,6 @@
 """NU-Wave's weights (Lee & Han 2021), as the authors' code writes them.
 
-Either a checkpoint of training or the moving average beside it; layers have the same names here.
+This is a training checkpoint or the moving average beside it; layers have the same names here.
 """
 
 import re
@@ -48,7 +48,7 @@ _OF_BLOCKS = "dilated_conv", "diffusion_projection", "output_projection", "low_p
 
 
 def recognised(names_and_shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Whether a file with these tensors is of NU-Wave."""
+    """Whether a file with these tensors holds NU-Wave."""
     return prefix_of(names_and_shapes, _KNOWN) is not None
 
 
@@ -63,15 +63,15 @@ def converted(
     """NU-Wave with the weights of a file; it takes the paper's eight steps from noise.
 
     Args:
-        tensors: by the names of the file.
+        tensors: by their names in the file.
         rates: Hz, of input and output.
-        dilation_cycle: of the network; weights do not tell it. The default is the authors'.
-        ratio: by which the weights multiply the rate, where that is known.
-        output_rate: Hz, where only the ratio is known.
+        dilation_cycle: of the network; the weights do not tell it. The default is the authors'.
+        ratio: by which the weights multiply the rate, if it is known.
+        output_rate: Hz, if only the ratio is known.
         float32_schedule: compute the steps as the authors do, all outputs 0.115 dB too quiet.
 
     Raises:
-        UserError: there are no rates or they have another ratio, or a weight is missing or does
+        UserError: the rates are not given or have another ratio, or a weight is missing or does
             not fit the others.
     """
     if ratio is not None:
@@ -86,7 +86,7 @@ def converted(
 
 
 def told(read: Checkpoint) -> dict[str, Any]:
-    """What the trainer's settings in a checkpoint tell, or else the authors' name of the file."""
+    """The facts in the trainer's settings of a checkpoint, or else in the authors' file name."""
     settings = {
         "ratio": read.whole_number("hyper_parameters", "audio", "ratio"),
         "output_rate": read.whole_number("hyper_parameters", "audio", "sr"),
@@ -98,7 +98,7 @@ def told(read: Checkpoint) -> dict[str, Any]:
 
 
 def places(network: NuWave) -> Iterator[Place]:
-    """Where the weights are that have these names in the authors' network."""
+    """The places of the weights, by their names in the authors' network."""
     layers = {name: getattr(network, name) for name in _PROJECTIONS}
     embedding = network.diffusion_embedding
     for name in ("projection1", "projection2"):
@@ -110,7 +110,7 @@ def places(network: NuWave) -> Iterator[Place]:
 
 
 def _network(tensors: Tensors, dilation_cycle: int) -> NuWave:
-    """A network of the sizes that shapes tell."""
+    """A network whose sizes follow from the shapes."""
     return NuWave(
         channels=tensors.shape(_WIDEST, 3)[1],
         blocks=tensors.count("residual_layers.%d."),

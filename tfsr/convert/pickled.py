@@ -1,8 +1,8 @@
 """Pickles read as data.
 
-`pickle.Unpickler` calls what a file names, sets attributes of what it finds and takes as much
-memory as the file says. What is here knows the instructions that PyTorch writes, and neither
-imports nor calls.
+`pickle.Unpickler` calls functions that a file names, and sets attributes of objects. It also takes
+as much memory as the file says. This reader knows only the instructions that PyTorch writes, and
+neither imports nor calls anything by name.
 """
 
 import pickletools
@@ -28,21 +28,22 @@ _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": (
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 Referred = Callable[[Any], Any]
-"""From what a pickle says of an object outside of it to that object."""
+"""Maps a pickle's reference to an object outside of it to that object."""
 
 
 def load(file: BinaryIO, referred: Referred, most: int = _MOST_BYTES) -> Any:
-    """The object of the pickle at a file's position, which is behind it then.
+    """The object of the pickle at a file's position, which then moves behind the pickle.
 
-    Plain data are themselves; tensors `Tensor`; other programs' objects `Opaque` or `Global`.
+    Plain data are returned as they are, tensors as `Tensor`, other programs' objects as `Opaque` or
+    `Global`.
 
     Args:
-        file: opened, and somewhere in it.
+        file: opened, at the beginning of the pickle.
         referred: makes the storages to which the pickle refers.
-        most: how many bytes it may have.
+        most: largest number of bytes.
 
     Raises:
-        UserError: it names what is refused, is damaged or too large; the file is not named.
+        UserError: it names something refused, is damaged or too large; the file is not named.
     """
     machine = _Machine(referred)
     try:
@@ -63,7 +64,7 @@ def _line(error: Exception) -> str:
 
 
 class _Limited:
-    """A file that gives no more than a number of bytes, whatever length a pickle says."""
+    """A file that gives no more than a number of bytes, whatever length a pickle states."""
 
     def __init__(self, file: BinaryIO, most: int):
         self._file, self._left = file, most
@@ -85,7 +86,7 @@ class _Limited:
 
 
 class _Machine:
-    """The stack on which a pickle's instructions make an object."""
+    """The stack on which a pickle's instructions build an object."""
 
     def __init__(self, referred: Referred):
         self._referred = referred
@@ -98,7 +99,7 @@ class _Machine:
         return self._stack.pop()
 
     def do(self, name: str, argument: Any) -> None:
-        """One instruction, by its name in `pickletools`."""
+        """Run one instruction, by its name in `pickletools`."""
         self._spend(1)
         if name in _VALUES:
             self._stack.append(argument)
@@ -122,7 +123,7 @@ class _Machine:
         return tuple(self._stack[-count:])
 
     def _marked(self) -> list[Any]:
-        """What came since the last mark."""
+        """The items since the last mark."""
         start = self._marks.pop()
         found = self._stack[start:]
         del self._stack[start:]
@@ -214,7 +215,7 @@ class _Machine:
         return called(function, arguments)
 
     def _build(self, _: Any) -> None:
-        """Keep the state of an object; mappings and tensors have none that matters."""
+        """Store the state of an object; that of mappings and tensors is not needed."""
         onto, state = self._last(2)
         del self._stack[-1]
         if isinstance(onto, Opaque):

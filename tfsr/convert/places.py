@@ -1,4 +1,4 @@
-"""Tensors of PyTorch by their names, and the weights of this package that are made of them."""
+"""Map PyTorch's tensors, by their names, to the weights of this package."""
 
 import itertools
 import re
@@ -28,16 +28,16 @@ _NORMS = {
 
 
 Arrays = Mapping[str, np.ndarray | Tensor]
-"""By name; a `Tensor` becomes an array when that is needed."""
+"""Tensors by name; a `Tensor` becomes an array when it is needed."""
 
 
 class Place(NamedTuple):
-    """A weight, and what it is made of.
+    """A weight, and how it is made from tensors.
 
     Attributes:
         variable: the weight.
-        names: of the tensors that it is made of.
-        made: takes these tensors in PyTorch's order of axes and gives the weight's value.
+        names: names of the tensors that it is made from.
+        made: takes these tensors, in PyTorch's order of axes, and returns the weight's value.
     """
 
     variable: tf.Variable
@@ -46,14 +46,14 @@ class Place(NamedTuple):
 
 
 class Tensors:
-    """The tensors of a file whose names begin alike, which is left out of the names here.
+    """The tensors of a file with a common prefix, which is left out of the names here.
 
-    A weight-normalised layer has the names `weight_g` and `weight_v`, whichever PyTorch wrote it,
-    and where its normalisation was taken away, they are made of its `weight`.
+    A weight-normalised layer has the names `weight_g` and `weight_v`, in files of any version of
+    PyTorch. If its normalisation was removed, these are made from its `weight`.
 
     Args:
-        file: name -> tensor, of which arrays are made when they are needed.
-        prefix: what the names begin with.
+        file: name -> tensor; arrays are made when they are needed.
+        prefix: common beginning of the names.
     """
 
     def __init__(self, file: Arrays, prefix: str):
@@ -65,20 +65,20 @@ class Tensors:
 
     @property
     def passed_over(self) -> tuple[str, ...]:
-        """The file's names that `put` had no use for, in its order."""
+        """The file's names that `put` did not use, in order."""
         return tuple(name for name in self._file if name not in self._used)
 
     def __contains__(self, name: str) -> bool:
         return name in self._names
 
     def name_in_file(self, name: str) -> str:
-        """The whole name of a tensor, or of the one that it is made of."""
+        """The full name of a tensor, or of the tensor that it is made from."""
         plain = _plain(name)
         source = plain if name not in self and plain in self else name
         return self._names.get(source, self._prefix + source)
 
     def shape(self, name: str, dimensions: int) -> tuple[int, ...]:
-        """The shape of a tensor that must have so many dimensions.
+        """The shape of a tensor with this number of dimensions.
 
         Raises:
             UserError: it is missing, or has another number of dimensions.
@@ -89,10 +89,10 @@ class Tensors:
         return shape
 
     def count(self, pattern: str, first: int = 0, step: int = 1) -> int:
-        """How many numbers there are in names that begin as `pattern`, which has a %d for them.
+        """How many different numbers replace %d in names that begin like `pattern`.
 
         Raises:
-            UserError: they are not first, first + step, first + 2 * step, ...
+            UserError: the numbers are not first, first + step, first + 2 * step, ...
         """
         number = re.compile(re.escape(pattern).replace("%d", r"(\d+)"))
         found = {int(match[1]) for match in map(number.match, self._names) if match}
@@ -105,7 +105,7 @@ class Tensors:
         """Set all weights of a network.
 
         Args:
-            places: of every weight of the network, or layer.
+            places: for every weight of the network, or layer.
             network: its weights exist.
 
         Raises:
@@ -145,9 +145,9 @@ class Tensors:
 
 
 def prefix_of(names: Collection[str], known: Sequence[str]) -> str | None:
-    """What stands before all of the names `known`: "", or what ends with a dot; None: they do not.
+    """The prefix of all names in `known`: "", or a text that ends with a dot; None if none fits.
 
-    Where there are several, of a network and its average say, the shortest, and of these the first.
+    If there are several, as for a network and its average, the shortest is chosen, then the first.
     """
     first = known[0]
     prefixes = [name.removesuffix(first) for name in names if f".{name}".endswith(f".{first}")]
@@ -159,7 +159,7 @@ def of_layer(name: str, layer: keras.layers.Layer) -> Iterator[Place]:
     """The weights of a dense, convolutional or normalising layer.
 
     Args:
-        name: the layer's, where PyTorch has it.
+        name: the layer's name in PyTorch.
         layer: its weights exist.
     """
     for kind, parts in _NORMS.items():
@@ -177,23 +177,23 @@ def of_layer(name: str, layer: keras.layers.Layer) -> Iterator[Place]:
 
 
 def of_layers(layers: Mapping[str, keras.layers.Layer]) -> Iterator[Place]:
-    """The weights of all layers, by the names that PyTorch has for these."""
+    """The weights of all layers, by the layers' names in PyTorch."""
     for name, layer in layers.items():
         yield from of_layer(name, layer)
 
 
 def as_it_is(tensor: np.ndarray) -> np.ndarray:
-    """The same."""
+    """The tensor, unchanged."""
     return tensor
 
 
 def kernel(tensor: np.ndarray) -> np.ndarray:
-    """[a, b, ...] -> [..., b, a]: Keras has the taps first, and the two kinds of channels last."""
+    """[a, b, ...] -> [..., b, a]: in Keras the taps come first, and both kinds of channels last."""
     return tensor.transpose(*range(2, tensor.ndim), 1, 0)
 
 
 def matrix(tensor: np.ndarray) -> np.ndarray:
-    """[outputs, inputs], or that of a convolution with one tap -> [inputs, outputs]."""
+    """[outputs, inputs], or a convolution's with one tap -> [inputs, outputs]."""
     return kernel(tensor).reshape(tensor.shape[1::-1])
 
 
@@ -216,7 +216,7 @@ def _usual(name: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """Of a gain or a direction, the name of the weight where there is no normalisation."""
+    """The name of the weight without normalisation, for the name of a gain or a direction."""
     for ending in _GAIN, _DIRECTION:
         if name.endswith(ending):
             return name.removesuffix(ending) + ".weight"

@@ -1,4 +1,4 @@
-"""Files of `torch.save`: the zip form (PyTorch 1.6 and later) and the stream form of before."""
+"""Files of `torch.save`: the zip form (PyTorch 1.6 and later) and the older stream form."""
 
 import os
 import struct
@@ -20,20 +20,20 @@ _ORDERS: dict[bytes, Order] = {b"little": "<", b"big": ">"}
 
 
 def is_zip(head: bytes) -> bool:
-    """Whether a file that begins so may be of the zip form."""
+    """Whether a file with this beginning may be of the zip form."""
     return head.startswith(b"PK\x03\x04")
 
 
 def is_stream(head: bytes) -> bool:
-    """Whether a file that begins so (32 bytes) is of the stream form."""
+    """Whether a file with this beginning (32 bytes) is of the stream form."""
     return head.startswith(b"\x80") and _MAGIC_PICKLED in head
 
 
 def load_zip(file: BinaryIO, path: str | os.PathLike) -> Any:
-    """What was saved, with `Tensor` for each tensor.
+    """The saved object, with a `Tensor` for each tensor.
 
     Raises:
-        UserError: the file is damaged, or holds what is refused; it is not named.
+        UserError: the file is damaged, or contains something refused; it is not named.
     """
     archive = _Archive(file)
     root = archive.root()
@@ -55,7 +55,7 @@ def load_zip(file: BinaryIO, path: str | os.PathLike) -> Any:
 
 
 class _Archive:
-    """A zip file whose entries are not compressed, and so lie in it as they are."""
+    """A zip file with uncompressed entries, which can be read in place."""
 
     def __init__(self, file: BinaryIO):
         self._file = file
@@ -67,10 +67,10 @@ class _Archive:
             raise UserError("is a damaged or incomplete zip file; get it again") from error
         self._places = self._found(entries)
         if len(self._places) < len(entries):
-            raise UserError("is a zip file with a name that stands there twice; get it again")
+            raise UserError("is a zip file in which a name occurs twice; get it again")
 
     def _found(self, entries: list[zipfile.ZipInfo]) -> dict[str, tuple[int, int]]:
-        """Where entries are: none on another, or a small file would hold any number of weights."""
+        """Places of entries. None may overlap, or a small file could have any number of weights."""
         places, end = {}, 0
         for entry in sorted(entries, key=lambda entry: entry.header_offset):
             if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & _ENCRYPTED:
@@ -83,7 +83,7 @@ class _Archive:
         return places
 
     def _start(self, entry: zipfile.ZipInfo) -> int:
-        """Where the content of an entry begins, behind a header of its own."""
+        """The first byte of an entry's content, after the entry's own header."""
         self._file.seek(entry.header_offset)
         header = self._file.read(_LOCAL_HEADER.size)
         if len(header) < _LOCAL_HEADER.size or not is_zip(header):
@@ -94,7 +94,7 @@ class _Archive:
         return start
 
     def root(self) -> str:
-        """The folder that all is in."""
+        """The folder that contains everything."""
         roots = {name.removesuffix("/data.pkl") for name in self._places if _is_content(name)}
         if len(roots) != 1:
             raise UserError("is a zip file without a checkpoint of PyTorch")
@@ -104,13 +104,13 @@ class _Archive:
         return root
 
     def place(self, name: str) -> tuple[int, int]:
-        """Where an entry begins in the file, and its size in bytes."""
+        """The first byte of an entry in the file, and its size in bytes."""
         if name not in self._places:
             raise UserError(f"has no entry {name[:80]!r}; get the file again")
         return self._places[name]
 
     def small(self, name: str, missing: bytes) -> bytes:
-        """The first bytes of an entry, or what is taken where there is none."""
+        """The first bytes of an entry, or `missing` if there is no such entry."""
         if name not in self._places:
             return missing
         start, size = self.place(name)
@@ -123,10 +123,10 @@ def _is_content(name: str) -> bool:
 
 
 def load_stream(file: BinaryIO, path: str | os.PathLike) -> Any:
-    """What was saved, with `Tensor` for each tensor.
+    """The saved object, with a `Tensor` for each tensor.
 
     Raises:
-        UserError: the file is damaged, or holds what is refused; it is not named.
+        UserError: the file is damaged, or contains something refused; it is not named.
     """
     order = _stream_order(file)
     storages: dict[str, Storage] = {}
@@ -160,7 +160,7 @@ def _stream_order(file: BinaryIO) -> Order:
 
 
 def _place(file: BinaryIO, storage: Storage, item: int) -> None:
-    """Tell a storage where it is: here, behind the count of its numbers."""
+    """Tell a storage its place: here, after the count of its numbers."""
     head = file.read(_COUNT.size)
     if len(head) < _COUNT.size:
         raise UserError("ends before its storages do; get the file again")
@@ -173,9 +173,11 @@ def _place(file: BinaryIO, storage: Storage, item: int) -> None:
 
 
 def _storage(said: Any) -> tuple[str, str, int]:
-    """Kind, key and count of numbers of a storage to which a pickle refers."""
+    """Type, key and count of numbers of a storage to which a pickle refers."""
     if not isinstance(said, tuple) or len(said) < 5 or said[0] != "storage":
-        raise UserError("refers to what is no storage, as whole models do; save the state_dict()")
+        raise UserError(
+            "refers to an object that is no storage, as whole models do; save the state_dict()"
+        )
     _, kind, key, _, count, *view = said
     if view not in ([], [None]):
         raise UserError("has storages within storages; save it with a PyTorch of today")

@@ -1,4 +1,4 @@
-"""Files of safetensors: a header of JSON, then the numbers of its tensors, one after the other."""
+"""Files of safetensors: a JSON header, then the numbers of its tensors, one after the other."""
 
 import json
 import math
@@ -21,7 +21,7 @@ _LONGEST_HEADER = 2**24
 
 
 def is_safetensors(head: bytes) -> bool:
-    """Whether a file that begins so (9 bytes or more) is one of safetensors."""
+    """Whether a file with this beginning (9 bytes or more) is one of safetensors."""
     return head[_LENGTH.size : _LENGTH.size + 1] == b"{"
 
 
@@ -29,7 +29,7 @@ def load(file: BinaryIO, path: str | os.PathLike) -> dict[str, Tensor]:
     """The tensors of a file by their names.
 
     Raises:
-        UserError: it is damaged, or of numbers that tfsr does not read; the file is not named.
+        UserError: it is damaged, or has numbers that tfsr does not read; the file is not named.
     """
     size = os.fstat(file.fileno()).st_size
     (length,) = _LENGTH.unpack(file.read(_LENGTH.size))
@@ -56,7 +56,7 @@ def _header(data: bytes) -> dict[str, Any]:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise UserError("has a header with a name that stands there twice; get the file again")
+        raise UserError("has a header in which a name occurs twice; get the file again")
     return found
 
 
@@ -75,13 +75,13 @@ def _tensor(name: str, entry: Any, start: int, size: int, path: str | os.PathLik
 
 
 def _naturals(value: Any) -> list[int] | None:
-    """The list, if its items are sizes or places."""
+    """The list, if its items can be sizes or places; else None."""
     natural = isinstance(value, list) and all(type(x) is int and 0 <= x < 2**63 for x in value)
     return value if natural else None
 
 
 def _check_places(tensors: dict[str, Tensor], start: int, size: int) -> None:
-    """That they follow on one another to the file's end, as the format wants it."""
+    """Check that the tensors follow one another to the file's end, as the format requires."""
     storages = sorted((x.storage for x in tensors.values()), key=lambda x: (x.start, x.size))
     for storage in storages:
         if storage.start != start:

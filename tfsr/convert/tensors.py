@@ -1,4 +1,4 @@
-"""Tensors that lie in a file: where, of which shape, and read when they are asked for."""
+"""Tensors in a file: their place and shape; they are read when they are needed."""
 
 import dataclasses
 import math
@@ -19,26 +19,26 @@ STORED = {
     **{"uint64": "u8", "uint32": "u4", "uint16": "u2", "uint8": "u1", "bool": "u1"},
     **{"complex64": "c8", "complex128": "c16"},
 }
-"""How numbers of a kind lie in a file, as numpy writes its types, without the order of bytes."""
+"""How numbers of a type are stored in a file, by numpy's names, without the byte order."""
 
 
 Order = Literal["<", ">"]
 
 
 def item_size(kind: str) -> int:
-    """Bytes of one number."""
+    """Number of bytes of one number."""
     return np.dtype(STORED[kind]).itemsize
 
 
 @dataclasses.dataclass(eq=False)
 class Storage:
-    """A stretch of a file with the numbers of one or several tensors.
+    """A range of a file with the numbers of one or several tensors.
 
     Args:
         path: of the file.
         size: in bytes.
         start: in bytes from the file's beginning.
-        order: "<" or ">": whether a number begins with its lowest or its highest byte.
+        order: "<" (little-endian) or ">" (big-endian).
     """
 
     path: str | os.PathLike
@@ -47,11 +47,11 @@ class Storage:
     order: Order = "<"
 
     def numbers(self, kind: str, first: int = 0, count: int | None = None) -> np.ndarray:
-        """Numbers of a kind, not to be written to; bfloat16 becomes float32.
+        """Numbers of one type; do not write to them. bfloat16 becomes float32.
 
         Args:
             kind: one of `STORED`.
-            first, count: which of them; None is all from there on.
+            first, count: the range of numbers; with None it goes to the end.
         """
         native = np.dtype(STORED[kind])
         stored = native.newbyteorder(self.order)
@@ -82,22 +82,22 @@ class Storage:
 
 
 Cache = dict[tuple[int, str], np.ndarray]
-"""Numbers of storages by their `id` and kind, so that each is read once."""
+"""Numbers of storages by their `id` and type, so that each is read once."""
 
 
 class Tensor:
     """Shape and place of an array in a `Storage`; `numpy.asarray` reads it.
 
     Args:
-        storage: where its numbers are.
+        storage: the storage of its numbers.
         kind: one of `STORED`.
         shape: of the array.
-        strides: between neighbours along each axis, in numbers; None is that of C.
+        strides: between neighbours along each axis, in numbers; None is C order.
         offset: of its first number, in numbers.
         count: how many numbers of the storage may be used; None is all.
 
     Raises:
-        UserError: it reaches beyond these, or its elements lie on one another.
+        UserError: it reaches beyond these numbers, or its elements overlap.
     """
 
     __slots__ = ("storage", "kind", "shape", "_strides", "_offset", "_reach")
@@ -122,11 +122,11 @@ class Tensor:
         self._offset = offset
 
     def read(self, cache: Cache | None = None) -> np.ndarray:
-        """The array, not to be written to; bfloat16 is float32.
+        """The array; do not write to it. bfloat16 becomes float32.
 
         Args:
-            cache: kept from tensor to tensor, lets those of one storage share its memory. None:
-                nothing of the storage is read but what the array reaches over.
+            cache: passed from tensor to tensor, it lets tensors of one storage share memory. None:
+                only the part of the storage that the array spans is read.
         """
         if cache is None:
             numbers = self.storage.numbers(self.kind, self._offset, self._reach)
@@ -155,7 +155,7 @@ class _Axis(NamedTuple):
 
 
 def _reach(shape: tuple[int, ...], strides: tuple[int, ...], offset: int, count: int) -> int:
-    """How many numbers lie from the first to the last of an array that is as it should be."""
+    """Count of numbers from the first to the last of an array, after a check of its layout."""
     if len(shape) != len(strides) or len(shape) > _MOST_AXES:
         raise UserError(f"has a tensor with {len(shape)} sizes and {len(strides)} strides")
     if not all(type(x) is int and 0 <= x < _MOST_ITEMS for x in (*shape, *strides, offset)):

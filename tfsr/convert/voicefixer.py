@@ -1,8 +1,8 @@
-"""The weights of VoiceFixer that its authors released (Liu et al. 2022), and those of its trainer.
+"""VoiceFixer's weights, as released by its authors (Liu et al. 2022) or written by its trainer.
 
-Two files: the vocoder, which is a model by itself, and the analysis, which is one together with
-the vocoder. The released analysis has a denoiser and a ResUNet of two channels, the one of the
-training code a ResUNet of one channel. Training checkpoints hold the vocoder too.
+There are two files. The vocoder is a model on its own. The analysis makes a model together with the
+vocoder. The released analysis has a denoiser and a ResUNet of two channels. That of the training
+code is a ResUNet of one channel. Training checkpoints hold the vocoder too.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -66,18 +66,18 @@ def converted(
     vocoder: Arrays | None = None,
     mode: int | None = None,
 ) -> Converted:
-    """The upsampler of a file that is `recognised`: a `VoiceFixer`, or a `Vocoder`.
+    """The upsampler of a file that `recognised` accepts: a `VoiceFixer`, or a `Vocoder`.
 
     Args:
         tensors: name -> tensor, as in the file.
-        rates: None, or 44,100 Hz twice, the only rate that there is.
-        vocoder: of an analysis, the tensors of the vocoder's file; where it is None, the file's
-            own are taken.
+        rates: None, or 44,100 Hz twice, the only rate.
+        vocoder: for an analysis, the tensors of the vocoder's file; None: the vocoder in the file
+            itself.
         mode: see `VoiceFixer`; None is 0.
 
     Raises:
-        UserError: a tensor is missing or has another shape; the vocoder is missing, or has other
-            bands than the analysis; or other rates are asked for, or a mode of a vocoder alone.
+        UserError: a tensor is missing or has another shape. Or the vocoder is missing, or has other
+            bands than the analysis. Or other rates are given, or a mode for a vocoder alone.
     """
     if rates not in (None, (_RATE, _RATE)):
         raise UserError(
@@ -88,13 +88,15 @@ def converted(
         if vocoder is not None:
             raise UserError("vocoder: the other file is no analysis of VoiceFixer; give vf.ckpt")
         if mode is not None:
-            raise UserError("`mode` is the analysis', and this file is a vocoder: leave it out")
+            raise UserError(
+                "`mode` belongs to the analysis, but this file is a vocoder: leave it out"
+            )
         return Converted(*_vocoder(tensors), part="vocoder")
     return _voicefixer(tensors, prefix, vocoder, mode or 0)
 
 
 def vocoder_layers(network: TFGAN) -> dict[str, keras.layers.Layer]:
-    """The layers that have these names in the authors' vocoder."""
+    """The layers, by their names in the authors' vocoder."""
     layers = {f"condnet.{2 * n}": layer for n, layer in enumerate(network.condition_net)}
     layers["generator.1"] = network.first.convolution
     for number, stage in enumerate(network.stages, 1):
@@ -107,7 +109,7 @@ def vocoder_layers(network: TFGAN) -> dict[str, keras.layers.Layer]:
 
 
 def unet_layers(network: ResUNet) -> dict[str, keras.layers.Layer]:
-    """The layers that have these names in the authors' ResUNet."""
+    """The layers, by their names in the authors' ResUNet."""
     layers: dict[str, keras.layers.Layer] = {}
     for level, units in enumerate(network.down, 1):
         for number, unit in enumerate(units.layers, 1):
@@ -124,7 +126,7 @@ def unet_layers(network: ResUNet) -> dict[str, keras.layers.Layer]:
 
 
 def analysis_places(network: MelMask) -> Iterator[Place]:
-    """Where the weights are that have these names in the authors' analysis."""
+    """The places of the weights, by their names in the authors' analysis."""
     released = isinstance(network, DenoisedMelMask)
     prefix = _RELEASED if released else _TRAINED
     layers = {f"{prefix}{name}": layer for name, layer in unet_layers(network.network).items()}
@@ -134,7 +136,7 @@ def analysis_places(network: MelMask) -> Iterator[Place]:
 
 
 def denoiser_places(network: MelDenoiser) -> Iterator[Place]:
-    """Where the weights are that have these names in the authors' denoiser."""
+    """The places of the weights, by their names in the authors' denoiser."""
     layers = network.layer.layers
     norms = [layer.norm for layer in layers if isinstance(layer, WholeNorm)]
     dense = [layer for layer in layers if isinstance(layer, keras.layers.Dense)]
@@ -168,13 +170,13 @@ def _gru_kernel(tensor: np.ndarray) -> np.ndarray:
 
 
 def _keras_gates(tensor: np.ndarray) -> np.ndarray:
-    """From PyTorch's reset, update, candidate along the first axis to update, reset, candidate."""
+    """Reorder the first axis: reset, update, candidate (PyTorch) to update, reset, candidate."""
     reset, update, candidate = np.split(tensor, 3)
     return np.concatenate([update, reset, candidate])
 
 
 def _vocoder(tensors: Arrays) -> tuple[Vocoder, tuple[str, ...]]:
-    """A vocoder, and the names that were passed over."""
+    """A vocoder, and the names of unused tensors."""
     prefix = prefix_of(tensors, _VOCODER)
     if prefix is None:
         raise UserError(
@@ -191,7 +193,7 @@ def _vocoder(tensors: Arrays) -> tuple[Vocoder, tuple[str, ...]]:
 
 
 def _second_file(vocoder: Arrays) -> tuple[Vocoder, tuple[str, ...]]:
-    """As `_vocoder`, and errors say that they are of that file."""
+    """Like `_vocoder`; errors tell that they are about the second file."""
     try:
         return _vocoder(vocoder)
     except UserError as error:
@@ -199,7 +201,7 @@ def _second_file(vocoder: Arrays) -> tuple[Vocoder, tuple[str, ...]]:
 
 
 def _tfgan(tensors: Tensors) -> TFGAN:
-    """A generator of the sizes that shapes tell."""
+    """A generator whose sizes follow from the shapes."""
     stages = tensors.count("generator.%d.layer.", first=3, step=3)
     numbers = range(1, stages + 1)
     ups = [tensors.shape(f"generator.{3 * n}.layer.weight_v", 3) for n in numbers]
@@ -242,7 +244,7 @@ def _voicefixer(
 
 
 def _analysis(tensors: Tensors, bands: int) -> MelMask:
-    """An analysis of the sizes that shapes tell, for a vocoder of so many bands."""
+    """An analysis whose sizes follow from the shapes, for a vocoder with `bands` bands."""
     if f"{_TRAINED}{_OF_UNET}" in tensors:
         return MelMask(_resunet(tensors, _TRAINED, bands, 1))
     own = tensors.shape(_OF_DENOISER, 2)[1]
@@ -258,7 +260,7 @@ def _analysis(tensors: Tensors, bands: int) -> MelMask:
 def _resunet(
     tensors: Tensors, prefix: str, bands: int, inputs: int, momentum: float = 0.9
 ) -> ResUNet:
-    """A ResUNet of the sizes that shapes tell, for so many bands."""
+    """A ResUNet whose sizes follow from the shapes, for `bands` bands."""
     block, rest = f"{prefix}encoder_block%d.", "conv_block1.conv1.weight"
     levels = tensors.count(block, first=1)
     if bands <= 2**levels:
@@ -271,9 +273,9 @@ def _resunet(
 
 
 def _analysis_prefix(names: Collection[str]) -> str | None:
-    """What comes before the names of an analysis' two networks, or its one; None: it is none.
+    """The prefix of the names of an analysis' networks, one or two; None if it is no analysis.
 
-    A ResUNet without a denoiser under its name in the release is the baseline, on spectra.
+    A ResUNet with its name in the release, but without a denoiser, is the baseline on spectra.
     """
     trained = prefix_of(names, [f"{_TRAINED}{_OF_UNET}"])
     return prefix_of(names, [_OF_DENOISER]) if trained is None else trained

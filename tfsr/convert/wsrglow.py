@@ -1,8 +1,8 @@
 """The weights of WSRGlow that its authors released (Zhang et al. 2021).
 
-A training checkpoint, in which the names of the network's weights begin with `model.`. The
-released code gives the network nothing of the low-rate samples but their signs, in place of their
-companded values; so have the weights learnt it, and `companding` is `sign_only`.
+It is a training checkpoint, in which the names of the network's weights begin with `model.`. The
+released code does not give the network the companded values of the low-rate samples, only their
+signs. The weights were trained with that, so `companding` is `sign_only`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,17 +24,17 @@ _KNOWN = (_WAVEFORM, "WN.0.start.bias")
 
 
 def recognised(names_and_shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Whether a file with these tensors is one of WSRGlow."""
+    """Whether a file with these tensors holds WSRGlow."""
     return prefix_of(names_and_shapes, _KNOWN) is not None
 
 
 def converted(tensors: Arrays, rates: tuple[int, int] | None = None) -> Converted:
-    """The upsampler of a file that is `recognised`.
+    """The upsampler of a file that `recognised` accepts.
 
     Args:
         tensors: name -> tensor, as in the file.
-        rates: input and output rate, Hz. None: the authors' output rate, 48 kHz, and what the
-            ratio, which the shapes tell, makes of it.
+        rates: input and output rate, Hz. None: the authors' output rate, 48 kHz, and the input
+            rate that follows from the ratio, which the shapes tell.
 
     Raises:
         UserError: a tensor is missing or has another shape; or the rates do not fit.
@@ -48,7 +48,7 @@ def converted(tensors: Arrays, rates: tuple[int, int] | None = None) -> Converte
 
 
 def places(network: WSRGlow) -> Iterator[Place]:
-    """Where the weights are that have these names in the authors' network."""
+    """The places of the weights, by their names in the authors' network."""
     for number, step in enumerate(network.steps):
         name, wavenet = f"WN.{number}", step.network
         layers = {"start": wavenet.start, "cond_layer": wavenet.projection, "end": wavenet.end}
@@ -62,7 +62,7 @@ def places(network: WSRGlow) -> Iterator[Place]:
 
 
 def _network(tensors: Tensors) -> WSRGlow:
-    """A network of the sizes that shapes tell."""
+    """A network whose sizes follow from the shapes."""
     flows = max(tensors.count(name) for name in ("convinv.%d.", "WN.%d."))
     widths = [tensors.shape(_CONVOLUTION % flow, 3)[0] for flow in range(flows)]
     early_every = next((flow for flow in range(flows) if widths[flow] != widths[0]), flows)
@@ -82,14 +82,14 @@ def _network(tensors: Tensors) -> WSRGlow:
 
 
 def _ratio(tensors: Tensors, group: int, waveform: int, phase: int) -> int:
-    """By how many input samples a group has, each of which adds so many features to the others."""
+    """The ratio, from the input samples of a group; each adds a known number of features."""
     name = "WN.0.cond_layer.weight_v"
     features = tensors.shape(name, 3)[1]
     hop, rest = divmod(features - 1 - phase, waveform + 1 + phase)
     if rest or hop < 1 or group % hop:
         raise UserError(
-            f"{tensors.name_in_file(name)}: has {features} inputs, which no ratio gives groups of "
-            f"{group} samples with vectors of {waveform} and {phase}: the file is "
+            f"{tensors.name_in_file(name)}: has {features} inputs; for groups of {group} samples "
+            f"and vectors of {waveform} and {phase}, that fits no ratio: the file is "
             "damaged, or of an ablation; get it again, or that of the whole network"
         )
     return group // hop

@@ -1,4 +1,4 @@
-"""The corpus that comes with the package: 44 speakers of VCTK, some minutes, 48 kHz."""
+"""The corpus that comes with the package: 44 speakers of VCTK, a few minutes, 48 kHz."""
 
 import csv
 from importlib import resources
@@ -8,12 +8,12 @@ from tfsr.data.recordings import Corpus, FileRecording, Recording
 
 
 class Bundled(Corpus):
-    """About four minutes of 34 speakers of VCTK 0.92 to train with, 48 kHz.
+    """About four minutes of 34 speakers of VCTK 0.92 for training, 48 kHz.
 
-    Of p228 there are 45 utterances: 29 to train with, 8 each to validate and to test. Of each of
-    43 other speakers there is one; 4 of these speakers are for validation alone, 6 for test alone.
+    Of p228 there are 45 utterances: 29 for training, 8 each for validation and test. Each of 43
+    other speakers has one; 4 of these speakers are for validation only, 6 for test only.
 
-    `ATTRIBUTION.md` beside the files says whose they are (CC BY 4.0) and what was changed.
+    `ATTRIBUTION.md` beside the files names the sources (CC BY 4.0) and the changes.
     """
 
     name = "bundled (VCTK 0.92, 44 speakers)"

@@ -1,4 +1,4 @@
-"""Python functions that TensorFlow's threads call, and the end of the program."""
+"""Python functions that TensorFlow's threads call, and how they end with the program."""
 
 import atexit
 import functools
@@ -11,12 +11,11 @@ _QUIET_SECONDS = 0.1
 
 
 class CallbackGuard:
-    """Ends the calls from TensorFlow's threads before Python is taken down.
+    """Ends the calls from TensorFlow's threads before Python shuts down.
 
-    Python kills threads that want to enter it while it is taken down, TensorFlow waits for
-    theirs, and so a program that ends (by an error, say) with a tf.data iterator still at work
-    would hang. After `close`, calls fail at once; the iterator's buffers fill with the failures,
-    and it rests.
+    During its shutdown, Python kills threads that want to enter it. TensorFlow waits for its own
+    threads. So a program that ends, by an error say, would hang if a tf.data iterator still works.
+    After `close`, calls fail at once. The iterator's buffers fill with the failures, and it stops.
     """
 
     def __init__(self):
@@ -26,7 +25,7 @@ class CallbackGuard:
         self._last = 0.0
 
     def guard(self, function: Callable) -> Callable:
-        """`function`, failing after `close`."""
+        """`function`, which fails after `close`."""
 
         @functools.wraps(function)
         def guarded(*arguments):
@@ -44,7 +43,7 @@ class CallbackGuard:
         return guarded
 
     def close(self) -> None:
-        """Let no call in any more, and wait until none has come for a while."""
+        """Refuse new calls, and wait until none has come for a while."""
         self._closed = True
         while self._running or time.monotonic() - self._last < _QUIET_SECONDS:
             time.sleep(_QUIET_SECONDS / 10)

@@ -1,4 +1,4 @@
-"""Any folder of audio as a corpus, and the one function that recognises what a path holds."""
+"""Any folder of audio as a corpus, and the function that recognises the kind of a corpus."""
 
 import dataclasses
 import os
@@ -37,12 +37,12 @@ def corpus(
 ) -> Corpus:
     """The corpus at `path`: prepared shards, a VCTK download, else any folder of audio.
 
-    None is the bundled corpus; several paths make one corpus of all of them. A path that does not
-    exist is told when its recordings are asked for, so that a trained upsampler can be used where
-    its corpus is not.
+    None is the bundled corpus; several paths make one corpus of all of them. If a path does not
+    exist, the error comes only when its recordings are asked for. So a trained upsampler can be
+    used where its corpus is missing.
 
     Args:
-        by: what is held out of folders of audio, "utterance" or "speaker", see `Folder`.
+        by: the unit that is held out of folders of audio, "utterance" or "speaker", see `Folder`.
     """
     if path is None:
         return Bundled()
@@ -56,10 +56,10 @@ def corpus(
 
 
 class Several(Corpus):
-    """Corpora as one; each keeps its own splits. Speakers of one name are one speaker.
+    """Several corpora as one; each keeps its own splits. Speakers of one name are one speaker.
 
     Args:
-        corpora: with names that differ.
+        corpora: with different names.
     """
 
     def __init__(self, corpora: Sequence[Corpus]):
@@ -83,8 +83,8 @@ class Several(Corpus):
 class Folder(Corpus):
     """All audio files below a folder.
 
-    Where every file lies in a sub-folder named train, validation (valid, val, dev) or test (eval),
-    those are the splits, and one that is missing is held out of train. Else groups are held out:
+    If every file is in a sub-folder named train, validation (valid, val, dev) or test (eval), these
+    are the splits. A missing one of them is held out of train. Otherwise groups are held out:
 
     * by "utterance": files of one name are one group, whatever their folder and microphone
       (`a/p225_001_mic1.flac` and `b/p225_001_mic2.wav`);
@@ -92,8 +92,9 @@ class Folder(Corpus):
 
     Args:
         path: the folder.
-        held_out: share of the groups kept from training, half of it test and half validation;
-            with three groups or more each has one at least, with fewer nothing is held out.
+        held_out: share of the groups kept out of training, half of it test and half validation.
+            With three groups or more, each split has at least one; with fewer, nothing is held
+            out.
         by: "utterance" or "speaker".
     """
 

@@ -1,6 +1,6 @@
-"""Leaves out recordings that do not fill the band which is to be learnt.
+"""Leave out recordings that do not fill the band that a model is to learn.
 
-A call that was stored at 16 kHz is no target at 16 kHz: what is trained on it learns that there is
+A call that is stored at 16 kHz is no target at 16 kHz. A model trained on it learns that there is
 nothing above 4 kHz.
 """
 
@@ -32,12 +32,13 @@ _LOG = logging.getLogger("tfsr")
 class FullBand(Corpus):
     """A corpus without the recordings that do not fill the band of a rate.
 
-    Each is told in a line when its split is asked for, and their number. What cannot be decoded is
-    left to those who read it. The choice follows from the recordings alone.
+    When a split is asked for, a line reports each left-out recording, and another their number.
+    Recordings that cannot be decoded are kept; their readers handle them. The choice depends on the
+    recordings only.
 
     Args:
-        corpus: any other.
-        rate: Hz, of the signals to be learnt.
+        corpus: any other corpus.
+        rate: Hz, of the target signals.
     """
 
     def __init__(self, corpus: Corpus, rate: int):
@@ -48,10 +49,10 @@ class FullBand(Corpus):
         self.name = corpus.name
 
     def recordings(self, split: str) -> list[Recording]:
-        """Those of a split that fill the band, in order of their names.
+        """The recordings of a split that fill the band, in order of their names.
 
         Raises:
-            UserError: see `Corpus.recordings`; or not one of those to train with does.
+            UserError: see `Corpus.recordings`; or no train recording fills the band.
         """
         if split not in self._kept:
             self._kept[split] = self._filling(split)
@@ -80,13 +81,13 @@ class FullBand(Corpus):
             _LOG.warning("left out %d of %d %s recordings of %s: too narrow", *counts)
         if found and not kept and split == "train":
             raise UserError(
-                f"{self.name}: not one recording fills the band of {self._rate} Hz; train for a "
-                "lower rate, or --nofull_band takes them all the same"
+                f"{self.name}: no recording fills the band of {self._rate} Hz; train for a "
+                "lower rate, or keep them all with --nofull_band"
             )
         return kept
 
     def _measured(self, recordings: list[Recording]) -> dict[str, float]:
-        """The bands by name, some recordings measured at once."""
+        """The measured bands by name, with several recordings measured at once."""
         new = [one for one in recordings if one.name not in self._bands]
         unknown = sum(one.band_hz is None for one in new)
         with (
@@ -109,9 +110,9 @@ class FullBand(Corpus):
 
 
 def band_hz(audio: np.ndarray, rate: int) -> float:
-    """Up to where the band of a recording reaches that is to be learnt, in Hz.
+    """The highest frequency in Hz of the band that a model can learn from a recording.
 
-    Where its sound ends, but not much further than its speech: noise above a call is no speech.
+    This is where all sound ends, but not much above the speech: noise above a call is no speech.
 
     Args:
         audio: float [time].
@@ -122,10 +123,10 @@ def band_hz(audio: np.ndarray, rate: int) -> float:
 
 
 def too_narrow(recording: Recording, rate: int, band: float) -> str:
-    """Why a recording is no target at a rate in Hz; "" where it is one.
+    """The reason why a recording is no target at a rate in Hz; "" if it is one.
 
     Args:
-        band: Hz, up to where it reaches.
+        band: its highest frequency, in Hz.
     """
     if recording.rate < rate:
         return f"{recording.name}: is stored at {recording.rate} Hz, which is no target at {rate}"

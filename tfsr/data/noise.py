@@ -1,4 +1,4 @@
-"""Noise to train restoration with, from recordings of it."""
+"""Recorded noise for the training of restoration."""
 
 import functools
 import os
@@ -18,22 +18,23 @@ _NEGLIGIBLE = 0.1
 
 @dataclass(frozen=True)
 class Noise:
-    """Random pieces of noise, as `tfsr.degradation.damage.Damage` wants them. Threads may share it.
+    """Random pieces of noise, in the form that `tfsr.degradation.damage.Damage` expects.
 
-    A recording is drawn evenly, whatever its length, and a random piece of it. One that is too
-    short is used whole, and pieces of others follow until less than 0.1 s is missing, which is
-    zeros (VoiceFixer, Liu et al. 2022). Channels are averaged. Recordings that cannot be decoded
-    are skipped with a line each. Nothing is read before the first noise is asked for.
+    Threads may share it. All recordings are equally likely, whatever their length, and a random
+    piece is drawn. A recording that is too short is used whole. Pieces of others follow, until less
+    than 0.1 s is missing, which is filled with zeros (VoiceFixer, Liu et al. 2022). Channels are
+    averaged. Recordings that cannot be decoded are skipped with a line each. Nothing is read before
+    the first draw.
 
     Args:
         corpus: a `tfsr.data.recordings.Corpus` or the path of one.
-        split: "train", "validation" or "test": noise to test with is to be new to the system.
+        split: "train", "validation" or "test": noise for tests should be new to the system.
         cache_mb: megabytes of decoded recordings to keep in memory, for each rate. A corpus that
             does not fit should be prepared with `python -m tfsr.prepare` at the signals' rate.
 
     Raises:
-        UserError: an argument out of its range; when called, where there is no such corpus, or no
-            usable recording in the split.
+        UserError: an argument is out of range. When called: there is no such corpus, or no usable
+            recording in the split.
     """
 
     corpus: Corpus | str | os.PathLike | None = None
@@ -54,7 +55,7 @@ class Noise:
         Args:
             samples: at least 1.
             rate: Hz.
-            rng: the only source of chance.
+            rng: the only source of randomness.
 
         Returns:
             float32 [samples].
@@ -68,7 +69,7 @@ class Noise:
         return np.concatenate([*pieces, np.zeros(missing, np.float32)])
 
     def check(self) -> None:
-        """UserError where there is no recording."""
+        """Raise UserError if there is no recording."""
         len(self._recordings)
 
     def _piece(
@@ -84,7 +85,7 @@ class Noise:
         for other in range(number, number + count):
             if waveforms.usable(self._recordings[other % count]):
                 return self._recordings[other % count]
-        raise UserError("Noise.corpus: not one recording can be decoded")
+        raise UserError("Noise.corpus: no recording can be decoded")
 
     @functools.cached_property
     def _recordings(self) -> list[Recording]:

@@ -1,4 +1,4 @@
-"""The places of patches in recordings, and the order in which an epoch visits them."""
+"""The positions of patches in recordings, and the order in which an epoch visits them."""
 
 import functools
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from tfsr.data.recordings import Recording
 
 
 class Slots:
-    """Every recording has as many slots as whole patches fit into it, and one at least.
+    """Slots for patches. A recording has one for each whole patch that fits, and at least one.
 
     The slots of a recording divide the possible starts of a patch evenly. A patch starts at a
-    random point of its slot, so that an epoch (every slot once) gives every part of the corpus
+    random point of its slot. An epoch visits every slot once. So it gives every part of the corpus
     about once, and no two epochs give the same patches.
 
     Args:
@@ -36,9 +36,9 @@ class Slots:
         return int(np.searchsorted(self._ends, slot, side="right"))
 
     def start(self, slot: int, point: float) -> tuple[int, int]:
-        """Where the patch at `point` in [0, 1) of a slot begins, and the recording's samples.
+        """The first sample of the patch at `point` in [0, 1) of a slot, and the recording's length.
 
-        The start is negative in recordings shorter than a patch: so many samples come before.
+        The start is negative if the recording is shorter than a patch: that many zeros come before.
         """
         number = self.recording(slot)
         length = int(self._lengths[number])
@@ -61,7 +61,7 @@ class Slots:
 
 
 def slot_of(seed: int, slots: int, index: int) -> int:
-    """The slot of the index-th example: every epoch visits all slots, each in an order of its own.
+    """The slot of the index-th example. Every epoch visits all slots, each in its own order.
 
     A pure function of its arguments.
     """
@@ -70,14 +70,14 @@ def slot_of(seed: int, slots: int, index: int) -> int:
 
 
 class Order:
-    """Which slot the index-th example of a training takes, a pure function of seed and index.
+    """The slot of the index-th training example, a pure function of seed and index.
 
-    Every epoch visits all slots once, each in an order of its own. By speaker, an epoch takes one
-    slot of every speaker instead, so that all count alike; a speaker's slots take turns over the
-    epochs as an epoch's do.
+    Every epoch visits all slots once, each in its own order. By speaker, an epoch takes one slot
+    of every speaker instead, so that all speakers count equally. Over the epochs, all slots of a
+    speaker take turns in the same way.
 
     Args:
-        slots: to visit.
+        slots: the slots to visit.
         seed: of the orders.
         by_speaker: see above.
     """

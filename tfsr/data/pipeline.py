@@ -30,34 +30,34 @@ _RANGES = {
 class Patches:
     """Random patches of a corpus with their degraded counterparts, in batches.
 
-    A batch is a pure function of (`seed`, step): there is no iterator state to save, and a run
-    that resumes at any step sees what it would have seen. An epoch visits every part of the train
-    recordings about once (`tfsr.data.patch_positions`). Recordings shorter than a patch are padded
-    with zeros, with a random share of them before. Files that cannot be decoded are skipped with a
-    line each, and the next recording stands in.
+    A batch is a pure function of (`seed`, step). So no iterator state has to be saved. A run that
+    resumes at any step sees the same batches as without the break. An epoch visits every part of
+    the train recordings about once (`tfsr.data.patch_positions`). Recordings shorter than a patch
+    are padded with zeros, a random share of them at the beginning. Files that cannot be decoded are
+    skipped with a line each, and replaced by the next recording.
 
-    Where the degradation wants context, the patch is degraded together with the samples around
-    it, as far as the recording has them, and cut out of the result.
+    If the degradation needs context, the patch is degraded together with the samples around it. At
+    the ends of a recording there is less context. The patch is then cut out of the result.
 
     Args:
         corpus: a `tfsr.data.recordings.Corpus`.
         degradation: makes low from high.
         input_rate, output_rate: Hz of low and high; the second is a whole multiple of the first.
         patch: samples of high, a multiple of output_rate / input_rate.
-        batch: patches of a step, over all workers.
-        seed: of everything random, at least 0.
+        batch: number of patches in a step, over all workers.
+        seed: of all random draws, at least 0.
         cache_mb: megabytes of decoded recordings to keep in memory. A corpus that does not fit
             should be prepared with `python -m tfsr.prepare` at `output_rate`.
         peak_normalize: divide by the largest absolute sample of the recording (NU-Wave).
         gain: None, or (least, most) of a random factor for every patch; NU-Wave has (0.5, 1.0).
-        validation_patches: at most so many, spread evenly over the validation recordings.
-        by_speaker: every speaker counts alike, however much there is of each; an epoch then has one
-            patch of every speaker.
+        validation_patches: most patches, spread evenly over the validation recordings.
+        by_speaker: every speaker counts equally, however much there is of each; an epoch then has
+            one patch of every speaker.
         full_band: leave out recordings that do not fill the band of `output_rate`, see
-            `tfsr.data.full_band`. Each is measured once, unless its corpus tells it.
+            `tfsr.data.full_band`. Each is measured once, unless its corpus knows the band.
 
     Raises:
-        UserError: a setting out of its range.
+        UserError: a setting is out of range.
     """
 
     def __init__(
@@ -104,8 +104,9 @@ class Patches:
         """The batches of steps [start, stop).
 
         Args:
-            shard, shards: this worker's number and their count: it gets its slice of every batch.
-            per_step: how many batches a step takes; they come as one.
+            shard, shards: this worker's number and the number of workers; it gets its slice of
+                every batch.
+            per_step: number of batches that a step takes; they come as one.
 
         Returns:
             {"low": float32 [per_step * batch / shards, patch / ratio], "high": float32 [.., patch],
@@ -116,7 +117,10 @@ class Patches:
                 the degradation lacks something.
         """
         if self.batch % shards:
-            raise UserError(f"Patches.batch is {self.batch}; it must divide by {shards} workers")
+            raise UserError(
+                f"Patches.batch is {self.batch}; it must be a multiple of {shards}, the number of "
+                "workers"
+            )
         self._usable_slot(self._train_slots, 0)
         self.degradation.check()
         share = per_step * self.batch // shards
@@ -131,9 +135,9 @@ class Patches:
         return self._dataset(tf.data.Dataset.range(start, stop), examples, share)
 
     def validation(self, shard: int = 0, shards: int = 1) -> tf.data.Dataset:
-        """The validation patches, the same ones always, in batches; the last one may be smaller.
+        """The validation patches in batches, always the same; the last batch may be smaller.
 
-        Empty where the corpus has no validation recordings. Several workers take turns.
+        It is empty if the corpus has no validation recordings. Several workers take turns.
         """
         slots = self._validation_slots[shard::shards]
         share = self.batch // shards
@@ -224,7 +228,7 @@ class Patches:
     def _with_context(
         self, recording: Recording, start: int, length: int
     ) -> tuple[np.ndarray, int]:
-        """The patch with what the degradation wants around it, and how much of that is before."""
+        """The patch with the context that the degradation needs, and the samples before it."""
         if start < 0 or length < self.patch:
             padding = (-start, self.patch - length + start)
             return np.pad(self._waveforms.read(recording), padding), 0
@@ -238,11 +242,11 @@ class Patches:
             if self._waveforms.usable(slots.recordings[slots.recording(slot)]):
                 return slot
             slot = slots.after(slot)
-        raise UserError(f"{self.corpus.name}: not one recording can be decoded")
+        raise UserError(f"{self.corpus.name}: no recording can be decoded")
 
 
 def patches_per_second(patches: Patches, steps: int) -> float:
-    """How fast the pipeline alone is, when the recordings of these steps are decoded already."""
+    """Speed of the pipeline alone, if the recordings of these steps are decoded already."""
     for _ in patches.batches(0, steps):
         pass
     began = time.perf_counter()

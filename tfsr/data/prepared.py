@@ -1,9 +1,9 @@
 """A corpus prepared as TFRecord shards: patches are read in place, without decoding.
 
-A prepared folder holds `manifest.jsonl`, a row for every recording in every split, and the shards,
-standard TFRecord files of `tf.train.Example` with the features `audio` (bytes: 16-bit
-little-endian PCM, mono), `name`, `speaker` (bytes) and `rate` (Hz). The manifest says at which byte
-of which shard the PCM of a recording begins, and up to where its band reaches (`band_hz`).
+A prepared folder holds `manifest.jsonl`, with a row for every recording in every split, and the
+shards. These are standard TFRecord files of `tf.train.Example`. Its features are `audio` (bytes:
+16-bit little-endian PCM, mono), `name`, `speaker` (bytes) and `rate` (Hz). The manifest tells the
+shard of a recording, the byte where its PCM begins, and where its band ends (`band_hz`).
 `tfsr.data.shards` writes such folders.
 """
 

@@ -1,4 +1,4 @@
-"""What a corpus is made of: recordings, each of one speaker and on one side of the split."""
+"""The parts of a corpus: recordings, each with one speaker and in one split."""
 
 import abc
 import functools
@@ -16,7 +16,7 @@ from tfsr.signal.resample import resample, resampled_length
 
 SPLITS = ("train", "validation", "test")
 UNKNOWN = "unknown"
-"""The licence of a corpus that does not tell it."""
+"""Licence of a corpus that does not name one."""
 
 _LICENCE_FILE = re.compile(r"(licen[cs]e(_text)?|copying)(\.txt|\.md)?", re.IGNORECASE)
 
@@ -25,15 +25,15 @@ _LOG = logging.getLogger("tfsr")
 
 @dataclass(frozen=True)
 class Recording(abc.ABC):
-    """One recording; nothing of its audio is held in memory.
+    """One recording; its audio is not held in memory.
 
     Attributes:
         name: path within the corpus, unique there.
-        speaker: name within the corpus.
+        speaker: the speaker's name within the corpus.
         split: "train", "validation" or "test".
         rate: Hz, as stored.
-        samples: as stored, at least 1.
-        band_hz: up to where its band reaches, see `tfsr.data.full_band`; None: not measured.
+        samples: number of samples as stored, at least 1.
+        band_hz: highest frequency of its band, see `tfsr.data.full_band`; None: not measured.
     """
 
     name: str
@@ -48,11 +48,11 @@ class Recording(abc.ABC):
         return self.samples / self.rate
 
     def length(self, rate: int) -> int:
-        """Samples at `rate` Hz."""
+        """Number of samples at `rate` Hz."""
         return resampled_length(self.samples, self.rate, rate)
 
     def seekable(self, rate: int) -> bool:
-        """Whether `read` at `rate` costs only the samples that are asked for."""
+        """Whether `read` at `rate` costs only the requested samples."""
         return False
 
     @abc.abstractmethod
@@ -79,7 +79,7 @@ class Corpus(abc.ABC):
 
     Attributes:
         name: for titles and reports.
-        skipped: (file, what is wrong with it) of the files that could not be used.
+        skipped: (file, reason) of the files that could not be used.
         licence: of the recordings, see `licence_in`.
     """
 
@@ -87,7 +87,7 @@ class Corpus(abc.ABC):
     _root: Path | None = None
 
     def recordings(self, split: str) -> list[Recording]:
-        """Those of a split, in order of their names.
+        """The recordings of a split, in order of their names.
 
         Raises:
             UserError: the corpus is not there, or has no usable recording at all.
@@ -98,7 +98,7 @@ class Corpus(abc.ABC):
 
     @property
     def all_recordings(self) -> list[Recording]:
-        """Those of all splits, in order of their names."""
+        """The recordings of all splits, in order of their names."""
         return self._scanned[0]
 
     @property
@@ -111,7 +111,7 @@ class Corpus(abc.ABC):
 
     @property
     def sources(self) -> list[dict[str, str]]:
-        """ "corpus" and "licence" of all that it consists of."""
+        """ "corpus" and "licence" of all its parts."""
         return [{"corpus": self.name, "licence": self.licence}]
 
     def describe(self) -> str:
@@ -126,7 +126,7 @@ class Corpus(abc.ABC):
 
     @abc.abstractmethod
     def _scan(self) -> tuple[list[Recording], list[tuple[str, str]]]:
-        """All recordings, and the files skipped."""
+        """All recordings, and the skipped files."""
 
     @functools.cached_property
     def _scanned(self) -> tuple[list[Recording], list[tuple[str, str]]]:
@@ -137,12 +137,13 @@ class Corpus(abc.ABC):
 def usable(
     root: Path, paths: Iterable[Path]
 ) -> tuple[dict[Path, audio_file.Info], list[tuple[str, str]]]:
-    """The headers of the files that have a sound one, and what is wrong with the others.
+    """The headers of the usable files, and what is wrong with the others.
 
-    A corpus with broken files can still be trained on: each is told in a line, and their number.
+    A corpus with broken files can still be used for training. A line reports each of them, and
+    another their number.
 
     Raises:
-        UserError: not one can be used.
+        UserError: no file can be used.
     """
     headers, skipped = {}, []
     for path in paths:
@@ -155,7 +156,7 @@ def usable(
         found = f"{len(skipped)} unusable" if skipped else "no"
         raise UserError(
             f"{root}: no usable recording ({found} audio files); "
-            f"give a folder with {' '.join(audio_file.WRITTEN)} or what else tfsr.upsample reads"
+            f"give a folder with {' '.join(audio_file.WRITTEN)} or other files for tfsr.upsample"
         )
     if skipped:
         _LOG.warning(
@@ -174,7 +175,7 @@ def licence_in(folder: Path) -> str:
 
 
 def read_mono(path: Path, rate: int) -> np.ndarray:
-    """A file's channels averaged and resampled, float32 [time].
+    """A file, with its channels averaged and resampled, float32 [time].
 
     Raises:
         UserError: see `tfsr.audio_file.read`.

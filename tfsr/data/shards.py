@@ -1,8 +1,9 @@
-"""Writes a corpus as TFRecord shards, so that a run that is stopped goes on where it was.
+"""Write a corpus as TFRecord shards. An interrupted run can be continued.
 
-A shard is written under a temporary name, then renamed, then recorded in a file of its rows; one
-without rows is written again. When all are there, the rows become `manifest.jsonl`. What a shard
-holds follows from the corpus alone, so that the folder is the same however often it was stopped.
+A shard is written under a temporary name, then renamed, then recorded in a file of its rows. A
+shard without rows is written again. When all are there, the rows become `manifest.jsonl`. The
+content of a shard depends on the corpus only. So the folder is the same however often the run was
+interrupted.
 """
 
 import hashlib
@@ -38,7 +39,7 @@ _LOG = logging.getLogger("tfsr")
 
 @dataclass(frozen=True)
 class _Item:
-    """A recording, written once, and all the splits that it is in."""
+    """A recording, written once, and all splits that contain it."""
 
     recording: Recording
     splits: tuple[str, ...]
@@ -52,25 +53,25 @@ def prepare(
     trim_db: float | None = None,
     full_band: bool = True,
 ) -> tuple[int, int]:
-    """Write `corpus` to `folder`, or go on with it there.
+    """Write `corpus` to `folder`, or continue there.
 
     Args:
-        corpus: its files are decoded, mixed to mono and stored as 16-bit PCM; louder samples than
-            full scale are clipped. Those that cannot be decoded are skipped with a line each.
-        folder: made when it is missing.
+        corpus: its files are decoded, mixed to mono and stored as 16-bit PCM. Samples louder than
+            full scale are clipped. Files that cannot be decoded are skipped with a line each.
+        folder: made if it is missing.
         rate: Hz to resample to; None keeps every recording's own. Patches are read in place only
             at the stored rate.
-        shard_bytes: a shard is closed when it has as many.
-        trim_db: cut off both ends of each recording so far below its loudest part, see
-            `tfsr.signal.framing.trim`; None leaves them.
+        shard_bytes: a shard is closed when it has this many bytes.
+        trim_db: cut off both ends of each recording where they are this many dB below its loudest
+            part, see `tfsr.signal.framing.trim`; None keeps them.
         full_band: skip recordings that do not fill the band of `rate`, with a line each, see
-            `tfsr.data.full_band`; those at their own rates all stay.
+            `tfsr.data.full_band`. Without `rate` all are kept.
 
     Returns:
-        How many recordings the folder holds, and how many files were skipped.
+        The numbers of recordings in the folder, and of skipped files.
 
     Raises:
-        UserError: nothing usable, an unwritable folder, or one that holds another preparation.
+        UserError: nothing is usable, or the folder is unwritable or holds another preparation.
     """
     items = _items(corpus)
     plan = _plan(items, rate, shard_bytes)
@@ -92,14 +93,14 @@ def prepare(
 
 @dataclass(frozen=True)
 class _Making:
-    """What is done to each recording, see `prepare`."""
+    """The processing of each recording, see `prepare`."""
 
     rate: int | None
     trim_db: float | None
     full_band: bool
 
     def __call__(self, item: _Item) -> "_Made | UserError":
-        """What to store, or why there is nothing: it travels as a value between threads."""
+        """The data to store, or an error as a value that can be passed between threads."""
         recording = item.recording
         rate = self.rate or recording.rate
         try:
@@ -118,7 +119,7 @@ class _Making:
 
 @dataclass(frozen=True)
 class _Made:
-    """16-bit samples, and up to where their band reaches in Hz."""
+    """16-bit samples, and the highest frequency of their band in Hz."""
 
     pcm: np.ndarray
     band_hz: float
@@ -165,7 +166,7 @@ def _settings(items: list[_Item], shard_bytes: int, making: _Making) -> str:
 
 
 def _begin(folder: Path, settings: str) -> None:
-    """Claim the folder for these settings, or see that it is theirs."""
+    """Claim the folder for these settings, or check that it has them already."""
     path = folder / SETTINGS
     if not path.exists():
         _write_text(path, settings)
@@ -177,7 +178,7 @@ def _begin(folder: Path, settings: str) -> None:
 
 
 def _write_licence(folder: Path, licence: str) -> None:
-    """Goes with the recordings, so that what is trained on them can tell it."""
+    """Store the licence with the recordings, so that models trained on them can name it."""
     if licence != UNKNOWN and not (folder / LICENCE).exists():
         _write_text(folder / LICENCE, f"{licence}\n")
 
@@ -225,7 +226,7 @@ def _write_shard(
 
 
 def _example(recording: Recording, pcm: np.ndarray, rate: int) -> tuple[bytes, int]:
-    """A serialized `tf.train.Example`, and at which of its bytes the PCM begins."""
+    """A serialized `tf.train.Example`, and the byte of it where the PCM begins."""
     features = {
         "audio": _bytes_feature(pcm.tobytes()),
         "name": _bytes_feature(recording.name.encode()),
@@ -268,7 +269,7 @@ def _finish(folder: Path, skipped: list[tuple[str, str]], shards: int) -> None:
             path.unlink()
         (folder / LICENCE).unlink(missing_ok=True)
         _remove_rows(folder)
-        raise UserError(f"{folder}: nothing written, not one recording could be used")
+        raise UserError(f"{folder}: nothing written, no recording could be used")
     if reasons:
         _write_text(folder / SKIPPED, "".join(f"{reason}\n" for reason in reasons))
     _write_text(folder / MANIFEST, _lines(kept))

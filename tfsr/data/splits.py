@@ -1,4 +1,4 @@
-"""Which groups of recordings are held out: by utterance or speaker, never by patch."""
+"""Choose the groups of recordings to hold out: by utterance or speaker, never by patch."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -7,16 +7,16 @@ from collections.abc import Iterable, Sequence
 def split_groups(
     groups: Iterable[str], held_out: float, splits: Sequence[str] = ("test", "validation")
 ) -> dict[str, str]:
-    """Every group's split: those named, and "train".
+    """The split of every group: one of those named, or "train".
 
-    Each of `splits` gets an equal part of `held_out`. A group's place depends on the SHA-256 of
-    its own name, so that groups that come later leave the others where they are. With at least
-    one group more than there are splits, none of them is empty (the groups with the lowest hashes
-    step in, and then a later one may change places with them); with fewer, all is "train".
+    Each of `splits` gets an equal part of `held_out`. A group's place depends on the SHA-256 of its
+    own name. So groups added later leave the others where they are. With at least one group more
+    than there are splits, no split is empty: the groups with the lowest hashes fill it. A later
+    group may then change places with them. With fewer groups, all are in "train".
 
     Args:
         groups: names; repeated ones count once.
-        held_out: share of the groups, in [0, 1), all of `splits` together.
+        held_out: share of the groups, in [0, 1), for all of `splits` together.
     """
     ordered = sorted(set(groups), key=_place)
     if held_out <= 0 or len(ordered) <= len(splits):
@@ -34,5 +34,5 @@ def split_groups(
 
 
 def _place(group: str) -> float:
-    """Uniform in [0, 1)."""
+    """A hash of the name, uniform in [0, 1)."""
     return int.from_bytes(hashlib.sha256(group.encode()).digest()[:6], "big") / 2**48

@@ -1,11 +1,11 @@
 """VCTK, both public releases, with the splits of the publications.
 
-Version 0.80 (`wav48/p225/p225_001.wav`) carries those of Kuleshov et al. 2017, from the file lists
-of their code. Version 0.92 (`wav48_silence_trimmed/p225/p225_001_mic1.flac`) carries those of Lee
-and Han 2021 (NU-Wave): one microphone, speakers p280 and p315 left out.
+Version 0.80 (`wav48/p225/p225_001.wav`) has the splits of Kuleshov et al. 2017, from the file lists
+of their code. Version 0.92 (`wav48_silence_trimmed/p225/p225_001_mic1.flac`) has those of Lee and
+Han 2021 (NU-Wave): one microphone, without the speakers p280 and p315.
 
-Both publications watch on their test recordings while they train, and so do these: validation is
-the same list as test, and what is trained on has the published size.
+Both publications validate on their test recordings during training, and so do these splits:
+validation is the same list as test. So the training set has the published size.
 """
 
 import os
@@ -40,10 +40,10 @@ def is_vctk(path: str | os.PathLike) -> bool:
 
 
 class Vctk(Corpus):
-    """A VCTK download. The release is told by its file names.
+    """A VCTK download. The file names tell the release.
 
-    Single speaker is p225: 223 utterances to train on and the last 8 to test on. Multi-speaker
-    trains on 100 speakers and tests on those that the papers list, 9 (0.80) or 8 (0.92).
+    Single speaker is p225: 223 utterances for training and the last 8 for test. Multi-speaker has
+    100 speakers for training. For test it has those that the papers list, 9 (0.80) or 8 (0.92).
 
     Args:
         root: the unpacked download, or its folder of speakers.

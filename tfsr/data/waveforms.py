@@ -1,4 +1,4 @@
-"""Decoded recordings, kept in memory as far as it is allowed."""
+"""Decoded recordings, cached in memory up to a limit."""
 
 import collections
 import logging
@@ -13,9 +13,9 @@ _LOG = logging.getLogger("tfsr")
 
 
 class Waveforms:
-    """Recordings at one rate; the least recently used are forgotten. Threads may share it.
+    """Recordings at one rate; the least recently used are dropped. Threads may share it.
 
-    Recordings that can be read in place at this rate are not kept. Two threads that ask for the
+    Recordings that can be read in place at this rate are not cached. Two threads that ask for the
     same recording at the same time may both decode it; they get equal arrays.
 
     Args:
@@ -33,7 +33,7 @@ class Waveforms:
         self._broken: set[str] = set()
 
     def usable(self, recording: Recording) -> bool:
-        """Whether it can be decoded. If not, that is told once, and remembered."""
+        """Whether it can be decoded. If not, one line says so, and the result is remembered."""
         if recording.name in self._broken:
             return False
         if recording.seekable(self._rate):
@@ -50,7 +50,7 @@ class Waveforms:
         return True
 
     def read(self, recording: Recording, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """Samples [start, stop): float32 [time], not to be written to."""
+        """Samples [start, stop): float32 [time]; do not write to them."""
         if recording.seekable(self._rate):
             return recording.read(self._rate, start, stop)
         return self._whole(recording)[start:stop]

@@ -13,14 +13,14 @@ Noise = Callable[[int, int, np.random.Generator], np.ndarray]
 class Degradation(abc.ABC):
     """From the high rate to the low one, or damage at one rate: all are called alike.
 
-    Those that stay at their rate (noise, clipping, reverberation, a codec) set `changes_rate` to
-    False, are called with two equal rates and may stand before or after the rate changes in a
+    Some stay at their rate (noise, clipping, reverberation, a codec). They set `changes_rate` to
+    False and are called with two equal rates. They may stand before or after the rate changes in a
     `Chain`. Subclasses are frozen dataclasses, so that a configuration is seen at construction.
 
     Attributes:
         changes_rate: False where the output is at the rate of the input.
-        context: samples at the output rate (that of the undamaged signal) wanted on each side of
-            a patch, so that filters have settled within it; 0 runs on the patch itself.
+        context: samples needed on each side of a patch, so that filters have settled within it.
+            They are at the output rate (that of the undamaged signal). 0 runs on the patch itself.
     """
 
     @property

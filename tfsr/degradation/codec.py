@@ -65,8 +65,8 @@ class Gsm(Degradation):
 class Opus(Degradation):
     """Opus (RFC 6716), by libsndfile, as calls over the internet have it.
 
-    At 24 and 48 kHz and below 64 kbit/s its coder of speech shifts the signal by up to 0.1 ms,
-    forwards or back. `AtRate(16000, Opus())` shifts it by less than a sample of 16 kHz.
+    At 24 and 48 kHz, below 64 kbit/s, the signal is shifted by up to 0.1 ms, forwards or back. Its
+    coder of speech does that. `AtRate(16000, Opus())` shifts it by less than a sample of 16 kHz.
 
     Args:
         kbit_s: least and most, 6 to 256. Files carry some more, for their frames' headers.

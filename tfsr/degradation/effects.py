@@ -131,7 +131,7 @@ class ClipAbsolute(Degradation):
 class Added(Degradation):
     """Noise below, or above, the signal.
 
-    Under a signal that is nearly silent (below -60 dB) the noise has -50 dB, where a square wave
+    If the signal is nearly silent (below -60 dB), the level of the noise is -50 dB. A square wave
     from -1 to 1 has 0 dB. Silent noise adds nothing.
 
     Args:

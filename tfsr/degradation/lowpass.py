@@ -1,6 +1,6 @@
 """Low-pass filters that come before decimation.
 
-Each is a frozen value, called with `high` [time] at `output_rate`, and takes out (more or less)
+Each is a frozen value, called with `high` [time] at `output_rate`. It takes out (more or less)
 what `input_rate` cannot carry; the result is float64 [time], still at `output_rate`. Any
 time >= 1. `context` is the number of samples on each side after which the filter has settled.
 """
@@ -66,7 +66,8 @@ class Chebyshev(_Recursive):
     """Chebyshev filter of the first kind, that of `scipy.signal.decimate`.
 
     Kuleshov et al. 2017 use it. In the SciPy of their time it ran causally, which delays the
-    signal (by 4 samples at ratio 2, 9 at ratio 4); since 1.0 it runs forwards and backwards.
+    signal. The delay is 4 samples at ratio 2, 9 at ratio 4. Since 1.0 it runs forwards and
+    backwards.
 
     Args:
         order: of the filter, once.

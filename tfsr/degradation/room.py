@@ -29,13 +29,13 @@ class Room(Degradation):
     Args:
         folder: with responses in audio files of any rates, also in folders below; of several
             channels the first counts.
-        part: "train" or "test" uses that part of the responses alone, so that a system can be
+        part: "train" or "test" uses that part of the responses alone. So a system can be
             tested in rooms that it has not heard; None uses all.
         test_share: of the responses, about (5,000 of 43,239, Liu et al. 2022). A file's part
             depends on its name without the extension, and so stays when others come.
-        aligned: whether the sound on the direct path stays where and as loud as it was, so that
-            the signal itself is what restoration is to give. Else it is late by the way from the
-            speaker, and what is too loud gets softer.
+        aligned: whether the direct sound keeps its time and level. The signal itself is then the
+            target of restoration. Otherwise it is late by the distance from the speaker, and a too
+            loud signal becomes softer.
 
     Raises:
         UserError: when called, where there is no such folder or no response in it.

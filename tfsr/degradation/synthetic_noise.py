@@ -1,8 +1,8 @@
 """Noise to train restoration with, without recordings of it.
 
-Each is a frozen value, called with a number of samples (at least 1), a rate in Hz (8,000 at least)
-and a generator, the only source of chance. The result is float32 [samples]. Its level says
-nothing: `tfsr.degradation.effects.Added` and others set it.
+Each is called with a number of samples (at least 1), a rate in Hz (at least 8,000) and a
+generator. The generator is the only source of randomness. The result is float32 [samples]. Its
+level has no meaning: `tfsr.degradation.effects.Added` and others set it.
 """
 
 import math

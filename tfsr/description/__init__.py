@@ -1,1 +1,1 @@
-"""Objects as data, and data as objects: what makes an upsampler, written down and made again."""
+"""Descriptions: upsamplers written down as data, and made again from the data."""

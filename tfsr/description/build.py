@@ -1,7 +1,7 @@
-"""From data to the object that it describes.
+"""Make an object from its description.
 
-Data, never code: names are looked up in the closed list of `classes`, and nothing else is imported
-or called.
+A description is data, never code. Names are looked up in the closed list of `classes`. Nothing else
+is imported or called.
 """
 
 import functools
@@ -20,10 +20,10 @@ _OF_KERAS = {"class_name", "module", "registered_name"}
 
 
 def build(data: Any, place: str = "model", depth: int = 0) -> Any:
-    """The object of which `describe` made `data`; lists become tuples.
+    """The object that `describe` turned into `data`; lists become tuples.
 
     Raises:
-        UserError: in one line, with the place in the data that describes nothing of tfsr's.
+        UserError: a part describes nothing of tfsr's; one line gives its place in the data.
     """
     if depth > _DEEPEST:
         raise UserError(f"{place[:80]}...: is nested more than {_DEEPEST} deep")
@@ -69,7 +69,7 @@ def _arguments(cls: type[Any], data: Any, place: str, depth: int) -> Mapping[str
 
 
 def made(make: Callable[[], Any], place: str, what: str) -> Any:
-    """`make()`; that its arguments do not fit is said in one line, with their place."""
+    """`make()`; if its arguments do not fit, one line tells their place."""
     try:
         return make()
     except UserError as error:

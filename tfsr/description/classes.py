@@ -1,7 +1,7 @@
-"""The closed list of what a description may name, and where it is.
+"""The closed list of names that a description may use, with their modules.
 
-Modules stand here by name and are imported when they are asked for: a small model needs no other
-networks, and a description can never have anything imported that is not in these tables.
+Modules are listed by name and imported at their first use. So a small model needs no other
+networks. A description can never import anything outside of these tables.
 """
 
 import importlib
@@ -86,7 +86,7 @@ def named(name: object, table: dict[str, str], place: str) -> Any:
     """The class or function of `table` that has this name.
 
     Raises:
-        UserError: there is none; the message names `place`.
+        UserError: there is no such name; the message contains `place`.
     """
     if not isinstance(name, str) or name not in table:
         raise UserError(f"{place}: {str(name)[:80]!r} is nothing that tfsr has")
@@ -94,7 +94,7 @@ def named(name: object, table: dict[str, str], place: str) -> Any:
 
 
 def name_of(thing: Any, table: dict[str, str]) -> str | None:
-    """The name by which `table` has a class or function; None where it has another or none."""
+    """The name of a class or function in `table`; None if it has another name or none."""
     name = getattr(thing, "__name__", None)
     if name not in table:
         return None

@@ -1,8 +1,8 @@
-"""Objects that remember what they were made with.
+"""Objects that remember the arguments they were made with.
 
-Keras would remember it too (`get_config`), but only numbers and strings, and what it reads back it
-imports by name from anywhere. Here arguments stay the objects that they were, with all defaults, so
-that a later change of a default changes no model that was written down before.
+Keras could remember them too (`get_config`), but only numbers and strings. When it reads them back,
+it imports any name from anywhere. Here arguments stay the original objects, with all defaults. So a
+later change of a default does not change models that were written down before.
 """
 
 import inspect
@@ -13,14 +13,14 @@ from tfsr.arguments import Range, check
 
 
 class Factory(NamedTuple):
-    """A class that is called later, with some arguments given already."""
+    """A class to be called later, with some arguments already given."""
 
     of: type
     arguments: Mapping[str, Any]
 
 
 class _Remembered:
-    """Arguments by name; no dict, in which Keras and TensorFlow would look for weights."""
+    """Arguments by name. It is no dict: Keras and TensorFlow would search that for weights."""
 
     def __init__(self, arguments: dict[str, Any]):
         self.arguments = arguments
@@ -29,10 +29,10 @@ class _Remembered:
 class Describable:
     """The base of networks and upsamplers: it keeps the arguments of the constructor.
 
-    `__new__` sees those of the class that is made, whatever this hands on to the classes before it.
+    `__new__` sees the arguments of the actual class, whatever it passes on to its base classes.
 
     Attributes:
-        ranges: argument -> what its numbers may be; others are a UserError.
+        ranges: argument -> allowed range of its numbers; others are a UserError.
     """
 
     ranges: Mapping[str, Range] = {}
@@ -52,7 +52,7 @@ class Describable:
     def make(self, argument: str, factory: Callable[..., Any], **given: Any) -> Any:
         """`factory(**given)`, where `factory` is this object's argument of that name.
 
-        What it makes tells what the factory was, also where a configuration has hidden that.
+        The new object can tell its factory, even if a configuration has hidden it.
         """
         product = factory(**given)
         if isinstance(product, Describable):
@@ -62,5 +62,5 @@ class Describable:
 
 
 def arguments(thing: Describable) -> dict[str, Any]:
-    """What an object was made with, by name."""
+    """The arguments that an object was made with, by name."""
     return thing._remembered.arguments

@@ -1,4 +1,4 @@
-"""From an object to the data that it can be made of again."""
+"""Describe an object by data from which it can be made again."""
 
 import dataclasses
 import functools
@@ -13,25 +13,25 @@ from tfsr.description.describable import Describable, Factory, arguments
 from tfsr.errors import UserError
 
 NODES = frozenset({"class", "function", "partial"})
-"""Keys that tell what a dict describes; one with none of them is a mapping."""
+"""Keys that tell the kind of a description; a dict with none of them is a mapping."""
 
 # Of an optimizer's configuration: what belongs to the machine, or to its own way of reading it.
 _OF_THE_MACHINE = {"name", "jit_compile", "is_legacy_optimizer"}
 
 
 def describe(thing: Any, place: str = "model") -> Any:
-    """Numbers, strings, lists, None, and dicts, of which JSON can be made.
+    """A description of numbers, strings, lists, None, and dicts, which JSON can store.
 
-    `Subpixel("phase")` is {"class": "Subpixel", "arguments": {"order": "phase"}}, a function
-    {"function": "l1"}, and a class that is called later, as the network of `Spectral`,
-    {"partial": "UpperBins", "arguments": {"channels": 96}}.
+    `Subpixel("phase")` becomes {"class": "Subpixel", "arguments": {"order": "phase"}}. A function
+    becomes {"function": "l1"}. A class that is called later, like the network of `Spectral`,
+    becomes {"partial": "UpperBins", "arguments": {"channels": 96}}.
 
     Args:
-        thing: an upsampler, or anything that is an argument of one.
-        place: what the message calls it.
+        thing: an upsampler, or any argument of one.
+        place: its name in the message.
 
     Raises:
-        UserError: it is of a class that tfsr does not have.
+        UserError: its class is not one of tfsr's.
     """
     if thing is None or isinstance(thing, bool | int | float | str):
         return thing
@@ -78,8 +78,8 @@ def _of_class(
     name = name_of(cls, CLASSES)
     if name is None:
         raise UserError(
-            f"{place}: {getattr(cls, '__name__', cls)} is no class of tfsr's, so that it cannot be "
-            "written down; keep the model by its weights (save_weights)"
+            f"{place}: {getattr(cls, '__name__', cls)} is no class of tfsr's, so it cannot be "
+            "written down; save the model's weights instead (save_weights)"
         )
     return {kind: name, "arguments": _each(given, place)}
 
@@ -89,12 +89,12 @@ def _each(given: Mapping[str, Any], place: str) -> dict[str, Any]:
 
 
 def _unwrapped(cls: type) -> type:
-    """A class itself, where a configuration has put a subclass of the same name in its place."""
+    """The class itself, if a configuration has replaced it by a subclass of the same name."""
     return cls.__mro__[1] if cls.__mro__[1].__name__ == cls.__name__ else cls
 
 
 def _of_keras(thing: Any) -> Mapping[str, Any]:
-    """Arguments of an optimizer or a schedule."""
+    """The arguments of an optimizer or a schedule."""
     config = {n: value for n, value in thing.get_config().items() if n not in _OF_THE_MACHINE}
     rate = config.get("learning_rate")
     if isinstance(rate, Mapping):  # a schedule, as Keras writes it down

@@ -1,4 +1,4 @@
-"""Descriptions as earlier versions of tfsr wrote them, in today's words."""
+"""Translate descriptions of earlier versions of tfsr into today's form."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ _ITS_LOSSES = {"adversarial", "feature_matching"}
 
 
 def from_format_1(described: Any) -> Any:
-    """A model of format 1, where discriminators were a class of upsampler or a "jury".
+    """A model of format 1, in which discriminators were a class of upsampler or a "jury".
 
-    They are left out: a model is used without them, and trained on with others.
+    They are left out: using a model does not need them, and more training needs new ones.
     """
     if isinstance(described, list):
         return [from_format_1(value) for value in described]

@@ -1,4 +1,4 @@
-"""Files that hold the same sounds, read so that they can be compared sample by sample."""
+"""Read files of the same sounds for a comparison sample by sample."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ _SHORTEST_SHARE = 0.9
 
 
 class Sound(NamedTuple):
-    """What a file was, and its signal, float32 [time] at the rate of the first file."""
+    """The header of a file, and its signal, float32 [time] at the rate of the first file."""
 
     path: Path
     header: audio_file.Info
@@ -22,7 +22,7 @@ class Sound(NamedTuple):
 
 
 def read_together(paths: Sequence[Path]) -> list[Sound]:
-    """Files at the rate of the first one, their channels averaged, cut to the shortest.
+    """Files at the rate of the first one, with their channels averaged, cut to the shortest.
 
     Args:
         paths: at least one.

@@ -1,14 +1,14 @@
-"""Tonal artifacts: the tones an upsampler makes of silence and of a constant.
+"""Tonal artifacts: the tones that an upsampler makes from silence and from a constant.
 
-A network that works in strides and does not treat all positions within a stride alike answers a
-constant with a signal that repeats itself after P samples, which has lines at the multiples of
-rate / P. Subpixel layers do so: P is the product of their factors. King et al. 2021 look at the
-spectrogram of 5 s of silence; here the lines are measured.
+A network that works in strides may treat the positions within a stride differently. Its answer to a
+constant then has a period of P samples, and lines at the multiples of rate / P. Subpixel layers do
+so: P is the product of their factors. King et al. 2021 look at the spectrogram of 5 s of silence;
+here the lines are measured.
 
-Levels are in dBFS: the mean square against that of a full-scale sine, which has 0 dBFS. (What
-alternates between 1 and -1, at half the rate, is a square wave and has 3 dBFS.) The answer to a
-constant is exactly periodic, so that between its lines there is nothing at all: levels end at
-`FLOOR_DBFS` below, and excess above the neighbourhood counts from there.
+Levels are in dBFS: the mean square relative to that of a full-scale sine, which has 0 dBFS. (A
+signal that alternates between 1 and -1, at half the rate, is a square wave and has 3 dBFS.) The
+answer to a constant is exactly periodic, so that there is nothing between its lines. Levels are
+therefore limited to `FLOOR_DBFS` from below, and the excess counts from there.
 """
 
 import dataclasses
@@ -27,19 +27,19 @@ from tfsr.plot import Spectrum, spectra_png
 from tfsr.upsamplers.base import Upsampler
 
 FLOOR_DBFS = -120.0
-"""Stands for nothing: what no 16-bit file holds, whose rounding alone has -98 dBFS."""
+"""Level of nothing: far below the rounding noise of a 16-bit file, which has -98 dBFS."""
 
 RISES_DB = 6.0
-"""A line that stands out by less is none; the spectrum of noise fluctuates by about 1 dB."""
+"""Smallest excess of a tone; the spectrum of noise fluctuates by about 1 dB."""
 
 PROBES = {"zeros": 0.0, "constant": 0.1}
-"""What is fed: name -> value of every sample."""
+"""The inputs: name -> value of every sample."""
 
 SECONDS = 5
-"""What is measured of each answer, as long as in King et al. 2021."""
+"""Measured seconds of each answer, as in King et al. 2021."""
 
 SHOWN = 12
-"""Lines of a probe in the table."""
+"""Number of lines in the table for each probe."""
 
 # A Blackman-Harris window widens a line that falls on a bin to this many bins on each side, and to
 # none beyond: its transform is zero there.
@@ -49,12 +49,12 @@ _SEGMENT_SECONDS = 0.25
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """A place where a tone can stand.
+    """A frequency where a tone can occur.
 
     Args:
         hz: its frequency.
         level_dbfs: its level.
-        excess_db: over the median of its neighbourhood, half-way to the next places.
+        excess_db: level above the median of its neighbourhood, half-way to the next places.
     """
 
     hz: float
@@ -68,10 +68,10 @@ class Probe:
 
     Args:
         name: of the constant, in `PROBES`.
-        lines: at all multiples of rate / period up to half the rate, the rising ones and the rest.
-            The constant's own line at 0 Hz is none of them.
+        lines: at all multiples of rate / period up to half the rate, the tones and the rest. The
+            constant's own line at 0 Hz is left out.
         frequencies: Hz [bins].
-        levels: dBFS [bins], without the mean. Neither is a part of the JSON form.
+        levels: dBFS [bins], without the mean. The JSON form has neither frequencies nor levels.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Probe:
 
     @property
     def tones(self) -> tuple[Line, ...]:
-        """The lines that rise above what is around them, the strongest first."""
+        """The lines that rise above their surroundings, the strongest first."""
         rising = (line for line in self.lines if line.excess_db >= RISES_DB)
         return tuple(sorted(rising, key=lambda line: -line.level_dbfs))
 
@@ -91,7 +91,7 @@ class Probe:
 
     @property
     def sum_dbfs(self) -> float:
-        """The power of all tones together; the floor where there is none."""
+        """The power of all tones together; the floor if there is none."""
         powers = [10 ** (line.level_dbfs / 10) for line in self.tones]
         return 10 * math.log10(sum(powers)) if powers else FLOOR_DBFS
 
@@ -101,10 +101,10 @@ class Artifacts:
     """The tones of an upsampler.
 
     Args:
-        system: what was measured, as the reader knows it.
+        system: the measured system, by a name that readers know.
         rate: of its output, in Hz.
         period: P, in output samples.
-        probes: its answers.
+        probes: its answers to the constants.
     """
 
     system: str
@@ -113,7 +113,7 @@ class Artifacts:
     probes: tuple[Probe, ...]
 
     def summary(self) -> str:
-        """Where lines can stand, and how strong they are, one line of text for each probe."""
+        """The possible frequencies of lines and their strength, one line of text per probe."""
         return "\n".join([self._head(), *(_summary(probe) for probe in self.probes)])
 
     def table(self) -> str:
@@ -145,12 +145,12 @@ def measure_run(upsampler: Upsampler, run_dir: Path, folder: Path | None = None)
     """Measure a run's upsampler, print its tones, and write lines.json and spectrum.png.
 
     Args:
-        upsampler: the run's, with the trained weights.
-        run_dir: names the run, and is where the files are written below.
-        folder: of the files; None: evaluation/artifacts in the run directory.
+        upsampler: of the run, with the trained weights.
+        run_dir: names the run; the files are written in a folder below it.
+        folder: for the files; None: evaluation/artifacts in the run directory.
 
     Raises:
-        UserError: there is no place for the files, or the upsampler's output is not finite.
+        UserError: the files cannot be written, or the upsampler's output is not finite.
     """
     folder = report.make_folder(folder or Path(run_dir) / "evaluation" / "artifacts")
     artifacts = measure(upsampler, Path(run_dir).resolve().name)
@@ -166,9 +166,9 @@ def measure(upsampler: Upsampler, system: str | None = None, seed: int = 0) -> A
     """Feed each constant of `PROBES` and measure the lines of the answer.
 
     Args:
-        upsampler: any; its `hop` and rates decide where lines can stand.
-        system: what the results call it; None: the name of its class.
-        seed: of its noise, if it draws any.
+        upsampler: any; its `hop` and rates determine where lines can occur.
+        system: its name in the results; None: the name of its class.
+        seed: of its noise, if it uses any.
 
     Raises:
         UserError: its output is not finite.
@@ -192,7 +192,7 @@ def picture(artifacts: Artifacts) -> bytes:
 
 
 def _answer(upsampler: Upsampler, value: float, system: str, seed: int) -> np.ndarray:
-    """The steady part of the output, float64 [time]: what depends on neither end of the input."""
+    """The steady part of the output, float64 [time], which depends on neither end of the input."""
     kept = max(SECONDS * upsampler.input_rate, 4 * _segment(upsampler) // upsampler.ratio)
     # Where the ends reach without bound, the middle half is all that can be had.
     reach = kept // 2 if upsampler.receptive_field is None else upsampler.receptive_field
@@ -220,7 +220,7 @@ def _probe(name: str, steady: np.ndarray, rate: int, period: int) -> Probe:
 
 
 def _line(place: int, frequencies: np.ndarray, levels: np.ndarray, spacing: int) -> Line:
-    """The line at bin `place`, over the bins around it that are no part of a line's skirt."""
+    """The line at bin `place`; its surroundings are bins outside the skirts of all lines."""
     offsets = np.arange(_SKIRT + 1, spacing // 2 + 1)
     around = np.concatenate([place - offsets, place + offsets])
     around = around[(around >= 0) & (around < len(levels))]
@@ -235,7 +235,7 @@ def _segment(upsampler: Upsampler) -> int:
 
 
 def _bins_between_lines(rate: int, period: int) -> int:
-    """Even, so that half the rate is a bin, and enough for a neighbourhood."""
+    """An even number, so that half the rate is a bin, and enough for a neighbourhood."""
     return max(2 * math.ceil(_SEGMENT_SECONDS * rate / period / 2), 16)
 
 

@@ -1,4 +1,4 @@
-"""One recording and what systems made of it, to be heard and seen in step."""
+"""Compare outputs of systems for one recording, by ear and by eye, in step."""
 
 import html
 import os
@@ -26,9 +26,9 @@ class Comparison:
     """Signals that are equally long and at one rate, with their scores against the first.
 
     Args:
-        sounds: name -> signal; the original, low, and what was made of that.
+        sounds: name -> signal; the original, low, and the outputs of the systems.
         scores: name -> {column: value}, of all but the original.
-        cutoff_hz: of low, from which upwards the high band's scores count.
+        cutoff_hz: highest frequency of low; the scores of the high band count from there upwards.
     """
 
     sounds: Mapping[str, Sound]
@@ -41,7 +41,7 @@ class Comparison:
 
     @property
     def rate(self) -> int:
-        """Of all signals, in Hz."""
+        """Sample rate of all signals, in Hz."""
         return self.original.header.rate
 
     @property
@@ -54,7 +54,7 @@ class Comparison:
         return aligned(["signal", *self.columns], rows, texts=1)
 
     def write_page(self, path: str | os.PathLike) -> None:
-        """Write one page to hear and to see all signals, which needs no other file.
+        """Write one page to hear and to see all signals; it needs no other file.
 
         Raises:
             UserError: the file cannot be written.
@@ -68,14 +68,14 @@ def compare(
     """Read files and score them against the original by the metrics of the protocol `tfsr`.
 
     Args:
-        original: sets the rate; see `read_together` for what is done to the others.
-        low: what the systems were given.
-        outs: what they made of it.
-        cutoff_hz: what low is limited to; None: half its rate.
+        original: sets the rate; `read_together` tells how the others are fitted to it.
+        low: the input of the systems.
+        outs: the outputs of the systems.
+        cutoff_hz: highest frequency of low; None: half its rate.
 
     Raises:
-        UserError: as `read_together`; besides, a file given twice, and no cut-off below half the
-            original's rate.
+        UserError: as `read_together`; or a file is given twice, or the cut-off is not below half
+            the original's rate.
     """
     names = _names([original, low, *outs])
     sounds = dict(zip(names, read_together([original, low, *outs]), strict=True))
@@ -83,8 +83,8 @@ def compare(
     cutoff_hz = cutoff_hz or sounds[names[1]].header.rate / 2
     if cutoff_hz >= rate / 2:
         raise UserError(
-            f"{low}: the original has no band above {cutoff_hz:g} Hz; where LOW is at its rate, "
-            "say with `cutoff`, in Hz, what LOW was limited to"
+            f"{low}: the original has no band above {cutoff_hz:g} Hz; if LOW is at the original's "
+            "rate, give the bandwidth of LOW in Hz as `cutoff`"
         )
     protocol = protocols.named(_PROTOCOL)
     reference = sounds[names[0]].waveform
@@ -121,7 +121,7 @@ def page(comparison: Comparison) -> str:
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """Of the files, with their folders where they would be alike, and with what they are for."""
+    """Names of the files with their roles, and with their folders where names would be equal."""
     for index, path in enumerate(paths):
         if path in paths[:index]:
             raise UserError(f"{path}: is given twice")
@@ -180,7 +180,7 @@ def _spectra(comparison: Comparison) -> str:
 
 
 def _figure(comparison: Comparison, name: str, level: float) -> str:
-    """Spectrogram, difference to the original, and a player of its own."""
+    """Spectrogram, difference to the original, and a separate player."""
     panel = Panel("", comparison.sounds[name].waveform, comparison.rate)
     original = comparison.original.waveform
     caption = html.escape(name)
@@ -200,7 +200,7 @@ def _image(description: str, picture: bytes) -> str:
 
 
 def _axes(comparison: Comparison, pictures: str) -> str:
-    """Pictures on a ground with scales of seconds and kHz."""
+    """Pictures in front of scales of seconds and kHz."""
     seconds = len(comparison.original.waveform) / comparison.rate
     below, beside = _ticks(seconds, "left"), _ticks(comparison.rate / 2000, "bottom")
     return (
@@ -211,7 +211,7 @@ def _axes(comparison: Comparison, pictures: str) -> str:
 
 
 def _ticks(end: float, side: str) -> str:
-    """Round numbers up to `end`, at their places from a side."""
+    """Round numbers up to `end`, placed from one side."""
     from matplotlib.ticker import MaxNLocator
 
     ticks = MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(0, end)

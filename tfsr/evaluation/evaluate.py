@@ -1,4 +1,4 @@
-"""An upsampler and the baselines on the same recordings, by a named protocol."""
+"""Evaluate an upsampler and the baselines on the same recordings, by a named protocol."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from tfsr.training.experiment import Experiment
 from tfsr.upsamplers.interpolation import Interpolation
 
 EXCERPT_SECONDS = 10
-"""What is kept of a recording to look at and listen to."""
+"""Seconds of a recording that are kept as an example, to see and to hear."""
 
 
 def evaluate_run(
@@ -39,17 +39,18 @@ def evaluate_run(
 
     Args:
         experiment: the run, its upsampler with the trained weights.
-        run_dir: names the run, and is where the page is written below.
+        run_dir: names the run; the page is written in a folder below it.
         protocol: name of a protocol.
         split: "train", "validation" or "test".
-        files: only so many recordings, the first ones.
+        files: number of recordings to use, from the first on.
         page: folder of the page; None: evaluation/PROTOCOL in the run directory.
-        high: folder of originals, in place of the corpus.
-        low: folder of what these were made of, same names; the metrics alone are the protocol's
-            then.
+        high: folder of originals, used instead of the corpus.
+        low: folder of degraded inputs, named like the originals. Only the metrics of the protocol
+            are then used.
 
     Raises:
-        UserError: unknown protocol, a rate it is not for, no recordings, or no place for a page.
+        UserError: an unknown protocol, a rate it is not for, no recordings, or a page that cannot
+            be written.
     """
     chosen = protocols.named(protocol)
     if high:
@@ -71,15 +72,15 @@ def evaluate(
     system: str | None = None,
     shown: int = 8,
 ) -> Results:
-    """Upsample each signal of a test set and compare with what it was.
+    """Upsample each signal of a test set and compare the result with the reference.
 
     Args:
-        upsampler: what is evaluated; its rates decide at which rates.
+        upsampler: the system to evaluate; it sets the rates.
         test_set: the signals, at least one.
         protocol: metrics and baselines.
         seed: of the upsampler's noise, together with a signal's place in the set.
-        system: what the results call the upsampler; None: the name of its class.
-        shown: how many signals are kept as examples.
+        system: the upsampler's name in the results; None: the name of its class.
+        shown: number of signals kept as examples.
 
     Raises:
         UserError: the protocol is made for another rate, or a recording cannot be decoded.
@@ -125,13 +126,13 @@ def evaluate(
 def of_files(
     high: Path, low: Path | None, files: int | None, protocol: Protocol, degradation: Degradation
 ) -> Degraded | Pairs:
-    """The recordings of a folder, with what they were made of or with what is made of them.
+    """The test set of a folder of originals, with their inputs from another folder or made.
 
     Args:
         high: folder of originals.
-        low: folder of the others, same names; None: the protocol makes them.
-        files: only so many, the first ones.
-        degradation: makes the low-rate signals where the protocol leaves that open.
+        low: folder of the inputs, named like the originals; None: the protocol makes them.
+        files: number of recordings to use, from the first on.
+        degradation: makes the low-rate signals if the protocol does not define how.
 
     Raises:
         UserError: a folder has no usable audio, or one of `low` has no original.
@@ -144,7 +145,7 @@ def of_files(
 def _of_corpus(
     experiment: Experiment, run_dir: Path, protocol: Protocol, split: str, files: int | None
 ) -> Degraded:
-    """Recordings of a run's corpus with its degradation, where the protocol leaves that open."""
+    """Recordings of a run's corpus, with its degradation if the protocol does not define one."""
     recordings = experiment.data.recordings(split)[:files]
     if not recordings:
         raise UserError(f"the corpus of {run_dir} has no {split} recordings: choose another split")
@@ -156,12 +157,12 @@ def _upsampled(upsampler: Backend, low: np.ndarray, seed: int) -> np.ndarray:
 
 
 def means_of(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Of each column; infinite values are left out."""
+    """The mean of each column; infinite values are left out."""
     return {column: finite_mean(score[column] for score in scores) for column in scores[0]}
 
 
 def _spread(drawn: Sequence[Sequence[Mapping[str, float]]]) -> dict[str, float]:
-    """Standard deviation between the draws of the means over the files, from files x draws."""
+    """Standard deviation, between draws, of the means over the files; from files x draws."""
     by_draw = [means_of(files) for files in zip(*drawn, strict=True)]
     return {column: float(np.std([x[column] for x in by_draw], ddof=1)) for column in by_draw[0]}
 
@@ -169,9 +170,9 @@ def _spread(drawn: Sequence[Sequence[Mapping[str, float]]]) -> dict[str, float]:
 def _example(
     item: Item, estimates: Mapping[str, np.ndarray], input_rate: int, output_rate: int
 ) -> Example:
-    """The beginning of low, of the protocol's first baseline, of estimate and of reference.
+    """The first seconds of low, the protocol's first baseline, the estimate and the reference.
 
-    A baseline that leaves everything as it is stands for low too.
+    A baseline that leaves low unchanged also stands for low.
     """
     baseline = list(estimates)[1]
     unchanged = np.array_equal(estimates[baseline], item.low)

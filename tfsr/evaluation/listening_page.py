@@ -1,8 +1,8 @@
-"""Blind listening tests as one page each, which draws the order and saves what listeners say.
+"""Blind listening tests, one page each; the page draws the order and saves the answers.
 
-Nothing on the page or in its text tells which system made a sound: sounds have drawn ids, and the
-key from ids to names is encoded; the page decodes it when it saves the results. Somebody who means
-to find out can.
+Neither the page nor its source shows which system made a sound. Sounds have random ids, and the key
+from ids to names is encoded. The page decodes it when it saves the results. Somebody who really
+wants to find out can.
 """
 
 import base64
@@ -34,24 +34,24 @@ _TITLES = {
 }
 
 Sounds = Mapping[str, np.ndarray]
-"""Of one recording: system -> signal [time]; the reference, anchors and systems."""
+"""Sounds of one recording: system -> signal [time]; the reference, anchors and systems."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ListeningTest:
-    """What is tested, and how.
+    """The material of a listening test, and its kind.
 
     Args:
-        reference: folder of the originals; each is a trial, or several.
+        reference: folder of the originals; each gives one trial or several.
         systems: name -> folder that has a file of the same name for each original; see
-            `read_together` for what is done to them.
-        kind: "mushra" (ITU-R BS.1534: all systems, hidden reference and anchors of a recording are
-            rated from 0 to 100), "abx" (is X the system or the original? for each system) or "ab"
-            (which one is preferred, with the original beside? for each pair of systems).
-        anchors: Hz to which the reference is limited, for "mushra".
-        level: "none" leaves all as it is; "rms" brings each sound to the RMS of its original, and
-            all of one recording down together where one of them would be clipped.
-        no_preference: whether "ab" may be answered so.
+            `read_together` for how files are fitted to it.
+        kind: "mushra" (ITU-R BS.1534) rates all systems, hidden reference and anchors of a
+            recording from 0 to 100. "abx" asks for each system: is X the system or the original?
+            "ab" asks for each pair of systems which one is preferred, beside the original.
+        anchors: bandwidths of the limited reference in Hz, for "mushra".
+        level: "none" leaves all as it is. "rms" scales each sound to the RMS of its original. If
+            one would then be clipped, all sounds of the recording are scaled down together.
+        no_preference: whether "ab" may be answered with no preference.
         seed: of ids and orders.
     """
 
@@ -74,7 +74,9 @@ class ListeningTest:
         for stem, original in by_stem(Path(self.reference)).items():
             for name, files in found.items():
                 if stem not in files:
-                    raise UserError(f"{self.systems[name]}: has no {stem}, which is a reference")
+                    raise UserError(
+                        f"{self.systems[name]}: has no {stem}, which is in the reference folder"
+                    )
             paths = [original.path, *(files[stem].path for files in found.values())]
             signals = [sound.waveform for sound in read_together(paths)]
             sounds = dict(zip([REFERENCE, *found], signals, strict=True))
@@ -84,14 +86,16 @@ class ListeningTest:
 
 
 def check(test: ListeningTest) -> None:
-    """Raise UserError where the systems' names or number or what is asked does not fit the kind."""
+    """Raise UserError if the systems' names or number, or the settings, do not fit the kind."""
     if not test.systems:
         raise UserError("a listening test needs a system: give NAME=FOLDER")
     for name in test.systems:
         if name == REFERENCE or name.startswith("anchor") or "|" in name or not name:
-            raise UserError(f"system {name!r}: choose another name, without |, for this is taken")
+            raise UserError(
+                f"system {name!r}: choose another name, without |; this one is reserved"
+            )
     if test.no_preference and test.kind != "ab":
-        raise UserError("only ab asks for a preference: leave out --no_preference")
+        raise UserError("--no_preference is for ab only: leave it out")
     if test.kind == "ab" and len(test.systems) < 2:
         raise UserError("ab compares systems with each other: give two or more")
 
@@ -114,7 +118,7 @@ def page(test: ListeningTest) -> str:
 
 
 def _trials(test: ListeningTest) -> dict[str, Any]:
-    """The trials with their sounds under drawn ids, and the key from ids to names."""
+    """The trials, whose sounds have random ids, and the key from ids to names."""
     random, key, trials = np.random.default_rng(test.seed), {}, []
 
     def drawn_id(name: str) -> str:
@@ -135,7 +139,7 @@ def _trials(test: ListeningTest) -> dict[str, Any]:
 
 
 def _stimuli(test: ListeningTest) -> list[tuple[str, ...] | None]:
-    """What is compared within each trial of a recording; None: everything."""
+    """The systems compared within each trial of a recording; None: all."""
     if test.kind == "mushra":
         return [None]
     if test.kind == "abx":
@@ -153,7 +157,7 @@ def _anchors(stem: str, reference: np.ndarray, rate: int, edges: tuple[float, ..
 
 
 def _levelled(sounds: Sounds) -> Sounds:
-    """At the root mean square of the reference; silence stays silence."""
+    """The sounds, scaled to the root mean square of the reference; silence stays silence."""
     wanted = _rms(sounds[REFERENCE])
     scaled = {name: sound * wanted / (_rms(sound) or 1.0) for name, sound in sounds.items()}
     peak = max(float(np.max(np.abs(sound))) for sound in scaled.values())

@@ -1,4 +1,4 @@
-"""What listeners said in a listening test, as means and shares with intervals of 95 %."""
+"""The answers of a listening test, as means and shares with intervals of 95 %."""
 
 import collections
 import csv
@@ -29,10 +29,10 @@ class Answer(NamedTuple):
     """A line of a file of results; see `ListeningTest.kind` for the kinds.
 
     Attributes:
-        system: for "ab" both, as "one|other".
+        system: for "ab" the two systems, as "one|other".
         answer: a rating from 0 to 100 for "mushra", "right" or "wrong" for "abx", the preferred
             system or "none" for "ab".
-        seconds: that the listener took for the trial.
+        seconds: time that the listener took for the trial.
     """
 
     listener: str
@@ -44,7 +44,7 @@ class Answer(NamedTuple):
 
 
 class Rated(NamedTuple):
-    """Mean over the listeners of their mean ratings, with its interval (NaN for one listener)."""
+    """Mean over listeners of each one's mean rating, with its interval (NaN for one listener)."""
 
     mean: float
     low: float
@@ -54,7 +54,7 @@ class Rated(NamedTuple):
 
 
 class Share(NamedTuple):
-    """Of all answers those for something, its interval, and the p-value of chance alone."""
+    """Share of answers of one kind, its interval, and the p-value under chance."""
 
     times: int
     answers: int
@@ -67,7 +67,7 @@ def read(paths: Sequence[Path]) -> list[Answer]:
     """The answers in files that pages of listening tests saved.
 
     Raises:
-        UserError: a file cannot be read or is something else, or an answer is there twice.
+        UserError: a file cannot be read, is no file of results, or repeats an answer.
     """
     answers: list[Answer] = []
     places: dict[tuple[str, ...], Path] = {}
@@ -77,7 +77,7 @@ def read(paths: Sequence[Path]) -> list[Answer]:
             if key in places:
                 raise UserError(
                     f"{path}: the answer of {answer.listener} to {answer.trial}, {answer.system}, "
-                    f"stands in {places[key]} too: give each file once, each listener one name"
+                    f"is also in {places[key]}: give each file once, and each listener one name"
                 )
             places[key] = path
             answers.append(answer)
@@ -85,7 +85,7 @@ def read(paths: Sequence[Path]) -> list[Answer]:
 
 
 def summary(answers: Iterable[Answer]) -> str:
-    """Tables of each kind that there is, with what was computed.
+    """Tables for each kind of test in the answers.
 
     Raises:
         UserError: no listener of a MUSHRA test is left.
@@ -97,7 +97,7 @@ def summary(answers: Iterable[Answer]) -> str:
 
 
 def careless(answers: Sequence[Answer]) -> set[str]:
-    """Listeners who rate the hidden reference too low too often to be counted (BS.1534)."""
+    """Listeners to leave out: they rate the hidden reference too low too often (BS.1534)."""
     low = collections.defaultdict(list)
     for answer in answers:
         if answer.system == REFERENCE:
@@ -106,9 +106,9 @@ def careless(answers: Sequence[Answer]) -> set[str]:
 
 
 def ratings(answers: Sequence[Answer]) -> dict[str, Rated]:
-    """Of each system; the interval is Student's t over the listeners' means.
+    """Ratings of each system; the interval is Student's t over the listeners' means.
 
-    Ratings by one person are no independent samples, so that people are what is counted.
+    Ratings by one person are not independent, so that a sample is a person.
     """
     by_system: dict[str, dict[str, list[float]]] = collections.defaultdict(
         lambda: collections.defaultdict(list)
@@ -119,7 +119,7 @@ def ratings(answers: Sequence[Answer]) -> dict[str, Rated]:
 
 
 def identified(answers: Sequence[Answer]) -> dict[str, Share]:
-    """How often X was told, of each system; the test is for more than by guessing."""
+    """How often X was identified, for each system; the test is one-sided against guessing."""
     by_system = collections.defaultdict(list)
     for answer in answers:
         by_system[answer.system].append(answer.answer == "right")
@@ -129,7 +129,7 @@ def identified(answers: Sequence[Answer]) -> dict[str, Share]:
 
 
 def preferred(answers: Sequence[Answer]) -> dict[str, Share]:
-    """How often the first of a pair was preferred, of the answers that prefer one."""
+    """How often the first of a pair was preferred, among answers with a preference."""
     by_pair = collections.defaultdict(list)
     for answer in answers:
         by_pair[answer.system].append(answer.answer)
@@ -250,7 +250,7 @@ def _valid_choice(answer: Answer) -> bool:
 
 
 class _Kind(NamedTuple):
-    """What is to be known of a kind of test."""
+    """The properties of a kind of test."""
 
     valid: Callable[[Answer], bool]
     text: Callable[[Sequence[Answer]], str]

@@ -1,8 +1,9 @@
-"""How near an estimate comes to its reference, in the conventions that have been published.
+"""How close an estimate is to its reference, by the published conventions.
 
-A metric is a frozen dataclass that carries its settings. Called with `reference` and `estimate`,
-both [time] and equally long, with their sample rate and the cut-off of the degradation in Hz, it
-gives one number. Everything is computed in float64. `uses_cutoff` tells whether the cut-off counts.
+A metric is a frozen dataclass with its settings. It is called with `reference` and `estimate`, both
+[time] and equally long. Further arguments are their sample rate and the cut-off of the degradation,
+in Hz. It returns one number. All computation is in float64. `uses_cutoff` tells whether the cut-off
+matters.
 """
 
 import dataclasses
@@ -20,21 +21,21 @@ Metric = Callable[[np.ndarray, np.ndarray, int, float], float]
 """(reference [time], estimate [time], rate in Hz, cut-off in Hz) -> value."""
 
 FirstHigh = Callable[[float, int, int], int]
-"""(cut-off in Hz, rate in Hz, n_fft) -> the lowest bin that counts as high."""
+"""(cut-off in Hz, rate in Hz, n_fft) -> the lowest bin of the high band."""
 
 
 def uses_cutoff(metric: Metric) -> bool:
-    """Whether a metric depends on the cut-off; it says so itself, by an attribute of this name."""
+    """Whether a metric depends on the cut-off; its attribute of this name says so."""
     return getattr(metric, "uses_cutoff", False)
 
 
 def from_cutoff(cutoff_hz: float, rate: int, n_fft: int) -> int:
-    """The first bin that does not lie below the cut-off."""
+    """The first bin that is not below the cut-off."""
     return math.ceil(cutoff_hz * n_fft / rate)
 
 
 def share_of_bins(cutoff_hz: float, rate: int, n_fft: int) -> int:
-    """The cut-off's share of all bins, as the programs of NU-Wave 2 and UDM+ count."""
+    """The cut-off's share of all bins, as in the programs of NU-Wave 2 and UDM+."""
     return int((n_fft // 2 + 1) * (2 * cutoff_hz / rate))
 
 
@@ -70,11 +71,11 @@ class Snr:
 class SegmentalSnr:
     """Mean of the SNR of consecutive patches (Kuleshov et al. 2017).
 
-    An incomplete last patch is left out, and so are patches without a finite SNR (silent
-    reference, or estimate equal to it). A signal shorter than a patch counts as one.
+    An incomplete last patch is left out. So are patches without a finite SNR (silent reference, or
+    estimate equal to it). A signal shorter than a patch counts as one.
 
     Args:
-        snr: what is computed for each patch.
+        snr: the metric of each patch.
         patch: samples.
     """
 
@@ -98,10 +99,10 @@ class SegmentalSnr:
 
 @dataclasses.dataclass(frozen=True)
 class LowBandSnr:
-    """Signal-to-noise ratio in dB of what lies below a share of the cut-off: `Snr` of these bins.
+    """Signal-to-noise ratio in dB of the bins below a share of the cut-off, as in `Snr`.
 
     Args:
-        share: of the cut-off; filters take something of the band above it.
+        share: of the cut-off; filters attenuate the end of the band.
     """
 
     share: float = 0.9
@@ -125,12 +126,12 @@ class Spectrogram:
 
     Args:
         n_fft, hop_length: in samples; the window is as long as `n_fft`.
-        padding: of half a window on both sides. "reflect", as librosa's default was up to 0.8;
-            "zeros", which pads the end to a whole frame as well, as SciPy does; or "librosa",
-            which since 0.9 takes zeros and leaves an incomplete last frame out.
-        sizes_at: the rate in Hz that `n_fft` and `hop_length` are for, in proportion to which they
-            change with a signal's rate; None: they do not.
-        mel_bands: so many bands of `tfsr.signal.mel` in place of the bins.
+        padding: of half a window on both sides. "reflect" was librosa's default up to 0.8. "zeros"
+            also pads the end to a whole frame, as SciPy does. "librosa" pads zeros, and leaves an
+            incomplete last frame out; it is librosa's default since 0.9.
+        sizes_at: the rate in Hz for which `n_fft` and `hop_length` are given; they are scaled in
+            proportion to a signal's rate. None: they are not scaled.
+        mel_bands: number of bands of `tfsr.signal.mel` used instead of the bins.
     """
 
     n_fft: int = 2048
@@ -146,7 +147,7 @@ class Spectrogram:
         return magnitudes
 
     def complex(self, signal: np.ndarray, rate: int) -> np.ndarray:
-        """Complex numbers [frames, bins], of which the magnitudes are those of the bins."""
+        """Complex spectrum [frames, bins], whose magnitudes are those of the bins."""
         n_fft, hop_length = self.sizes(rate)
         window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
         padding = "zeros" if self.padding == "librosa" else self.padding
@@ -173,18 +174,18 @@ class Lsd:
         offset: added to the powers and to the mean square under the root (Kuleshov et al. 2017).
             With neither floor nor offset, bins that are zero in one of the signals count as equal
             (King et al. 2021).
-        axes: "paper" takes the root of the mean over frequency and averages it over time, as the
-            formulas of all papers do; "swapped" exchanges the two, as the programs of Kuleshov et
-            al. and King et al. do.
+        axes: "paper" takes the root of the mean over frequency, then averages over time. All
+            papers have this formula. "swapped" exchanges the two axes, as the programs of Kuleshov
+            et al. and King et al. do.
         cap: largest value.
         band: "full", or only the bins "low" (below the cut-off) or "high" (from it upwards); not
             with mel bands.
-        first_high: where "high" begins, `from_cutoff` or what a published program has for it.
-        ratio_offset: in place of floor and offset, added to the estimate's magnitudes and to the
+        first_high: first bin of "high", by `from_cutoff` or by the rule of a published program.
+        ratio_offset: replaces floor and offset. It is added to the estimate's magnitudes and to the
             ratio of the powers (Liu et al. 2022: 1e-12). Bins that are zero in the reference then
-            count 12 whatever the estimate is, with base 10.
-        long_term: whether powers are averaged over frames first, so that long-term average spectra
-            are compared: how loud a band is at every frequency, and nothing of when.
+            count 12, for any estimate, with base 10.
+        long_term: whether powers are first averaged over frames. Then long-term average spectra
+            are compared: how loud a band is at every frequency, without any timing.
     """
 
     n_fft: int = 2048
@@ -241,7 +242,7 @@ class Lsd:
 
 
 class OfMetric:
-    """A metric that computes another one needs what that needs: a package, and the cut-off."""
+    """Base of a metric that computes another one; it has the other's package and cut-off."""
 
     metric: Metric
 
@@ -256,10 +257,10 @@ class OfMetric:
 
 @dataclasses.dataclass(frozen=True)
 class Exchanged(OfMetric):
-    """A metric of which reference and estimate change places.
+    """A metric with reference and estimate exchanged.
 
     Args:
-        metric: what is computed.
+        metric: the metric to compute.
     """
 
     metric: Metric
@@ -272,15 +273,15 @@ class Exchanged(OfMetric):
 
 @dataclasses.dataclass(frozen=True)
 class LevelMatched(OfMetric):
-    """A metric after the estimate was brought to the reference's level in the lowest bins.
+    """A metric of the estimate, scaled to the reference's level in the lowest bins.
 
-    The means of their magnitudes become equal, over all frames (AudioSR, Liu et al. 2024). An
-    estimate that is silent there stays as it is.
+    The means of their magnitudes become equal, over all frames (AudioSR, Liu et al. 2024). If the
+    estimate is silent there, it is not scaled.
 
     Args:
-        metric: what is computed.
-        share: of the bins, the lowest ones.
-        spectrogram: of which the bins are.
+        metric: the metric to compute.
+        share: share of the bins, from the lowest on.
+        spectrogram: defines the bins.
     """
 
     metric: Metric
@@ -301,11 +302,11 @@ class LevelMatched(OfMetric):
 
 @dataclasses.dataclass(frozen=True)
 class AtRate(OfMetric):
-    """A metric of signals that soxr's "HQ" has brought to one rate, as librosa reads files.
+    """A metric of signals resampled to one rate by soxr's "HQ", as librosa reads files.
 
     Args:
         rate: in Hz.
-        metric: what is computed.
+        metric: the metric to compute.
     """
 
     rate: int
@@ -319,7 +320,7 @@ class AtRate(OfMetric):
 
 
 def finite_mean(values: Iterable[float]) -> float:
-    """Mean of the values that are not infinite; of all, if none is. NaN stays NaN."""
+    """Mean of the values that are not infinite; of all, if all are infinite. NaN stays NaN."""
     values = np.array(list(values), np.float64)
     bounded = values[~np.isinf(values)]
     with np.errstate(invalid="ignore"):

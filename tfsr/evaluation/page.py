@@ -1,7 +1,6 @@
-"""What pages are made of: one HTML file with style, scripts, sounds and pictures inside.
+"""Parts of pages: one HTML file with style, scripts, sounds and pictures inside.
 
-A page asks no network for anything and works from the disk. Its style sheets and scripts stand as
-files in `pages/`.
+A page uses no network and works from the disk. Its style sheets and scripts are files in `pages/`.
 """
 
 import base64
@@ -24,9 +23,9 @@ def document(title: str, body: str, styles: Sequence[str] = (), scripts: Sequenc
     """The text of a page.
 
     Args:
-        title: plain text; of the window, and the heading.
+        title: plain text, for the window and the heading.
         body: HTML.
-        styles, scripts: names of files in `pages/`; page.css comes first by itself.
+        styles, scripts: names of files in `pages/`; page.css is always first.
     """
     title = html.escape(title)
     style = "".join(text_of(name) for name in ("page.css", *styles))
@@ -45,7 +44,7 @@ def text_of(name: str) -> str:
 
 
 def facts(rows: Mapping[str, str]) -> str:
-    """Names and what is to be said of them, plain text both."""
+    """A list of names and values, both plain text."""
     items = (f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>\n" for k, v in rows.items())
     return f"<dl>\n{''.join(items)}</dl>\n"
 
@@ -55,7 +54,7 @@ def table(
     columns: Sequence[str],
     rows: Iterable[tuple[Sequence[str], Iterable[float | str]]],
 ) -> str:
-    """Rows of (names, numbers), below the headings `texts` and `columns`; plain text all."""
+    """Rows of (names, numbers), below the headings `texts` and `columns`; all plain text."""
     head = "".join(f'<th scope="col" class="text">{name}</th>' for name in texts)
     head += "".join(f'<th scope="col">{html.escape(name)}</th>' for name in columns)
     body = "".join(
@@ -76,17 +75,17 @@ def _cell(value: float | str) -> str:
 
 
 def png_url(picture: bytes) -> str:
-    """A PNG file as the address of an image."""
+    """A PNG file as a URL of an image."""
     return _data_url("image/png", picture)
 
 
 def sound_url(waveform: np.ndarray, rate: int) -> str:
-    """A signal [time] as the address of a sound, a WAV file of 16 bits."""
+    """A signal [time] as a URL of a sound, a WAV file of 16 bits."""
     return _data_url("audio/wav", wav(waveform, rate))
 
 
 def wav(waveform: np.ndarray, rate: int) -> bytes:
-    """A 16-bit WAV file of a signal [time]; what goes beyond [-1, 1] is clipped."""
+    """A 16-bit WAV file of a signal [time]; samples outside [-1, 1] are clipped."""
     samples = np.round(np.clip(np.nan_to_num(waveform), -1, 1) * 32767).astype("<i2")
     content = io.BytesIO()
     with wave.open(content, "wb") as file:
@@ -98,7 +97,7 @@ def wav(waveform: np.ndarray, rate: int) -> bytes:
 
 
 def json_element(name: str, value: Any) -> str:
-    """Data that scripts find under an id."""
+    """Data that scripts can find by an id."""
     text = json.dumps(value).replace("<", "\\u003c")  # no end of the element within
     return f'<script type="application/json" id="{name}">{text}</script>\n'
 

@@ -1,7 +1,7 @@
-"""How good and how intelligible speech sounds, by packages of the extras `eval` and `listeners`.
+"""Quality and intelligibility of speech, by packages of the extras `eval` and `listeners`.
 
--inf stands for what they cannot judge, such as silence; means over files leave it out. An estimate
-that is not finite gives NaN. What each is blind to stands in docs/measures.md.
+They give -inf if they cannot judge a signal, such as silence; means over files leave it out. An
+estimate that is not finite gives NaN. docs/measures.md tells what each does not detect.
 """
 
 import contextlib
@@ -24,13 +24,13 @@ from tfsr.signal.resample import resample
 
 
 class Judge(ABC):
-    """Judges signals at one rate, to which `resample` brings them.
+    """A metric of signals at one rate, to which `resample` brings them.
 
-    Called as all metrics are. A signal of zeros cannot be judged.
+    It is called like all metrics. A signal of zeros cannot be judged.
 
     Attributes:
-        package: what it needs.
-        rate: in Hz; it hears nothing above half of it.
+        package: the package that it needs.
+        rate: in Hz; frequencies above half of it are not judged.
 
     Raises:
         UserError: the package is not installed.
@@ -59,8 +59,8 @@ class Judge(ABC):
 class PesqWideband(Judge):
     """Perceptual evaluation of speech quality, wide band (ITU-T P.862.2): 1.0 to 4.6.
 
-    The score depends on the filter of `resample`: another one moves it by up to 0.05. It is -inf
-    where there is no utterance, in silence or in less than a quarter of a second.
+    The score depends on the filter of `resample`: another filter changes it by up to 0.05. It is
+    -inf without an utterance: in silence or in less than a quarter of a second.
     """
 
     package = "pesq"
@@ -79,7 +79,7 @@ class PesqWideband(Judge):
 class VisqolAudio(Judge):
     """Virtual speech quality objective listener, its audio mode: 1.0 to 4.73.
 
-    Compares spectrograms of ears with each other (Chinen et al. 2020, "ViSQOL v3"). It is -inf for
+    It compares auditory spectrograms (Chinen et al. 2020, "ViSQOL v3"). It is -inf for
     less than 0.96 s.
     """
 
@@ -104,9 +104,9 @@ class VisqolAudio(Judge):
 
 @dataclasses.dataclass(frozen=True)
 class VisqolSpeech(VisqolAudio):
-    """ViSQOL's mode for speech, which hears up to 8 kHz.
+    """ViSQOL's mode for speech, which judges up to 8 kHz.
 
-    It is -inf for less than 0.48 s, as AERO's program leaves these out, and for some of 0.7 s.
+    It is -inf for less than 0.48 s, which AERO's program leaves out, and for some signals of 0.7 s.
     """
 
     rate = 16000
@@ -116,11 +116,11 @@ class VisqolSpeech(VisqolAudio):
 
 @dataclasses.dataclass(frozen=True)
 class DistillMos(Judge):
-    """What listeners would give speech of which they know no original, by DistillMOS: 1 to 5.
+    """Predicted rating by listeners who do not know the original, by DistillMOS: 1 to 5.
 
     A small network that has learnt from a large one (Stahl & Gamper 2025, "Distillation and pruning
-    for scalable self-supervised representation-based speech quality assessment"). It hears 7.7 s at
-    once, shorter speech with silence after it. The reference is not listened to.
+    for scalable self-supervised representation-based speech quality assessment"). It judges 7.7 s
+    at once; silence is appended to shorter speech. The reference is not used.
     """
 
     package = "distillmos"
@@ -137,12 +137,12 @@ class DistillMos(Judge):
 
 @dataclasses.dataclass(frozen=True)
 class DnsmosP808(Judge):
-    """What listeners would give speech of which they know no original, by DNSMOS: 1 to 5.
+    """Predicted rating by listeners who do not know the original, by DNSMOS: 1 to 5.
 
     The score "P.808" of Reddy et al. 2021, "DNSMOS: a non-intrusive perceptual objective speech
-    quality metric", as their program has it, whose other scores take fifty times as long. It hears
-    9 s at once, each second anew, and shorter speech again and again. Samples beyond 1 are clipped,
-    as in a file. The reference is not listened to.
+    quality metric", as in their program. The program's other scores take fifty times as long. It
+    judges 9 s at once, from every second on; shorter speech is repeated. Samples beyond 1 are
+    clipped, as in a file. The reference is not used.
     """
 
     package = "speechmos.dnsmos"
@@ -163,7 +163,7 @@ class DnsmosP808(Judge):
 class Stoi:
     """Short-time objective intelligibility (Taal et al. 2011), not extended: up to 1.
 
-    It is -inf where less than 0.4 s of the reference are audible.
+    It is -inf if less than 0.4 s of the reference are audible.
 
     Raises:
         UserError: pystoi is not installed.
@@ -197,7 +197,7 @@ def _dnsmos(package: types.ModuleType) -> Any:
 
 
 def _seconds(signal: np.ndarray, seconds: float, rate: int) -> Iterator[np.ndarray]:
-    """So many seconds from each second on; a short signal is doubled until it is long enough."""
+    """Pieces of `seconds`, from each second on; a short signal is doubled until it suffices."""
     samples = int(seconds * rate)
     while signal.size < samples:
         signal = np.tile(signal, 2)
@@ -207,9 +207,10 @@ def _seconds(signal: np.ndarray, seconds: float, rate: int) -> Iterator[np.ndarr
 
 @functools.cache
 def _distillmos(package: types.ModuleType) -> Any:
-    """The network, quietly: it prints where its weights are from.
+    """The network, without its messages: it prints where its weights are from.
 
-    One thread: more of PyTorch's would wait for processors that TensorFlow's threads keep.
+    It runs in one thread. More threads of PyTorch would wait for processors that TensorFlow's
+    threads keep.
     """
     load("torch").set_num_threads(1)
     with contextlib.redirect_stdout(io.StringIO()):

@@ -1,4 +1,4 @@
-"""How far phases are from each other, as AP-BWE was evaluated (Lu, Ai, Du & Ling 2024)."""
+"""Distances between phases, as in the evaluation of AP-BWE (Lu, Ai, Du & Ling 2024)."""
 
 import dataclasses
 from typing import Literal
@@ -14,13 +14,13 @@ _AXES = {"phase": None, "group_delay": 1, "angular_frequency": 0}
 class PhaseDistance:
     """Anti-wrapped phase distance in radians: 0 for equal phases, at most pi.
 
-    The root mean square over the bins of a frame, averaged over frames; of group delays that over
-    the frames of a bin, averaged over bins, as the authors' program does.
+    It is the root mean square over the bins of a frame, averaged over frames. For group delays it
+    is over the frames of a bin, averaged over bins, as in the authors' program.
 
     Args:
-        of: the phases themselves, or how they change from one bin ("group_delay") or from one frame
-            ("angular_frequency") to the next. To what the first changes from 0 counts as well.
-        spectrogram: whose phases are compared.
+        of: the phases themselves, or their change from one bin ("group_delay") or from one frame
+            ("angular_frequency") to the next. The change from 0 to the first one counts as well.
+        spectrogram: makes the phases.
     """
 
     of: Literal["phase", "group_delay", "angular_frequency"] = "phase"

@@ -1,8 +1,8 @@
-"""What protocols there are, known without importing what they are made of.
+"""The names of all protocols, without importing the parts of the protocols.
 
-A family is written as a shell writes it: "nuwave2{,_8k,_12k}" are nuwave2, nuwave2_8k and
-nuwave2_12k. Variants in kHz are for systems whose input is at the output rate, after it was at that
-one.
+A family is written as a shell pattern: "nuwave2{,_8k,_12k}" are nuwave2, nuwave2_8k and
+nuwave2_12k. Variants in kHz are for systems whose input is at the output rate. Before, the input
+was at the rate in the name.
 """
 
 import itertools
@@ -20,16 +20,16 @@ FAMILIES = (
     f"ssr_eval_{{cheby,butter,bessel,ellip}}{{3,6,9}}_{_HALVES}",
     *(f"ssr_eval_subsampling_{_HALVES}", "ssr_eval_mp3_{32,48,64,96,128}"),
 )
-"""In the order in which help lists them."""
+"""The families in the order of the help."""
 
 
 def names() -> Iterator[str]:
-    """Every single one, a family after the other."""
+    """Every single name, one family after the other."""
     for family in FAMILIES:
         parts = re.split(r"\{(.*?)\}", family)
         yield from map("".join, itertools.product(*(part.split(",") for part in parts)))
 
 
 def listed() -> str:
-    """All families in a line, for help and errors."""
+    """All families in one line, for help and errors."""
     return ", ".join(FAMILIES)

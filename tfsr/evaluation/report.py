@@ -26,7 +26,7 @@ def write_page(results: Results, folder: Path) -> Path:
 
 
 def make_folder(folder: Path) -> Path:
-    """Make a folder that the page is to stand in; UserError where that is impossible."""
+    """Make the folder of the page; UserError if that is impossible."""
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -88,7 +88,7 @@ def _files(results: Results) -> str:
 
 
 def _example(example: Example) -> str:
-    """The signals of one recording, on the colour scale of the last, the reference."""
+    """The signals of one recording, with the colour scale of the last one, the reference."""
     reference = example.panels[-1]
     level = reference_level(reference.waveform, reference.rate)
     figures = "".join(_figure(panel, level, reference.rate / 2) for panel in example.panels)

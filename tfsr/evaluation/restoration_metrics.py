@@ -1,7 +1,7 @@
-"""Measures of speech restoration, as VoiceFixer was evaluated with (Liu et al. 2022).
+"""Metrics of speech restoration, as in the evaluation of VoiceFixer (Liu et al. 2022).
 
-What a vocoder makes anew is not aligned with its reference to the sample, and has other phases:
-most of these compare magnitudes, and `Aligned` shifts before it compares.
+The output of a vocoder is not aligned with its reference to the sample, and has other phases. So
+most of these compare magnitudes, and `Aligned` shifts the estimate first.
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ class SiSdr:
 
 @dataclasses.dataclass(frozen=True)
 class SiSpec:
-    """Scale-invariant ratio in dB of the reference's spectrogram to the error of the estimate's.
+    """Scale-invariant ratio in dB: the reference's spectrogram over the error of the estimate's.
 
     One scale and one ratio for the whole spectrogram.
 
@@ -40,7 +40,7 @@ class SiSpec:
         log: compare decadic logarithms of the magnitudes.
         floor: smaller magnitudes are raised to it before the logarithm (VoiceFixer's code).
         offset: added to the magnitudes before the logarithm (ssr_eval: 1e-12, without floor).
-        spectrogram: what is compared.
+        spectrogram: makes the magnitudes.
     """
 
     log: bool = False
@@ -64,13 +64,13 @@ class SiSpec:
 class Ssim:
     """Structural similarity of two spectrograms of linear magnitudes, 1 where they are equal.
 
-    Scikit-image's, with a uniform window of 7 frames and 7 bins (Wang et al. 2004). Of a signal
-    with fewer frames the last one is repeated.
+    It is scikit-image's, with a uniform window of 7 frames and 7 bins (Wang et al. 2004). In a
+    signal with fewer frames the last one is repeated.
 
     Args:
-        data_range: L of the constants (0.01 L)^2 and (0.03 L)^2, which decides much: 2 is what
-            scikit-image assumed of floats when VoiceFixer was published, whatever their range.
-        spectrogram: what is compared.
+        data_range: L of the constants (0.01 L)^2 and (0.03 L)^2, which has a large effect. For
+            floats of any range, scikit-image assumed 2 when VoiceFixer was published.
+        spectrogram: makes the magnitudes.
 
     Raises:
         UserError: scikit-image is not installed.
@@ -94,13 +94,13 @@ class Ssim:
 
 @dataclasses.dataclass(frozen=True)
 class Aligned(OfMetric):
-    """A metric after the estimate was shifted by its `delay`.
+    """A metric of the estimate, shifted by its `delay`.
 
-    Both are then cut to what they have in common.
+    Both signals are then cut to their common part.
 
     Args:
-        metric: what is computed.
-        limit_seconds: of the shift, forwards and backwards; never more than half of the signal.
+        metric: the metric to compute.
+        limit_seconds: largest shift, forwards and backwards; never more than half of the signal.
     """
 
     metric: Metric
@@ -117,11 +117,11 @@ class Aligned(OfMetric):
 
 
 def delay(reference: np.ndarray, estimate: np.ndarray, limit: int) -> int:
-    """By how many samples [-limit, limit] an estimate [time] comes later than its reference.
+    """Delay of an estimate [time] against its reference, in samples [-limit, limit].
 
-    That is where their cross-correlation is largest; the smallest shift of those that are equal. It
-    is 0 where they resemble each other at no shift, as after a vocoder that makes phases of its
-    own: the largest correlation is then a matter of chance, and most scores would be worse for it.
+    It is where their cross-correlation is largest; among equal maxima, the smallest shift. It is 0
+    where they are similar at no shift, as for a vocoder that makes its own phases. The largest
+    correlation is then a matter of chance, and most scores would get worse by the shift.
     """
     middle = reference.size - 1
     correlation = scipy.signal.correlate(estimate, reference, method="fft")
@@ -134,7 +134,7 @@ def delay(reference: np.ndarray, estimate: np.ndarray, limit: int) -> int:
 
 
 def _scale_invariant_ratio(reference: np.ndarray, estimate: np.ndarray) -> float:
-    """Energies in dB of the reference, scaled to come nearest to the estimate, and of the rest.
+    """Energy ratio in dB of the reference, scaled to fit the estimate best, and of the rest.
 
     Epsilons keep it finite for equal arrays and for zeros.
     """

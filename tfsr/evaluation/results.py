@@ -1,4 +1,4 @@
-"""What an evaluation found out, as numbers, text and JSON."""
+"""The results of an evaluation, as numbers, text and JSON."""
 
 import collections
 import csv
@@ -17,7 +17,7 @@ from tfsr.names import shown
 from tfsr.plot import Panel
 
 Scores = Mapping[str, Mapping[str, float]]
-"""{system: {column: value}}, what is evaluated first and what it is compared with after it."""
+"""{system: {column: value}}, the evaluated system first, then the others."""
 
 Interval = tuple[float, float, float]
 """A mean, and the ends of its 95 % interval."""
@@ -41,7 +41,7 @@ class FileScores:
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """Signals of one recording to look at and listen to, the reference last."""
+    """Signals of one recording to see and to hear, the reference last."""
 
     name: str
     panels: tuple[Panel, ...]
@@ -52,19 +52,19 @@ class Results:
     """The scores of an upsampler, and of the baselines on the same files.
 
     Args:
-        system: what was evaluated, as the reader knows it.
+        system: the evaluated system, by a name that readers know.
         protocol: name of the protocol.
-        degradation: what made the low-rate signals.
-        input_rate, output_rate: Hz; the former None where it is not known.
+        degradation: description of how the low-rate signals were made.
+        input_rate, output_rate: Hz; the former is None if it is not known.
         files_hash: SHA-256 over names and samples of the reference audio.
-        inputs_hash: likewise of what was made better: two evaluations with the same two hashes and
-            protocol can be compared.
+        inputs_hash: likewise, of the systems' inputs. Evaluations with both hashes and the protocol
+            in common can be compared.
         files: one entry per recording.
         by_speaker: whether means are first over the files of a speaker, then over speakers.
         spread: column -> standard deviation of the estimate's mean between draws of its noise;
-            empty where it was drawn once.
-        remarks: what readers should know beside the scores, a sentence each.
-        examples: signals of the first recordings; they are no part of the JSON form.
+            empty if there was one draw.
+        remarks: notes for readers beside the scores, a sentence each.
+        examples: signals of the first recordings; the JSON form does not have them.
     """
 
     system: str
@@ -108,16 +108,16 @@ class Results:
     def intervals(self) -> Mapping[str, Mapping[str, Interval]]:
         """{system: {column: (mean, low end, high end)}}: 95 % intervals of the means.
 
-        By the bootstrap over files, or over speakers where means are by speaker; its chance is
-        always the same. Empty for a single one.
+        They come from the bootstrap over files, or over speakers if means are by speaker. Its
+        random draws are always the same. Empty for a single file or speaker.
         """
         return self._bootstrapped({system: self._table(system) for system in self.systems})
 
     @functools.cached_property
     def differences(self) -> Mapping[str, Mapping[str, Interval]]:
-        """As `intervals`, of the first system less each other one on the same files.
+        """Like `intervals`, for the first system minus each other one on the same files.
 
-        Zero outside of the interval: the two differ by more than the choice of files explains.
+        If the interval excludes zero, the choice of files alone does not explain the difference.
         """
         first, *others = self.systems
         table = self._table(first)
@@ -125,7 +125,7 @@ class Results:
 
     @property
     def speakers(self) -> Mapping[tuple[str, str], Mapping[str, float]]:
-        """{(speaker, system): means}, where there are several speakers, but few enough to read."""
+        """{(speaker, system): means}, if there are several speakers, but few enough to read."""
         groups = collections.defaultdict(list)
         for file in self.files:
             groups[file.speaker].append(file)
@@ -139,7 +139,7 @@ class Results:
 
     @property
     def unscored(self) -> list[str]:
-        """What means leave out: of each system the columns, and how many files."""
+        """Values that the means leave out: for each system the columns, and how many files."""
         texts = []
         for system in self.systems:
             infinite = np.sum(np.isinf(self._table(system)), axis=0)
@@ -180,13 +180,13 @@ class Results:
 
     @property
     def rates(self) -> str:
-        """Of input and output, for people."""
+        """The rates of input and output, as text."""
         known = f"{self.input_rate} -> " if self.input_rate else ""
         return f"{known}{self.output_rate} Hz"
 
     @property
     def interval_tables(self) -> Mapping[str, Mapping[str, list[str]]]:
-        """Heading -> system -> cells of `intervals` and `differences`, as far as there are any."""
+        """Heading -> system -> cells of `intervals` and `differences`, if there are any."""
         ranges = {name: [*map(_range, of.values())] for name, of in self.intervals.items()}
         less = {
             name: [f"{number(of[0])} {_range(of)}" for of in columns.values()]
@@ -274,7 +274,7 @@ class Results:
 
 
 def _less(table: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The difference; infinite, so that it is left out, where one of the two is."""
+    """The difference; it is infinite, so that it is left out, if one of the two is."""
     with np.errstate(invalid="ignore"):
         return np.where(np.isinf(table) | np.isinf(other), np.inf, table - other)
 
@@ -285,7 +285,7 @@ def _column_means(rows: np.ndarray) -> np.ndarray:
 
 
 def _ends(scores: np.ndarray) -> tuple[float, float]:
-    """The two ends of the interval of a mean; infinite scores are left out, NaN stays NaN."""
+    """The two ends of a mean's interval; infinite scores are left out, NaN stays NaN."""
     bounded = scores[~np.isinf(scores)]
     if not bounded.size:
         return finite_mean(scores), finite_mean(scores)
@@ -302,7 +302,7 @@ def _encoded(scores: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any
 
 
 def _strict(value: float | Interval) -> Any:
-    """As JSON has it."""
+    """A value in the form of strict JSON."""
     if isinstance(value, tuple):
         return [_strict(each) for each in value]
     return value if math.isfinite(value) else str(value)
@@ -319,17 +319,17 @@ def _cells(scores: Mapping[str, float]) -> list[str]:
 
 
 def plural(files: int) -> str:
-    """So many files, in words."""
+    """The number of files, in words."""
     return f"{files} file{'s' * (files != 1)}"
 
 
 def plain(text: str) -> str:
-    """For spreadsheets, which take what begins so for a formula."""
+    """A text for spreadsheets, which read some first characters as the start of a formula."""
     return f"'{text}" if text[:1] in _FORMULAS else text
 
 
 def from_plain(text: str) -> str:
-    """The inverse."""
+    """The inverse of `plain`."""
     return text[1:] if text[:1] == "'" and text[1:2] in _FORMULAS else text
 
 
@@ -338,12 +338,12 @@ _FORMULAS = tuple("=+-@\t\r'")
 
 
 def number(value: float) -> str:
-    """As tables show it: with three decimals, smaller ones with a power of ten."""
+    """A number for tables: with three decimals, small ones with a power of ten."""
     return f"{value:.1e}" if 0 < abs(value) < 1e-3 else f"{value:.3f}"
 
 
 def _range(interval: Interval) -> str:
-    """The ends, in brackets."""
+    """The ends of an interval, in brackets."""
     return "[{}, {}]".format(*map(number, interval[1:]))
 
 

@@ -1,4 +1,4 @@
-"""What systems made, as files, compared with the originals by a named protocol."""
+"""Compare outputs of systems, stored as files, with the originals by a named protocol."""
 
 import dataclasses
 import functools
@@ -42,8 +42,8 @@ class Trial(NamedTuple):
 
     Attributes:
         name: of the original.
-        speaker: whose.
-        original, low: paths; the latter None where what the systems were given is not known.
+        speaker: the speaker's name.
+        original, low: paths; `low` is None if the input of the systems is not known.
         estimates: system -> path.
     """
 
@@ -67,7 +67,7 @@ class _Signals(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class _Rates:
-    """Of the originals and of what the systems were given, in Hz, and the cut-off."""
+    """Rates of the originals and of the systems' inputs in Hz, and the cut-off."""
 
     original: int
     low: int | None
@@ -75,7 +75,7 @@ class _Rates:
 
     @property
     def told(self) -> str:
-        """The cut-off, for people."""
+        """The cut-off, as text."""
         return f"{self.cutoff_hz:g} Hz" if self.cutoff_hz else "not known"
 
 
@@ -87,21 +87,21 @@ def score(
     left_out: Sequence[str] = (),
     shown: int = 8,
 ) -> Results:
-    """Compare what systems made with the originals.
+    """Compare outputs of systems with the originals.
 
-    Where it is known what the systems were given, its interpolations stand beside them. Columns
-    that count from the cut-off are left out where that is not known, which the results say. They
-    say, too, where levels, delays, polarities or low bands are not the original's. Channels are
-    scored apart, and their scores averaged.
+    If the input of the systems is known, its interpolations stand beside the systems. If the
+    cut-off is not known, columns that need it are left out, and the results say so. They also tell
+    where levels, delays, polarities or low bands differ from the original's. Channels are scored
+    separately, and their scores are averaged.
 
     Args:
         trials: of the same systems; see `found`.
         protocol: metrics, baselines, 16 bits or not, and whether originals have a peak of 1.
-        cutoff_hz: from which upwards the systems made something. None: half the rate of what
-            they were given.
+        cutoff_hz: frequency above which the systems added content. None: half the rate of their
+            input.
         frame_rate: of the systems in Hz, for the column "buzz" of protocols that have it.
-        left_out: originals that not every system has, to be told.
-        shown: how many trials are kept as examples.
+        left_out: names of originals that not every system has, to be reported.
+        shown: number of trials kept as examples.
 
     Raises:
         UserError: a file cannot be read; rates, channels or lengths do not fit; or the protocol
@@ -162,21 +162,21 @@ def found(
 ) -> tuple[list[Trial], list[str]]:
     """The trials of folders, or of single files, and the names of the originals left out.
 
-    Names are compared without their ends, folders below included. Left out are originals that
-    not every system has. A speaker is the first folder below `reference`; where files lie in none,
-    it is what comes before the first underscore of a name, if all names have one.
+    Names are compared without their extensions, but with their sub-folders. Originals that not
+    every system has are left out. A speaker is the first folder below `reference`. If there are no
+    such folders, the name before its first underscore is the speaker, if all names have one.
 
     Args:
         reference: a folder of originals, or one original.
         estimates: system -> folder, or file.
-        low: likewise, of what the systems were given.
+        low: the inputs of the systems, likewise a folder or a file.
 
     Raises:
-        UserError: a folder beside a file; a system's file that has no original; originals that no
-            system has; or one without its low signal.
+        UserError: a folder is given beside a file; a system's file has no original; no original is
+            common to all systems; or an original has no low signal.
     """
     if not estimates:
-        raise UserError("give what a system made, a file or a folder, after the reference")
+        raise UserError("give the output of a system, a file or a folder, after the reference")
     given = {**estimates, **({_LOW: low} if low else {})}
     for path in (reference, *given.values()):
         if not path.exists():
@@ -184,7 +184,9 @@ def found(
     if not os.path.isdir(reference):
         for path in given.values():
             if os.path.isdir(path):
-                raise UserError(f"{path}: is a folder, and {reference} a file; give two of a kind")
+                raise UserError(
+                    f"{path}: is a folder, but {reference} is a file; give two files or two folders"
+                )
         return [Trial(reference.name, "", reference, estimates, low)], []
     originals = by_stem(reference)
     of_systems = {name: _by_stem(path) for name, path in given.items()}
@@ -194,7 +196,9 @@ def found(
             raise UserError(f"{files[strange]}: {reference} has no recording {strange}")
     stems = [stem for stem in originals if all(stem in of_systems[name] for name in estimates)]
     if not stems:
-        raise UserError(f"{reference}: has no recording of which every system has one of its name")
+        raise UserError(
+            f"{reference}: has no recording for which every system has a file of that name"
+        )
     speakers = _speakers(stems, reference.name)
     trials = []
     for stem in stems:
@@ -209,7 +213,9 @@ def found(
 
 def _by_stem(folder: Path) -> dict[str, Path]:
     if not os.path.isdir(folder):
-        raise UserError(f"{folder}: is no folder, as the reference is; give two of a kind")
+        raise UserError(
+            f"{folder}: is no folder, but the reference is; give two files or two folders"
+        )
     return {stem: recording.path for stem, recording in by_stem(folder).items()}
 
 
@@ -224,8 +230,8 @@ def _check_names(systems: Iterable[str], taken: Collection[str]) -> None:
     for name in systems:
         if not name or name in taken:
             raise UserError(
-                f"system {name!r}: tables have a row of that name already, or it is empty: give "
-                "NAME=PATH with another name"
+                f"system {name!r}: the name is empty, or tables already have a row of that name: "
+                "give NAME=PATH with another name"
             )
 
 
@@ -255,7 +261,7 @@ def _rates(trials: Sequence[Trial], protocol: Protocol, cutoff_hz: float | None)
 
 
 def _baselines(protocol: Protocol, rates: _Rates) -> dict[str, Interpolation]:
-    """Label -> interpolation of the low signal; none where it is no whole ratio below."""
+    """Label -> interpolation of the low signal; none if the ratio of rates is not whole."""
     whole = rates.low and rates.low < rates.original and rates.original % rates.low == 0
     # Protocols with a cut-off of their own are for input at the output rate.
     if not rates.low or not whole or protocol.cutoff_hz is not None:
@@ -272,7 +278,7 @@ def _rows(
     baselines: Mapping[str, Interpolation],
     protocol: Protocol,
 ) -> dict[str, np.ndarray]:
-    """What is compared with the original, and the original last, at the protocol's level."""
+    """The compared signals, and the original last, at the protocol's level."""
     rows = dict(signals.estimates)
     if signals.low is not None and rates.low and not baselines:
         rows[_LOW] = _wide(signals, rates)
@@ -287,14 +293,14 @@ def _rows(
 
 
 def _wide(signals: _Signals, rates: _Rates) -> np.ndarray:
-    """What the systems were given, or else the original, at the original's rate."""
+    """The input of the systems, or else the original, at the original's rate."""
     if signals.low is None or not rates.low:
         return signals.original
     return resample(signals.low, rates.low, rates.original)[: signals.original.size]
 
 
 def _read(trial: Trial, rates: _Rates) -> list[_Signals]:
-    """The channels, cut to what the files have in common."""
+    """The channels, cut to the length that all files have."""
     wanted = audio_file.info(trial.original)
     sound = functools.partial(_sound, of=trial.original, wanted=wanted)
     original = sound(trial.original, rates.original)
@@ -317,10 +323,10 @@ def _read(trial: Trial, rates: _Rates) -> list[_Signals]:
 
 
 def _sound(path: Path, rate: int, of: Path, wanted: audio_file.Info) -> np.ndarray:
-    """A file, float32 [time, channels]; UserError where rate, channels or length do not fit."""
+    """A file, float32 [time, channels]; UserError if rate, channels or length do not fit."""
     header = wanted if path == of else audio_file.info(path)
     if header.rate != rate:
-        raise UserError(f"{path}: is at {header.rate} Hz, where {rate} Hz are compared")
+        raise UserError(f"{path}: is at {header.rate} Hz, but the comparison is at {rate} Hz")
     if header.channels != wanted.channels:
         raise UserError(f"{path}: has {header.channels} channels, and {of} {wanted.channels}")
     check_lengths(path, header, of, wanted)
@@ -333,18 +339,18 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _example(name: str, rows: Mapping[str, np.ndarray], rate: int) -> Example:
-    """The beginnings of the first channel of what is compared, the original last."""
+    """The first seconds of the first channel of the compared signals, the original last."""
     beginnings = {title: row[: EXCERPT_SECONDS * rate].copy() for title, row in rows.items()}
     return Example(name, tuple(Panel(title, row, rate) for title, row in beginnings.items()))
 
 
 class _Oddity(NamedTuple):
-    """What readers should know of an estimate.
+    """A remark about an estimate.
 
     Attributes:
-        sentence: has a place for the value.
-        value: how it is said.
-        badness: by which the worst is found.
+        sentence: its text, with a place for the value.
+        value: the value as text.
+        badness: the remark with the largest one is reported.
     """
 
     sentence: str
@@ -353,7 +359,7 @@ class _Oddity(NamedTuple):
 
 
 class _Remarks:
-    """What is to be told of the systems' files: how bad it is, and of how many."""
+    """The remarks about the systems' files: the worst of each kind, and how many."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str], dict[str, _Oddity]] = {}

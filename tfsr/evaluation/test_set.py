@@ -1,7 +1,7 @@
-"""What systems are tested with: damaged signals and what they were.
+"""Test sets: damaged signals and their originals.
 
-A test set is either made on the spot, of references and a degradation, or read from two folders of
-files. It has a `description` for reports, a length, and `items(input_rate, output_rate)`.
+A test set is either made from references with a degradation, or read from two folders of files. It
+has a `description` for reports, a length, and `items(input_rate, output_rate)`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +22,7 @@ from tfsr.signal.resample import whole_ratio
 _MOST_EXCESS_SECONDS = 0.1
 
 _Sound: TypeAlias = "FileRecording | audio_file.Info"
-"""Has samples, and their rate in Hz."""
+"""An object with a number of samples, and their rate in Hz."""
 
 
 class Item(NamedTuple):
@@ -30,9 +30,9 @@ class Item(NamedTuple):
 
     Attributes:
         name: unique in the set.
-        speaker: whose.
+        speaker: the speaker's name.
         low: damaged, float32 [time] at the input rate.
-        high: what it was, float32 [ratio * time] at the output rate.
+        high: the original, float32 [ratio * time] at the output rate.
     """
 
     name: str
@@ -43,16 +43,16 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True)
 class Preparation:
-    """What is done to a reference before it is degraded.
+    """The processing of a reference before it is degraded.
 
     Args:
-        trim_db: cut off both ends where the RMS of frames (2048 samples, one every 512) lies so
-            much below the loudest one; None leaves them.
-        peak: what the largest absolute value becomes; 0 leaves the level.
-        shortest: a signal of fewer samples is padded with zeros on both sides to so many; longer
-            ones are cut to a whole multiple of the ratio.
-        longest: so many samples are kept, the first ones; None keeps all.
-        multiple: signals that are long enough are cut to a multiple of it before.
+        trim_db: cut off both ends where the RMS of frames (2048 samples, one every 512) is this
+            many dB below the loudest frame; None keeps them.
+        peak: new largest absolute value; 0 keeps the level.
+        shortest: a signal of fewer samples is padded with zeros on both sides to this length;
+            longer ones are cut to a whole multiple of the ratio.
+        longest: number of samples to keep, from the first on; None keeps all.
+        multiple: before that, signals that are long enough are cut to a multiple of it.
         resampling: from the rate of a recording to the output rate; None: `Recording.read`'s.
     """
 
@@ -86,13 +86,13 @@ class Preparation:
 
 @dataclass(frozen=True)
 class Degraded:
-    """References, each damaged by chance of its own.
+    """References, each damaged with random draws of its own.
 
     Args:
         recordings: the references, at least one.
         degradation: makes low from high.
         preparation: of the references.
-        seed: of the chance, together with a reference's place in the list.
+        seed: of the random draws, together with a reference's place in the list.
     """
 
     recordings: Sequence[Recording]
@@ -108,7 +108,7 @@ class Degraded:
         return len(self.recordings)
 
     def items(self, input_rate: int, output_rate: int) -> Iterator[Item]:
-        """In the order of the recordings.
+        """The items in the order of the recordings.
 
         Raises:
             UserError: a recording cannot be decoded.
@@ -123,17 +123,17 @@ class Degraded:
 
 
 class Pairs:
-    """Files of a folder, damaged, and those of the same names in another one, as they were.
+    """Damaged files of a folder, and their originals of the same names in another folder.
 
-    Such are the noisy and clean folders of the Voicebank-DEMAND test set, or one's own recordings
-    by two microphones. Originals are brought to the system's output rate. Where one of two is
-    longer, its end is left out, 0.1 s at most.
+    Examples are the noisy and clean folders of the Voicebank-DEMAND test set, or your own
+    recordings with two microphones. Originals are resampled to the system's output rate. If one of
+    a pair is longer, its end is left out, 0.1 s at most.
 
     Args:
         low: folder of the damaged files; sub-folders are searched too.
-        high: folder of the others; may have more files, which the description tells. The format
-            may be another.
-        files: only so many, the first ones.
+        high: folder of the originals. It may have more files, which the description tells, and
+            another format.
+        files: number of damaged files to use, from the first on.
 
     Raises:
         UserError: a folder has no usable audio, or a damaged file has no counterpart.
@@ -157,7 +157,7 @@ class Pairs:
         return len(self._pairs)
 
     def items(self, input_rate: int, output_rate: int) -> Iterator[Item]:
-        """In the order of their names; see `Degraded.items`."""
+        """The items in the order of their names; see `Degraded.items`."""
         ratio = whole_ratio(output_rate, input_rate)
         for damaged, good in self._pairs:
             _check_pair(damaged, good, input_rate if ratio > 1 else None)
@@ -169,14 +169,14 @@ class Pairs:
 
 
 def _check_pair(damaged: FileRecording, good: FileRecording, rate: int | None) -> None:
-    """Raise UserError where a pair's lengths or the low signal's rate, in Hz, do not fit."""
+    """Raise UserError if a pair's lengths or the low signal's rate, in Hz, do not fit."""
     if rate and damaged.rate != rate:
         raise UserError(f"{damaged.path}: is at {damaged.rate} Hz, and the system takes {rate} Hz")
     check_lengths(damaged.path, damaged, good.path, good)
 
 
 def check_lengths(path: Path, sound: _Sound, of: Path, counterpart: _Sound) -> None:
-    """Raise UserError where a file is longer or shorter than its counterpart by more than 0.1 s."""
+    """Raise UserError if a file is longer or shorter than its counterpart by more than 0.1 s."""
     seconds = [one.samples / one.rate for one in (sound, counterpart)]
     if abs(seconds[0] - seconds[1]) > _MOST_EXCESS_SECONDS:
         raise UserError(
@@ -187,7 +187,7 @@ def check_lengths(path: Path, sound: _Sound, of: Path, counterpart: _Sound) -> N
 
 
 def by_stem(folder: Path) -> dict[str, FileRecording]:
-    """The recordings by their paths below the folder, without the ends of the names, in order."""
+    """The recordings, in order, by their paths below the folder without the extensions."""
     headers, _ = usable(folder, audio_file.find(folder))
     found: dict[str, FileRecording] = {}
     for recording in file_recordings(
@@ -195,6 +195,8 @@ def by_stem(folder: Path) -> dict[str, FileRecording]:
     ):
         stem = Path(recording.name).with_suffix("").as_posix()
         if stem in found:
-            raise UserError(f"{recording.path}: there is {found[stem].path.name} too; leave one")
+            raise UserError(
+                f"{recording.path}: {found[stem].path.name} has the same name; remove one"
+            )
         found[stem] = recording
     return found

@@ -1,6 +1,6 @@
-"""Level and texture of the band that was made, against the original's: what listeners miss there.
+"""Level and texture of the generated band, compared with the original: what listeners miss there.
 
-An LSD tells neither a band whose peaks are missing nor one that buzzes from a good one. These do.
+An LSD cannot tell a band with missing peaks, or one that buzzes, from a good one. These can.
 """
 
 import dataclasses
@@ -29,14 +29,14 @@ _NARROW_HZ, _WIDE_HZ = 1000, 4000
 
 @dataclasses.dataclass(frozen=True)
 class BandLevel:
-    """By how many dB a band of the estimate is louder than the reference's; softer: below 0.
+    """Level difference in dB of a band, estimate minus reference; softer: below 0.
 
-    Compares powers, summed over frames of 32 ms; what rounding to 16 bits adds is added to both.
+    It compares powers, summed over frames of 32 ms. The rounding noise of 16 bits is added to both.
 
     Args:
         low_hz, high_hz: the band.
         of: "all" frames, the "loud" ones, which are the loudest fifth, or the "quiet" ones, which
-            are the softer half. The reference's power in the band decides which those are.
+            are the softer half. The reference's power in the band selects them.
     """
 
     low_hz: float
@@ -60,7 +60,7 @@ class BandLevel:
         return powers[_AT_END:-_AT_END] if powers.size > 2 * _AT_END else powers
 
     def _chosen(self, powers: np.ndarray) -> np.ndarray:
-        """Places of the frames that count, at least one."""
+        """Indices of the selected frames, at least one."""
         by_level = np.argsort(powers, kind="stable")
         loud, quiet = math.ceil(powers.size / 5), math.ceil(powers.size / 2)
         return {"all": by_level, "loud": by_level[-loud:], "quiet": by_level[:quiet]}[self.of]
@@ -68,16 +68,17 @@ class BandLevel:
 
 @dataclasses.dataclass(frozen=True)
 class FrameModulation:
-    """How much the band that was made buzzes at the rate of a system's frames: 0 to 1.
+    """How much the generated band buzzes at the rate of a system's frames: 0 to 1.
 
-    Of the modulation of its envelope between 20 and 900 Hz, the share within 2.5 Hz of multiples of
-    the frame rate. Where frames do not agree with their neighbours, lines stand there. The band
-    above the cut-off, its Hilbert envelope, and Welch's spectrum of that (1 s, Hann windows, half
-    overlapping). Noise has the share that these places are of the range, see `of_noise`; speech a
-    little less or more.
+    The measure uses the modulation of the band's envelope from 20 to 900 Hz. It is the share of
+    modulation within 2.5 Hz of multiples of the frame rate. If frames do not agree with their
+    neighbours, there are lines at these multiples. The band is above the cut-off. The envelope is
+    Hilbert's, and the spectrum Welch's (1 s, Hann windows, half overlapping). For noise, the value
+    is the share of the range within 2.5 Hz of multiples, see `of_noise`; speech has a little less
+    or more.
 
-    It is -inf for less than half a second, and where the band is 40 dB softer than the reference's:
-    then there is none.
+    It is -inf for less than half a second. It is also -inf if the band is 40 dB softer than the
+    reference's: then there is none.
 
     Args:
         frame_rate: in Hz.
@@ -106,12 +107,12 @@ class FrameModulation:
 
     @property
     def of_noise(self) -> float:
-        """What modulation that prefers no frequency has."""
+        """The value of modulation that prefers no frequency."""
         return float(np.mean(self._near))
 
     @property
     def _near(self) -> np.ndarray:
-        """Which of the whole Hz of the range lie at a multiple, bool."""
+        """Which whole frequencies in Hz of the range are at a multiple, bool."""
         hertz = np.arange(self.lowest_hz, self.highest_hz + 1)
         multiples = np.maximum(np.round(hertz / self.frame_rate), 1) * self.frame_rate
         return np.abs(hertz - multiples) <= self.near_hz
@@ -120,10 +121,11 @@ class FrameModulation:
 def of_upper_band(
     input_rate: int, output_rate: int, frame_rate: float | None
 ) -> Mapping[str, Metric]:
-    """Columns for what a system makes above the band of its input; none where it makes no band.
+    """Columns for the band that a system adds above its input; none if it adds no band.
 
-    "4-8k": level of an octave, and that of its loud and its quiet frames. "4-5k": level of a band
-    of 1 kHz, above 32 kHz of 4 kHz. "buzz": modulation at the frame rate in Hz, where there is one.
+    "4-8k": level of an octave, and the levels of its loud and its quiet frames. "4-5k": level of a
+    band of 1 kHz, or of 4 kHz above 32 kHz. "buzz": modulation at the frame rate in Hz, if there is
+    one.
     """
     if input_rate == output_rate:
         return {}
@@ -145,14 +147,14 @@ def of_upper_band(
 
 
 def _bands(edges: np.ndarray | list[float], end: float) -> dict[str, tuple[float, float]]:
-    """Name -> from each edge to the next, in Hz, the last one's end being `end`."""
+    """Name -> from each edge to the next, in Hz; the last band ends at `end`."""
     edges = [float(edge) for edge in edges if edge < end] + [end]
     pairs = zip(edges, edges[1:], strict=False)
     return {f"{low / 1000:.4g}-{high / 1000:.4g}k": (low, high) for low, high in pairs}
 
 
 def _envelope(signal: np.ndarray, rate: int, cutoff_hz: float) -> np.ndarray:
-    """Of what lies above the cut-off, [time]."""
+    """The envelope of everything above the cut-off, [time]."""
     size = scipy.fft.next_fast_len(len(signal))
     hertz = np.fft.fftfreq(size, 1 / rate)
     spectrum = 2 * _passed(hertz, cutoff_hz, rate / 2) * scipy.fft.fft(np.float64(signal), size)

@@ -6,11 +6,11 @@
     python -m tfsr.export --preset speech-16k-x2 --samples 16000 --format tflite --output web.tflite
     python -m tfsr.export --model models/apbwe --format saved_model --output exported/1
 
-All but the streaming one take waveforms of any length, or of that of --samples: {audio: float32
-[batch, time]} at the input rate becomes {audio: float32 [batch, ratio * time]} at the output rate.
-Systems that draw noise also take a seed for it (SavedModel) or the noise itself; what else there is
-is printed. Causal networks run on streams too: those signatures are in every SavedModel, and with
---streaming alone in a TensorFlow Lite file.
+All files but the streaming one take waveforms of any length, or of that of --samples. {audio:
+float32 [batch, time]} at the input rate gives {audio: float32 [batch, ratio * time]} at the output
+rate. Systems with noise also take a seed for it (SavedModel) or the noise itself. The command
+prints all signatures. Causal networks run on streams too. Every SavedModel has these signatures; a
+TensorFlow Lite file has them, and no others, with --streaming.
 """
 
 from absl import flags
@@ -19,13 +19,13 @@ from tfsr import command
 from tfsr.errors import UserError
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "The run: a folder that tfsr.train wrote.")
-_PRESET = flags.DEFINE_string("preset", None, "Or a preset, see python -m tfsr.list.")
-_MODEL = flags.DEFINE_string("model", None, "Or a model folder, such as tfsr.convert makes.")
+_PRESET = flags.DEFINE_string("preset", None, "Instead: a preset, see python -m tfsr.list.")
+_MODEL = flags.DEFINE_string("model", None, "Instead: a model folder, such as tfsr.convert makes.")
 _FORMAT = flags.DEFINE_enum(
     "format", None, ["saved_model", "tflite"], "A SavedModel's folder, or a TensorFlow Lite file."
 )
 _PARAM = flags.DEFINE_multi_string(
-    "gin_param", [], "A setting that differs from the run's, such as its steps; may repeat."
+    "gin_param", [], "A setting to change in the run, such as its steps; may repeat."
 )
 _ALLOW_IMPORT = command.allow_import_flag()
 _OUTPUT = flags.DEFINE_string("output", None, "Folder (saved_model) or file (tflite) to write.")
@@ -33,30 +33,29 @@ _QUANTIZE = flags.DEFINE_enum(
     "quantize",
     None,
     ["float16", "exact_float16", "int8", "dynamic_int8", "full_int8"],
-    "Smaller numbers (tflite only): weights in float16; only those that it holds exactly; in int8; "
-    "activations in int8 too, with ranges measured as they come or on the run's training data. "
-    "docs/export.md tells what each costs.",
+    "Smaller numbers (tflite only). float16, exact_float16: weights in float16, all or only exact "
+    "ones. int8: weights in int8. dynamic_int8, full_int8: activations in int8 too, with ranges "
+    "measured as they come or on the run's training data. docs/export.md tells what each costs.",
 )
 _STREAMING = flags.DEFINE_bool("streaming", False, "For streams, frame by frame (tflite only).")
 _MANY = flags.DEFINE_bool("many", False, "With --streaming: any number of streams in a step.")
 _SAMPLES = flags.DEFINE_integer(
     "samples",
     None,
-    "Fixed length of the input (tflite only), for runtimes that cannot resize, such as LiteRT.js.",
+    "Fixed input length (tflite only), for runtimes that cannot resize tensors, such as LiteRT.js.",
     lower_bound=1,
 )
 _LICENCE = flags.DEFINE_string(
-    "data_licence", None, "Of the training data, where its corpus did not tell it."
+    "data_licence", None, "Licence of the training data, if the corpus did not tell it."
 )
 
 
 def main(positional: list[str]) -> None:
     if positional:
-        raise UserError(f"export: {positional[0]!r} is no flag; a run is --run_dir DIR")
+        raise UserError(f"export: {positional[0]!r} is not a flag; give a run as --run_dir DIR")
     if sum(map(bool, (_RUN_DIR.value, _PRESET.value, _MODEL.value))) != 1:
         raise UserError(
-            "export: give --run_dir DIR, --preset NAME or --model DIR, one of them; --help tells "
-            "what they are"
+            "export: give one of --run_dir DIR, --preset NAME and --model DIR; --help explains them"
         )
     kind, output = _given(_FORMAT), _given(_OUTPUT)
     for of_run in _PARAM, _ALLOW_IMPORT:
@@ -92,7 +91,7 @@ def _given(flag: flags.FlagHolder[str | None]) -> str:
 
 
 def _upsampler():
-    """With the licence of its training data that was given."""
+    """The upsampler, with the given licence of its training data."""
     import dataclasses
 
     from tfsr.loading import load_upsampler
@@ -110,7 +109,7 @@ def _upsampler():
 
 
 def _quantization() -> tuple:
-    """The kind that was asked for, None for float32, and inputs if it wants some."""
+    """The requested kind, None for float32, and inputs if it needs some."""
     from tfsr.export.quantization import QUANTIZATIONS, representative
 
     kind = QUANTIZATIONS[_QUANTIZE.value] if _QUANTIZE.value else None
@@ -139,7 +138,7 @@ def _summary(upsampler, signatures, output: str) -> str:
 
 
 def _shape(spec) -> str:
-    """As [batch, time]."""
+    """A shape in the form [batch, time]."""
     sizes = ["batch" if size is None else str(size) for size in spec.shape]
     if len(sizes) > 1 and spec.shape[-1] is None:
         sizes[-1] = "time"

@@ -1,4 +1,4 @@
-"""An exported upsampler, read back."""
+"""Load and run an exported upsampler."""
 
 import os
 from collections.abc import Callable
@@ -16,17 +16,17 @@ from tfsr.lite.interpreter import WholeRecordings
 
 
 class Artifact:
-    """A SavedModel or TensorFlow Lite file that is as it was exported.
+    """A SavedModel or TensorFlow Lite file, after a check that it is unchanged.
 
     Args:
-        path: what `export_saved_model` or `export_tflite` (not for streams) wrote.
-        threads: of TensorFlow Lite.
+        path: the output of `export_saved_model` or `export_tflite` (not for streams).
+        threads: number of threads of TensorFlow Lite.
 
     Attributes:
-        properties: what it tells of itself, see `tfsr.export.properties.of`.
+        properties: its description of itself, see `tfsr.export.properties.of`.
 
     Raises:
-        UserError: it is not tfsr's, or has changed since.
+        UserError: it was not made by tfsr, or has changed since.
     """
 
     def __init__(self, path: str | os.PathLike, threads: int = 1):
@@ -40,13 +40,14 @@ class Artifact:
         Args:
             audio: float32 [batch, time].
             rate: Hz, of `audio`.
-            noise: float32 [noise_steps, batch, ratio * time], standard normal, where it is drawn.
+            noise: float32 [noise_steps, batch, ratio * time], standard normal, if the model uses
+                noise.
 
         Returns:
             float32 [batch, ratio * time].
 
         Raises:
-            UserError: another rate than the artifact's, or another length than its only one.
+            UserError: the rate is not the artifact's, or the length is not its only one.
         """
         known = self.properties["input_rate"]
         if rate != known:
@@ -63,10 +64,10 @@ class Artifact:
 
 
 def saved_model(path: str | os.PathLike) -> Callable[..., np.ndarray]:
-    """What a SavedModel computes: a function of `audio`, and `noise` where it draws some.
+    """The function of a SavedModel: of `audio`, and `noise` if the model uses noise.
 
     Raises:
-        UserError: it could do more than compute.
+        UserError: its graph could do more than compute.
     """
     require_harmless(path)
     model = tf.saved_model.load(os.fspath(path))

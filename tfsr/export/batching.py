@@ -1,7 +1,7 @@
-"""How TensorFlow Serving batches requests to a model, where that is possible.
+"""Parameters with which TensorFlow Serving batches requests to a model, if that is possible.
 
-A server with `--enable_batching` and `--enable_per_model_batching_parameters` batches the models
-that have this file, and runs the others request by request.
+A server with `--enable_batching` and `--enable_per_model_batching_parameters` batches requests to
+the models that have this file. It runs requests to other models one by one.
 """
 
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 from tfsr.upsamplers.base import Signature
 
 PARAMETERS = "batching_params.pbtxt"
-"""In the SavedModel's folder, where the server looks for it."""
+"""File name in the SavedModel's folder, where the server looks for it."""
 
 _TEXT = """\
 # BatchingParameters. Recordings in a batch:
@@ -32,10 +32,10 @@ def write(signatures: Mapping[str, Signature], folder: str | os.PathLike) -> Non
 
 
 def batchable(signatures: Mapping[str, Signature]) -> bool:
-    """Whether every input begins with the axis of the batch.
+    """Whether every input begins with the batch axis.
 
-    A server that batches concatenates inputs along it, refuses requests with any that has no axis,
-    and asks the same of each signature.
+    A server that batches concatenates inputs along it. It refuses requests with any input that has
+    no such axis, and needs the same of each signature.
     """
     inputs = [spec for signature in signatures.values() for spec in signature.inputs.values()]
     return all(spec.shape.rank and spec.shape[0] is None for spec in inputs)

@@ -1,8 +1,9 @@
-"""Constants of a TensorFlow Lite file in float16 where that loses nothing.
+"""Store constants of a TensorFlow Lite file in float16 where that loses nothing.
 
-The converter's own float16 rounds every constant, those of transforms and windows too: with the
-presets that leaves 44 to 58 dB between what the file makes and what the model makes. Here float16
-has what it holds exactly, as weights that are float16 numbers already; 114 dB are left and more.
+The converter's own float16 rounds every constant, also those of transforms and windows. With the
+presets, the file's output then agrees with the model's to 44 to 58 dB. Here only constants that
+float16 holds exactly are stored so, such as weights that are float16 numbers already. Both outputs
+then agree to 114 dB or better.
 """
 
 import numpy as np
@@ -14,7 +15,7 @@ _FEWEST_ELEMENTS = 1024
 
 
 def exact_float16(model: bytes) -> bytes:
-    """A file with the large float32 constants that float16 holds in float16, widened on loading."""
+    """Store large float32 constants in float16 if that is exact; they are widened on loading."""
     content = flatbuffer_utils.convert_bytearray_to_object(model)
     code = _widening(content)
     for graph in content.subgraphs:
@@ -40,9 +41,9 @@ def _values(data: np.ndarray) -> np.ndarray:
 def _narrow(
     content: schema.ModelT, graph: schema.SubGraphT, place: int, code: int
 ) -> schema.OperatorT:
-    """Store a constant in half the space beside it, and give the operation that makes it of that.
+    """Store a constant in half the space beside it, and return the operation that widens it.
 
-    Several constants may share a buffer; each then has a half of its own.
+    Several constants may share a buffer; each then gets its own half.
     """
     wide, half, buffer = graph.tensors[place], schema.TensorT(), schema.BufferT()
     data = _values(content.buffers[wide.buffer].data).astype(np.float16).tobytes()
@@ -67,7 +68,7 @@ def _empty_unused(content: schema.ModelT) -> None:
 
 
 def _widening(content: schema.ModelT) -> int:
-    """The index of DEQUANTIZE among the operations that the file names."""
+    """The index of DEQUANTIZE in the file's list of operations."""
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.DEQUANTIZE
     code.version = 3  # the first that takes float16

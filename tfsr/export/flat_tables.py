@@ -1,7 +1,7 @@
-"""FlatBuffers of a schema for which there is no generated code.
+"""Write FlatBuffers of a schema for which there is no generated code.
 
 A table is a tuple of its fields in the schema's order. A field is a string, a table, a list of
-tables, a number of numpy's (uint8 or uint32), or None where it is left out.
+tables, or a numpy number (uint8 or uint32). None leaves a field out.
 """
 
 import flatbuffers
@@ -27,7 +27,7 @@ def written(table: tuple[Field, ...], identifier: bytes) -> bytes:
 
 
 def _table(builder: flatbuffers.Builder, fields: tuple[Field, ...]) -> int:
-    """Where it begins; what it points to must be written before."""
+    """The offset of a table; its parts must be written before."""
     places = [_target(builder, field) for field in fields]
     builder.StartObject(len(fields))
     for slot, (field, place) in enumerate(zip(fields, places, strict=True)):
@@ -41,7 +41,7 @@ def _table(builder: flatbuffers.Builder, fields: tuple[Field, ...]) -> int:
 
 
 def _target(builder: flatbuffers.Builder, field: Field) -> int | None:
-    """Where a string, a table or a list begins; numbers stand in the table itself."""
+    """The offset of a string, a table or a list; numbers are stored in the table itself."""
     if isinstance(field, str):
         return builder.CreateString(field)
     if isinstance(field, tuple):

@@ -1,4 +1,4 @@
-"""What the graph of a SavedModel may hold: operations on numbers, and none on files or programs."""
+"""Check that a SavedModel's graph only computes, without access to files or programs."""
 
 import os
 import re
@@ -24,13 +24,13 @@ _ON_FILES = re.compile("Copy|Dataset|Debug|File|PyFunc|Reader|Snapshot|Table|Tpu
 
 
 def require_harmless(folder: str | os.PathLike) -> None:
-    """See that a SavedModel only computes, before TensorFlow opens it.
+    """Check that a SavedModel only computes, before TensorFlow opens it.
 
-    Only functions run that the objects of the SavedModel have, and those that they call. What else
-    is in its graph, such as the operations that write a checkpoint, is never called.
+    Only the functions of the SavedModel's objects run, and functions that these call. Other parts
+    of its graph, such as the operations that write a checkpoint, are never called.
 
     Raises:
-        UserError: something in it could do more.
+        UserError: a function could do more than compute.
     """
     path = Path(folder) / "saved_model.pb"
     model = saved_model_pb2.SavedModel()
@@ -43,8 +43,8 @@ def require_harmless(folder: str | os.PathLike) -> None:
     found = {node.op for graph in model.meta_graphs for node in _run(graph)}
     if strange := sorted(name for name in found if not _is_harmless(name)):
         raise UserError(
-            f"{folder}: is not opened, for its graph does more than compute "
-            f"({', '.join(strange[:3])[:80]}); ask who made it, or take TensorFlow Lite's file"
+            f"{folder}: is not opened, because its graph does more than compute "
+            f"({', '.join(strange[:3])[:80]}); ask its author, or use a TensorFlow Lite file"
         )
 
 

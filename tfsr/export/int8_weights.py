@@ -1,8 +1,8 @@
-"""Weights of a TensorFlow Lite file in int8, widened once when it is loaded; no activation is.
+"""Store weights of a TensorFlow Lite file in int8, widened once on loading; activations stay.
 
-The converter's own kinds narrow activations too, and in the quiet bands that super-resolution fills
-their noise is loud. It can store float16 weights with an operation that widens them; here the
-stored ones become int8, with a scale for each output channel, and the operation widens these.
+The converter's own kinds narrow activations too. The noise of this is loud in the quiet bands that
+super-resolution fills. The converter can store float16 weights with an operation that widens them.
+Here these weights become int8, with a scale for each output channel, and the operation widens them.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _VERSION = 5
 
 
 def int8_weights(model: bytes) -> bytes:
-    """A file with weights of 1,024 elements and more in int8, from one with weights in float16."""
+    """Convert a file's float16 weights to int8, those of 1,024 elements and more."""
     content = flatbuffer_utils.convert_bytearray_to_object(model)
     known = {}
     for tensor in _widened(content):
@@ -32,7 +32,7 @@ def int8_weights(model: bytes) -> bytes:
 
 
 def _widened(content: schema.ModelT) -> Iterator[schema.TensorT]:
-    """The large tensors in float16 that operations widen."""
+    """The large float16 tensors that operations widen."""
     for graph in content.subgraphs:
         for operation in graph.operators:
             code = content.operatorCodes[operation.opcodeIndex]
@@ -45,7 +45,7 @@ def _widened(content: schema.ModelT) -> Iterator[schema.TensorT]:
 
 
 def _quantized(shape: np.ndarray, data: bytes) -> tuple[np.ndarray, schema.QuantizationParametersT]:
-    """Bytes, and how to read them: a scale for each index of the axis of output channels."""
+    """The int8 bytes and their quantization: a scale for each output channel."""
     weights = np.frombuffer(data, np.float16).reshape(shape).astype(np.float32)
     # The first axis of all but depthwise kernels, which begin with an axis of 1.
     axis = 0 if shape[0] > 1 else len(shape) - 1

@@ -1,8 +1,8 @@
-"""What an app reads about a TensorFlow Lite file: the metadata that tflite-support defines.
+"""Metadata of a TensorFlow Lite file for apps, in the format of tflite-support.
 
-Written without tflite-support, which is to be had for Python 3.11 at most: its native libraries
-want libusb on the machine and refuse to share a process with TensorFlow's, and its own writer knows
-only an older schema of the model. `tfsr.lite.app_metadata` reads it as apps do.
+It is written without tflite-support, which exists for Python 3.11 at most. Its native libraries
+need libusb on the machine, and cannot be in one process with TensorFlow's. Its own writer knows
+only an older schema of the model. `tfsr.lite.app_metadata` reads the metadata as apps do.
 
 Source: https://ai.google.dev/edge/litert/conversion/tensorflow/metadata
 """
@@ -29,11 +29,11 @@ _OTHERS = {
 
 
 def add(model: bytes, properties: Properties) -> bytes:
-    """The TensorFlow Lite file `model` with a description of itself inside, for apps and for tfsr.
+    """Add a description to the TensorFlow Lite file `model`, for apps and for tfsr.
 
     Args:
-        model: with at least one signature.
-        properties: as `tfsr.export.properties.of` gives them.
+        model: a file with at least one signature.
+        properties: from `tfsr.export.properties.of`.
     """
     content = flatbuffer_utils.convert_bytearray_to_object(model)
     _append(content, ENTRY, written(_describe(properties, content), _IDENTIFIER))
@@ -71,7 +71,7 @@ def _describe(properties: Properties, content: model_schema.ModelT) -> tuple:
 def _describe_graph(
     properties: Properties, signature: model_schema.SignatureDefT, graph: model_schema.SubGraphT
 ) -> tuple:
-    """SubGraphMetadata, in the order of the graph's tensors, which the metadata must follow."""
+    """SubGraphMetadata, in the order of the graph's tensors, as the format requires."""
     described = [signature.signatureKey.decode(), None]
     resizable = properties["samples"] is None and signature.signatureKey == b"serving_default"
     size = "resizable" if resizable else "of fixed size"

@@ -1,4 +1,4 @@
-"""The TensorFlow Lite files of a model folder, by which it runs where there is no TensorFlow."""
+"""The TensorFlow Lite files of a model folder, which run without TensorFlow."""
 
 import os
 from pathlib import Path
@@ -16,11 +16,11 @@ from tfsr.upsamplers.base import Upsampler
 def save(upsampler: Upsampler, folder: str | os.PathLike, half_precision: bool = False) -> None:
     """Write a model folder as `tfsr.model_folder.save`, with the TensorFlow Lite files.
 
-    Those that draw noise or restore get none: in TensorFlow alone they take long recordings in
-    parts.
+    Models that use noise or restore get no such files, because only TensorFlow processes their long
+    recordings in parts.
 
     Raises:
-        UserError: as there; or TensorFlow Lite cannot run the model.
+        UserError: as in `tfsr.model_folder.save`; or TensorFlow Lite cannot run the model.
     """
     with new_folder(folder) as part:
         model_folder.save(upsampler, part, half_precision)
@@ -29,17 +29,17 @@ def save(upsampler: Upsampler, folder: str | os.PathLike, half_precision: bool =
 
 
 def write_tflite(folder: str | os.PathLike) -> list[Path]:
-    """Put `model.tflite` into a model folder, and where the model streams two more.
+    """Put `model.tflite` into a model folder, and two more files if the model streams.
 
-    They are `stream.tflite`, for one stream, and `streams.tflite`, for many at once. Older ones are
-    replaced. Their weights are in float16 where those of `weights.h5` are, so that both compute
+    They are `stream.tflite`, for one stream, and `streams.tflite`, for many at once. Older files
+    are replaced. Their weights are in float16 if those of `weights.h5` are, so that both compute
     with the same numbers.
 
     Returns:
         The files that were written.
 
     Raises:
-        UserError: the folder holds no model, or one that TensorFlow Lite cannot run.
+        UserError: the folder holds no model, or TensorFlow Lite cannot run the model.
     """
     upsampler = model_folder.load(folder, for_training=False)
     kind = QUANTIZATIONS["exact_float16"] if _is_half(Path(folder, WEIGHTS)) else None

@@ -1,8 +1,8 @@
-"""What an exported upsampler tells of itself, and a SavedModel's seal.
+"""The description of an exported upsampler, and a SavedModel's seal.
 
-A SavedModel has it in `assets.extra/tfsr.json`, with the SHA-256 of each of its other files, and of
-what it tells itself. A TensorFlow Lite file has it as a metadata entry, see `tfsr.lite.file` and
-`tfsr.seal`.
+A SavedModel has its description in `assets.extra/tfsr.json`. It includes the SHA-256 of each other
+file, and of the description. A TensorFlow Lite file has it as a metadata entry, see
+`tfsr.lite.file` and `tfsr.seal`.
 """
 
 import dataclasses
@@ -19,16 +19,16 @@ from tfsr.seal import Properties, changed, digest
 from tfsr.upsamplers.base import Upsampler
 
 FILE = Path("assets.extra", "tfsr.json")
-"""`assets.extra` is for files that no graph reads."""
+"""The folder `assets.extra` is for files that no graph reads."""
 
 _log = logging.getLogger("tfsr")
 
 
 def of(upsampler: Upsampler, samples: int | None = None) -> Properties:
-    """What calls and chunks must know, see `Backend`, and the training data's licences.
+    """All facts that calls and chunks need, see `Backend`, and the training data's licences.
 
-    "peaks" is a list of two, or None; "tfsr" is the version; "samples" is how many the file takes,
-    None for any number.
+    "peaks" is a list of two, or None. "tfsr" is the version. "samples" is the file's only length,
+    None if it takes any length.
     """
     return {
         "tfsr": tfsr.__version__,
@@ -40,13 +40,13 @@ def of(upsampler: Upsampler, samples: int | None = None) -> Properties:
 
 
 def licences(properties: Properties) -> str:
-    """Those of the training data, in one line."""
+    """The licences of the training data, in one line."""
     found = dict.fromkeys(source["licence"] for source in properties["training_data"])
     return "; ".join(found) or "unknown"
 
 
 def write(folder: Path, properties: Properties) -> None:
-    """Put them into a SavedModel that is otherwise complete."""
+    """Write the properties into a SavedModel that is otherwise complete."""
     path = folder / FILE
     path.parent.mkdir(exist_ok=True)
     content = properties | {"sha256": _digests(folder)}
@@ -55,12 +55,12 @@ def write(folder: Path, properties: Properties) -> None:
 
 
 def read(folder: str | os.PathLike) -> Properties:
-    """Those of a SavedModel.
+    """Read the properties of a SavedModel.
 
-    Those that earlier versions of tfsr wrote have no seal of their own: a warning says so.
+    Files of earlier versions of tfsr have no seal of their own: a warning says so.
 
     Raises:
-        UserError: it has none, or it is not as it was written.
+        UserError: it has none, or has changed since it was written.
     """
     try:
         content = json.loads((Path(folder) / FILE).read_text(encoding="utf-8"))
@@ -85,7 +85,7 @@ def _seal(content: Properties) -> str:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    """Of each file but the properties' own, by name."""
+    """SHA-256 of each file but the properties' own, by name."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / FILE)
     digests = (digest(path.read_bytes()) for path in files)
     return dict(zip((path.relative_to(folder).as_posix() for path in files), digests, strict=True))

@@ -12,23 +12,23 @@ from tfsr.export.exact_float16 import exact_float16
 from tfsr.export.int8_weights import int8_weights
 
 PATCHES = 100
-"""How many inputs ranges are measured on; TensorFlow Lite's guide wants a few hundred at most."""
+"""Number of inputs for measuring ranges; TensorFlow Lite's guide recommends a few hundred."""
 
 
 @dataclass(frozen=True)
 class Quantization:
-    """What weights and activations are stored and computed as; waveforms stay float32.
+    """The types in which weights and activations are stored and computed; waveforms stay float32.
 
     TensorFlow Lite leaves tensors of fewer than 1,024 elements as they are. Weights in float16 and
-    in int8 are widened before use; in dynamic_int8 they meet activations that an operation narrows
-    as they come.
+    in int8 are widened before use. In dynamic_int8 an operation narrows the activations as they
+    come, and multiplies them with narrow weights.
 
     Args:
-        name: what users call it.
+        name: its name for users.
         weights: types of the stored weights other than int8.
-        calibrated: whether activations are int8 too where there are kernels for it, in ranges that
-            are measured beforehand, for which representative inputs are needed.
-        finish: what is done to the file that the converter has written.
+        calibrated: whether activations are int8 too where there are kernels for it. Their ranges
+            are measured beforehand, with representative inputs.
+        finish: processing of the file that the converter has written.
         rounds: whether the converter narrows anything.
     """
 
@@ -41,11 +41,11 @@ class Quantization:
     def apply(
         self, converter: tf.lite.TFLiteConverter, signature: str, inputs: Iterable[np.ndarray]
     ) -> None:
-        """Make a converter write such a file.
+        """Set up a converter for such a file.
 
         Args:
-            signature: of the graph, for which the `inputs` are.
-            inputs: representative ones where the kind is calibrated, float32 [batch, time] each.
+            signature: signature of the graph that takes the `inputs`.
+            inputs: representative inputs if the kind is calibrated, float32 [batch, time] each.
         """
         if self.rounds:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -72,7 +72,7 @@ def representative(data: Patches, patches: int = PATCHES) -> Iterator[np.ndarray
     """Inputs as in training, float32 [1, time] each: the first patches of a run's own batches.
 
     Raises:
-        UserError: the corpus is not there.
+        UserError: the corpus does not exist.
     """
     batches = data.batches(0, -(-patches // data.batch)).as_numpy_iterator()
     rows = (row[np.newaxis] for batch in batches for row in batch["low"])

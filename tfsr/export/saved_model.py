@@ -1,4 +1,4 @@
-"""An upsampler as a SavedModel: a graph from waveform to waveform, and its weights."""
+"""Export an upsampler as a SavedModel: a graph from waveform to waveform, and its weights."""
 
 import contextlib
 import errno
@@ -23,21 +23,22 @@ def export_saved_model(
 ) -> None:
     """Write a SavedModel with the upsampler's signatures.
 
-    "serving_default" makes of {"audio": float32 [batch, time]} {"audio": float32
-    [batch, ratio * time]}, any batch and time >= 1. Upsamplers that draw noise want a number more,
-    {"seed": int32 []}, and have a signature "with_noise", which wants {"noise": float32
-    [noise_steps, batch, ratio * time]}, standard normal, in its place.
+    "serving_default" maps {"audio": float32 [batch, time]} to {"audio": float32
+    [batch, ratio * time]}, any batch and time >= 1. For upsamplers with noise it also takes
+    {"seed": int32 []}. They have a signature "with_noise" too. It takes {"noise": float32
+    [noise_steps, batch, ratio * time]}, standard normal, instead of the seed.
 
-    "at_rate" is "serving_default" that is told {"rate": int32 [batch]}, in Hz, besides. It fails
-    with InvalidArgument where that is not the upsampler's, or not told for each recording.
+    "at_rate" is "serving_default" that also takes {"rate": int32 [batch]}, in Hz. It fails with
+    InvalidArgument if a rate is not the upsampler's, or is not given for each recording.
 
     Args:
         upsampler: with its weights.
-        folder: must not be there yet, or be empty; it appears when everything is written.
-        warm_up_requests: also write what TensorFlow Serving runs before it serves, see `warm_up`.
+        folder: must be new or empty; it appears when everything is written.
+        warm_up_requests: also write requests that TensorFlow Serving runs before it serves, see
+            `warm_up`.
 
     Raises:
-        UserError: `folder` holds something, or cannot be written.
+        UserError: `folder` is not empty, or cannot be written.
     """
     with new_folder(folder) as part:
         answered = signatures(upsampler)
@@ -50,7 +51,7 @@ def export_saved_model(
 
 
 def signatures(upsampler: Upsampler) -> dict[str, Signature]:
-    """Those that the SavedModel answers to."""
+    """The signatures of the SavedModel."""
     whole = upsampler.signatures[SIGNATURE]
     # Traced once for both.
     whole = whole._replace(function=tf.function(whole.function, autograph=False))
@@ -75,10 +76,10 @@ def _at_rate(whole: Signature, known: int) -> Signature:
 
 
 def save(signatures: Mapping[str, Signature], folder: str | os.PathLike) -> None:
-    """Write a bare SavedModel with some signatures.
+    """Write a SavedModel with these signatures and nothing else.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the folder cannot be written.
     """
     module = _Serving(signatures)
     with writing():
@@ -87,7 +88,7 @@ def save(signatures: Mapping[str, Signature], folder: str | os.PathLike) -> None
 
 @contextlib.contextmanager
 def writing() -> Iterator[None]:
-    """What TensorFlow says of a disk that is full, or takes no files, as Python says it."""
+    """Turn TensorFlow's errors about a full or read-only disk into Python's."""
     try:
         yield
     except tf.errors.OpError as error:
@@ -96,7 +97,7 @@ def writing() -> Iterator[None]:
 
 
 class _Serving(tf.Module):
-    """What is saved: functions and the weights that they read, without Keras or optimizers."""
+    """The object to save: functions and their weights, without Keras or optimizers."""
 
     def __init__(self, signatures: Mapping[str, Signature]):
         super().__init__()

@@ -1,4 +1,4 @@
-"""An upsampler as one TensorFlow Lite file, with metadata, for phones and other small machines."""
+"""Export an upsampler as one TensorFlow Lite file with metadata, for phones and small machines."""
 
 import contextlib
 import os
@@ -30,30 +30,30 @@ def export_tflite(
 ) -> None:
     """Write a TensorFlow Lite file that needs the built-in operations only.
 
-    Its signature "serving_default" makes of {"audio": float32 [batch, time]} {"audio": float32
-    [batch, ratio * time]}; upsamplers that draw noise also want {"noise": float32 [noise_steps,
-    batch, ratio * time]}, standard normal. Batch and time are resizable, unless `samples` fixes
-    them: for runtimes that cannot resize.
+    Its signature "serving_default" maps {"audio": float32 [batch, time]} to {"audio": float32
+    [batch, ratio * time]}. For upsamplers with noise it also takes {"noise": float32 [noise_steps,
+    batch, ratio * time]}, standard normal. Batch and time are resizable. `samples` fixes them, for
+    runtimes that cannot resize tensors.
 
-    One for streams has "step" and "initial_state" in its place, for one stream: {"audio": float32
-    [1, hop]} and the state by name become {"audio": float32 [1, ratio * hop]} and the next state.
-    It begins with the state of {"stream": int32 [1]}, any number, which is zeros. With `many`, the
-    first axis of all that "step" takes is resizable: so many streams go on at once.
+    A file for streams has "step" and "initial_state" instead, for one stream. "step" maps {"audio":
+    float32 [1, hop]} and the state by name to {"audio": float32 [1, ratio * hop]} and the next
+    state. "initial_state" takes {"stream": int32 [1]}, any number, and gives the first state, which
+    is zeros. With `many`, the first axis of all inputs of "step" is resizable: one step is for that
+    many streams.
 
     Args:
-        upsampler: with its weights; what its card says of training data stands among the
-            properties.
+        upsampler: with its weights; the training data on its card is stored in the properties.
         path: appears when everything is written; an older file there is replaced.
         quantization: None: everything is float32.
-        inputs: representative ones for a kind that is calibrated, float32 [batch, time] each.
-        streaming: write one for streams.
-        samples: the input is float32 [1, samples] then, 1 sample at least. Any number is right: the
-            graph itself pads to a multiple of the hop, and cuts.
-        many: of a file for streams: any number of them in a step, not one.
+        inputs: representative inputs for a calibrated kind, float32 [batch, time] each.
+        streaming: write a file for streams.
+        samples: fixes the input to float32 [1, samples], with at least 1 sample. Any number is
+            allowed: the graph itself pads to a multiple of the hop, and cuts the output.
+        many: for streams: any number of them in a step, not one.
 
     Raises:
-        UserError: the network has operations that are not built in, cannot be quantized so or does
-            not stream, or `path` cannot be written.
+        UserError: the network has operations that are not built in, cannot be quantized in this
+            way or does not stream. Or `path` cannot be written.
     """
     _check(upsampler, quantization, streaming, samples)
     if many and not streaming:
@@ -68,7 +68,7 @@ def export_tflite(
 def _check(
     upsampler: Upsampler, quantization: Quantization | None, streaming: bool, samples: int | None
 ) -> None:
-    """Raise UserError where these do not go together."""
+    """Raise UserError if the arguments do not fit together."""
     if samples is not None and (samples < 1 or streaming):
         raise UserError(
             f"{upsampler.name}: samples is {samples}: 1 at least, and not for streams, which take "
@@ -84,7 +84,7 @@ def _check(
 def signatures(
     upsampler: Upsampler, streaming: bool = False, samples: int | None = None, many: bool = False
 ) -> dict[str, Signature]:
-    """Those of a file: that of the SavedModel which draws nothing, or those of streams."""
+    """The signatures of a file: the SavedModel's without random draws, or those of streams."""
     if not streaming:
         name = "with_noise" if upsampler.noise_steps else SIGNATURE
         return {SIGNATURE: _of_length(upsampler.signatures[name], upsampler.ratio, samples)}
@@ -101,7 +101,7 @@ def signatures(
 
 
 def _of_length(signature: Signature, ratio: int, samples: int | None) -> Signature:
-    """The same for one recording of so many samples; None leaves it for any."""
+    """The signature for one recording of this many samples; None keeps any length."""
     if samples is None:
         return signature
     shapes = {"audio": [1, samples], "noise": [1, ratio * samples]}
@@ -113,7 +113,7 @@ def _of_length(signature: Signature, ratio: int, samples: int | None) -> Signatu
 
 
 def _initial_state(streams: GraphStreams) -> Signature:
-    """Of one stream, an output for each state."""
+    """The signature of one stream's first state, with an output for each part of the state."""
     state = streams.initial_state(1)
 
     def begin(stream: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -144,12 +144,12 @@ def quantized(
     signatures: Sequence[str] = (SIGNATURE,),
     name: str = "the graph",
 ) -> bytes:
-    """A TensorFlow Lite file of some signatures of a SavedModel; errors say `name`.
+    """A TensorFlow Lite file of some signatures of a SavedModel; errors name it `name`.
 
-    A SavedModel takes long to make; all kinds of files can be made of one.
+    A SavedModel takes long to make; files of all kinds can be made from the same one.
 
     Args:
-        quantization, inputs: see `export_tflite`; the inputs are the first signature's.
+        quantization, inputs: see `export_tflite`; the inputs are for the first signature.
 
     Raises:
         UserError: there are operations that are not built in, or that cannot be quantized so.
@@ -189,7 +189,7 @@ def _converted(converter: tf.lite.TFLiteConverter, name: str) -> bytes:
 def _calibrated(
     converter: tf.lite.TFLiteConverter, kind: str, inputs: Sequence[np.ndarray], name: str
 ) -> bytes:
-    """Tried as well: some operations are converted to types for which they have no kernel."""
+    """Convert and try: the converter gives some operations types for which they have no kernel."""
     if not inputs:
         raise UserError(f"{name}: {kind} needs representative inputs; give some")
     try:
@@ -206,7 +206,7 @@ def _calibrated(
 
 @contextlib.contextmanager
 def _standard_error_muted() -> Iterator[None]:
-    """The converter writes notes and MLIR there from C++; what matters is in its exception."""
+    """Mute C++ notes of the converter and MLIR; its exception has what matters."""
     kept = os.dup(2)
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)

@@ -1,7 +1,7 @@
 """The requests that TensorFlow Serving runs on a model before it serves it.
 
-Nobody then waits for what TensorFlow sets up at the first call of a function. This is the only
-module that knows tensorflow-serving-api.
+So no user waits for what TensorFlow sets up at the first call of a function. Only this module uses
+tensorflow-serving-api.
 
 Source: https://www.tensorflow.org/tfx/serving/saved_model_warmup
 """
@@ -40,9 +40,9 @@ def write(
 
 
 def requests(upsampler: Upsampler, signatures: Mapping[str, Signature]) -> Iterator[Request]:
-    """Bundled speech in some lengths and batches, and beginnings of streams.
+    """Bundled speech in several lengths and batch sizes, and beginnings of streams.
 
-    For "serving_default", "at_rate", "initial_state" and "step", as far as they are there.
+    They are for "serving_default", "at_rate", "initial_state" and "step", if these exist.
     """
     speech = _speech(upsampler.input_rate)
     for name in ("serving_default", "at_rate"):
@@ -76,7 +76,7 @@ def _run(signature: Signature, inputs: dict[str, np.ndarray]) -> dict[str, np.nd
 
 
 def _examples(signature: Signature, batch: int) -> dict[str, np.ndarray]:
-    """The inputs that are numbers: one for all, or the same for each recording."""
+    """The inputs that are numbers: one for all recordings, or the same for each."""
     given = signature.examples.items()
     return {name: _full(signature.inputs[name], number, batch) for name, number in given}
 
@@ -86,14 +86,14 @@ def _full(spec: tf.TensorSpec, number: float, batch: int) -> np.ndarray:
 
 
 def _excerpts(speech: np.ndarray, samples: int, batch: int) -> np.ndarray:
-    """float32 [batch, samples], from places all over [time]."""
+    """Excerpts, float32 [batch, samples], from places all over [time]."""
     starts = np.linspace(0, len(speech) - samples, batch, dtype=int)
     return np.stack([speech[start : start + samples] for start in starts])
 
 
 @functools.lru_cache(maxsize=1)
 def _speech(rate: int) -> np.ndarray:
-    """float32 [time], of 7 seconds."""
+    """Speech, float32 [time], of 7 seconds."""
     recordings = Bundled().recordings("validation")[:2]
     return np.concatenate([recording.read(rate) for recording in recordings])
 

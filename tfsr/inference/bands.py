@@ -1,4 +1,4 @@
-"""The band of each channel of a recording: a caller on the left, the called on the right."""
+"""The band of each channel of a recording; a call may have one speaker on each channel."""
 
 import queue
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,12 +20,12 @@ _SAME = 1.1
 
 
 class Band(NamedTuple):
-    """What is made of some channels.
+    """Some channels and their processing.
 
     Attributes:
         channels: their numbers, from 0.
-        bandwidth_hz: up to where they reach.
-        system: the name of the upsampler; None: they are kept as they are.
+        bandwidth_hz: their highest frequency.
+        system: the name of the upsampler; None: the channels are kept as they are.
     """
 
     channels: tuple[int, ...]
@@ -36,10 +36,10 @@ class Band(NamedTuple):
 def of_each_channel(
     blocks: Iterable[np.ndarray], channels: int, measure: Callable[[Iterable[np.ndarray]], T]
 ) -> list[T | None]:
-    """What `measure` finds of each channel, in constant memory; None of one with zeros alone.
+    """The result of `measure` for each channel, in constant memory; None for a silent channel.
 
     Args:
-        blocks: [time, channels], gone through once.
+        blocks: [time, channels], read once.
         measure: of blocks [time, 1].
     """
     silent = [True] * channels
@@ -57,7 +57,7 @@ def of_each_channel(
 def _side_by_side(
     blocks: Iterable[np.ndarray], channels: int, measure: Callable[[Iterable[np.ndarray]], T]
 ) -> list[T]:
-    """A thread for each channel, since `measure` wants to go through a channel by itself."""
+    """One thread for each channel, because `measure` reads a channel on its own."""
     if channels == 1:
         return [measure(blocks)]
     waiting: list[_Blocks] = [queue.Queue(_WAITING) for _ in range(channels)]
@@ -74,7 +74,7 @@ def _side_by_side(
 
 
 def _drained(measure: Callable[[Iterable[np.ndarray]], T], waiting: _Blocks) -> T:
-    """Measured, and taken to the end even if it fails, lest the others wait."""
+    """Measure, and read to the end even after an error, so that other channels do not wait."""
 
     def until_the_end() -> Iterator[np.ndarray]:
         while (block := waiting.get()) is not None:
@@ -91,14 +91,14 @@ def _drained(measure: Callable[[Iterable[np.ndarray]], T], waiting: _Blocks) -> 
 def together(
     bandwidths: Sequence[float | None], rate: int, choose: Callable[[float], str | None]
 ) -> list[Band]:
-    """Channels with much the same band and the same system together, the others by themselves.
+    """Group channels with a similar band and the same system; the others are on their own.
 
-    Those that are silent go with the first; where all are, they fill their rate.
+    Silent channels go with the first group. If all are silent, their band is that of the rate.
 
     Args:
-        bandwidths: Hz, of each channel; None of a silent one.
+        bandwidths: Hz, of each channel; None for a silent one.
         rate: Hz, of the recording.
-        choose: the system for a bandwidth, or None where there is nothing to add.
+        choose: the system for a bandwidth, or None if there is nothing to add.
     """
     groups: list[tuple[list[int], float]] = []
     for place, bandwidth_hz in enumerate(bandwidths):
@@ -111,7 +111,7 @@ def together(
 
 
 def _add(groups: list[tuple[list[int], float]], place: int, bandwidth_hz: float) -> None:
-    """To the group with much the same band, which is as wide as its widest."""
+    """Add a channel to a group with a similar band; the group's band is its widest."""
     for number, (places, widest) in enumerate(groups):
         if max(widest, bandwidth_hz) <= _SAME * min(widest, bandwidth_hz):
             groups[number] = ([*places, place], max(widest, bandwidth_hz))

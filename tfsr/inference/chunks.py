@@ -1,21 +1,21 @@
-"""Signals of any length through an upsampler, in constant memory.
+"""Upsample signals of any length in constant memory.
 
-A signal is cut into chunks that start at multiples of the upsampler's `hop`. Each is handed to a
-stage of it with a context of its receptive field on both sides, whose output is thrown away, so
-that every sample that is kept has seen what it would have seen in the whole signal. At the two real
-ends there is no context: the upsampler meets them as it does in the whole.
+A signal is cut into chunks that start at multiples of the upsampler's `hop`. A stage gets each
+chunk with a context of its receptive field on both sides. The output of the context is dropped. So
+every kept sample depends on the same input as in the whole signal. At the two ends of the signal
+there is no context, as in the whole.
 
-Where several stages follow each other, each stays one receptive field behind the one before it,
-which has then come far enough for its context:
+If several stages follow each other, each stays one receptive field behind the stage before. That
+stage has then come far enough for its context:
 
     stage 1   ......|=======|
     stage 2   ....|=======|
     stage 3   ..|=======|
 
-Every stage makes each sample once, and so is the condition that all of them need.
+Every stage computes each sample once. So does the condition that all of them need.
 
-Upsamplers whose receptive field is too large for that say how much of it chunks see; what these
-disagree on is cross-faded (`tfsr.inference.cross_fade`).
+Some upsamplers have a receptive field that is too large for this. They set how much of it chunks
+see. Neighbouring chunks then differ, and are cross-faded (`tfsr.inference.cross_fade`).
 """
 
 import itertools
@@ -36,7 +36,7 @@ from tfsr.signal.resample import StreamResampler
 _ENDLESS = sys.maxsize
 
 STAGES_TOGETHER = 8
-"""A chunk's condition is kept for so many stages, and spans a receptive field more for each."""
+"""Number of stages that share a chunk's condition; for each it spans one more receptive field."""
 
 
 def upsample_blocks(
@@ -51,13 +51,13 @@ def upsample_blocks(
     Args:
         blocks: float32 [time, channels], of any lengths, at `input_rate`.
         chunk: input samples that are upsampled together, rounded up to a multiple of the
-            upsampler's `hop`. Not used if its receptive field is unbounded and no `context` is
-            set: the signal is then collected and upsampled as a whole.
-        seed: of the noise, for those that draw any.
-        gain: of the stream while it is upsampled, such as `upsampler.gain` gives.
+            upsampler's `hop`. It is ignored if the receptive field is unbounded and no `context`
+            is set: the signal is then collected and upsampled as a whole.
+        seed: of the noise, for upsamplers that use noise.
+        gain: factor of the stream during upsampling, such as `upsampler.gain` returns.
 
     Yields:
-        float32 [ratio * time, channels], together as long as `ratio` times the input.
+        float32 [ratio * time, channels], in total `ratio` times as long as the input.
     """
     factor = np.float32(gain)
     pieces = (factor * block.T for block in blocks)
@@ -76,16 +76,16 @@ def upsample_array(
     seed: int = 0,
     rate: int | None = None,
 ) -> np.ndarray:
-    """Upsample a signal that is in memory, at a level that the upsampler knows.
+    """Upsample a signal in memory, scaled to a trained level in between.
 
     Args:
         low: float32 [time] or [time, channels], any time >= 0.
-        chunk: as in `upsample_blocks`; None: the whole at once.
+        chunk: as in `upsample_blocks`; None: the whole signal at once.
         seed: of the noise.
-        rate: Hz, of `low`, which is resampled first; None: it is at `input_rate`.
+        rate: Hz, of `low`, which is first resampled; None: it is at `input_rate`.
 
     Returns:
-        float32 [ratio * time] or [ratio * time, channels], of the time at `input_rate`.
+        float32 [ratio * time] or [ratio * time, channels], for the time at `input_rate`.
     """
     columns = low[:, np.newaxis] if low.ndim == 1 else low
     parts = [np.zeros([0, columns.shape[1]], np.float32)]
@@ -111,7 +111,7 @@ def _exact(
 
 
 def _numbered(stages: Sequence[Stage]) -> list[tuple[Stage, range]]:
-    """Each stage with the numbers of the draws of noise that it takes."""
+    """Each stage with the numbers of its noise draws."""
     ends = list(itertools.accumulate(stage.noise_steps for stage in stages))
     return [
         (stage, range(end - stage.noise_steps, end))
@@ -120,7 +120,7 @@ def _numbered(stages: Sequence[Stage]) -> list[tuple[Stage, range]]:
 
 
 class _Span(NamedTuple):
-    """What a stage makes next, input samples `begin` to `end`, and what it reads for that."""
+    """The next output of a stage, input samples `begin` to `end`, and the input it reads."""
 
     begin: int
     end: int
@@ -129,10 +129,10 @@ class _Span(NamedTuple):
 
 
 class _Pass:
-    """Some stages that follow each other, on a stream of pairs (low, signal so far).
+    """Consecutive stages, applied to a stream of pairs (low, signal so far).
 
     Args:
-        stages: each with the draws of noise that it takes.
+        stages: each with the numbers of its noise draws.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class _Pass:
             self._condition_reach = upsampler.whole_hops(upsampler.condition_field)
 
     def of(self, pieces: Iterator[tuple[np.ndarray, Nest]]) -> Iterator[tuple[np.ndarray, Nest]]:
-        """The stream, each piece with what the last stage makes of it."""
+        """The stream, with the signal after the last stage."""
         low, condition = _Window(), _Window()
         signals = [_Window() for _ in range(len(self._stages) + 1)]
         # The first chunk sees nothing before it: it is longer, so that all have the same shape.
@@ -174,7 +174,7 @@ class _Pass:
                 signal.forget(span.end - self._reach)
 
     def _extend(self, condition: "_Window", low: "_Window", end: int) -> None:
-        """Compute the condition up to a place, from where it is known already."""
+        """Extend the computed condition up to an input sample."""
         begin = condition.end
         if begin == end:
             return
@@ -198,7 +198,7 @@ class _Pass:
     def _made(
         self, number: int, span: _Span, signal: "_Window", condition: "_Window"
     ) -> tuple[Nest, Part]:
-        """What a stage makes of the signal of the stage before, and which part of that counts."""
+        """The output of a stage for the signal of the stage before, and the valid part of it."""
         stage, draws = self._stages[number]
         whole, part = condition.part(span.first, span.last)
         channels = nest.flatten(whole)[0].shape[0]
@@ -210,9 +210,9 @@ class _Pass:
 
 
 class _Window:
-    """A part of a stream of nests of arrays [channels, time, ...], in input samples.
+    """A window of a stream of nests of arrays [channels, time, ...], in input samples.
 
-    The time of an array may be another than the input's, but is always in proportion to it.
+    The time of an array may differ from the input's, but is always proportional to it.
     """
 
     def __init__(self) -> None:
@@ -237,16 +237,16 @@ class _Window:
         self.end += part.end - part.begin
 
     def cut(self, begin: int, end: int) -> Nest:
-        """What is here from `begin` to `end`."""
+        """The window from `begin` to `end`."""
         whole, part = self.part(begin, end)
         return nest.map_structure(lambda x: _cut(x, part), whole)
 
     def part(self, begin: int, end: int) -> tuple[Nest, Part]:
-        """All that is here, and where in it that part lies."""
+        """The whole window, and the position of a part in it."""
         return self._nest, Part(begin - self._begin, end - self._begin, self.end - self._begin)
 
     def forget(self, before: int) -> None:
-        """What lies before a place will not be asked for again."""
+        """Drop everything before an input sample; it will not be needed again."""
         self._needed = max(before, self._begin)
 
 
@@ -261,7 +261,7 @@ def _joined(*parts: np.ndarray) -> np.ndarray:
 def _read(
     pieces: Iterator[tuple[np.ndarray, Nest]], low: _Window, signal: _Window, end: int
 ) -> bool:
-    """Read until the sample before `end` is here; whether the stream went so far."""
+    """Read until the sample before `end` is here; tells whether the stream was long enough."""
     read, missing = [], end - low.end
     while missing > 0 and (piece := next(pieces, None)) is not None:
         samples = piece[0].shape[1]

@@ -1,4 +1,4 @@
-"""What is heard in the place of a frame that did not come."""
+"""Packet loss concealment: the sound that replaces a frame that did not arrive."""
 
 import numpy as np
 
@@ -16,10 +16,11 @@ _JOINED = 0.008
 
 
 class Concealment:
-    """Goes on with the last pitch period of one stream, softer and softer, where samples are lost.
+    """Repeats the last pitch period of a stream, fading out, where samples are lost.
 
-    The idea of ITU-T G.711 Appendix I (1999), without its delay of 3.75 ms. There the end of the
-    signal is held back to be cross-faded; here what follows it begins at its level.
+    It follows ITU-T G.711 Appendix I (1999), but without its delay of 3.75 ms. There the end of the
+    signal is held back to be cross-faded. Here the signal after the loss begins at the fading
+    level.
 
         concealment = Concealment(8000)
         audio = concealment.came(audio)
@@ -40,7 +41,7 @@ class Concealment:
         self._lost = self._since = 0  # samples of the loss, and of what came after it
 
     def came(self, audio: np.ndarray) -> np.ndarray:
-        """The same float32 [time], whose beginning is cross-faded after a loss."""
+        """The same float32 [time]; after a loss its beginning is cross-faded."""
         if self._lost:
             weight = _falling(self._joined)[self._since :][: len(audio)]
             begin = weight * self._made(len(weight)) + (1 - weight) * audio[: len(weight)]
@@ -52,7 +53,7 @@ class Concealment:
         return audio
 
     def lost(self, samples: int) -> np.ndarray:
-        """What is heard for so many samples that did not come, float32 [time]."""
+        """The replacement of this number of lost samples, float32 [time]."""
         if not self._lost or self._since:
             self._begin()
         made = self._made(samples)
@@ -65,7 +66,7 @@ class Concealment:
         self._past = np.concatenate([self._past, heard[-size:]])[-size:]
 
     def _begin(self) -> None:
-        """Take the last period, whose end goes over into what was before its beginning."""
+        """Take the last period, and cross-fade its end with the signal before its beginning."""
         self._lost = self._since = 0
         length = self._pitch()
         period, before = self._past[-length:], self._past[-2 * length : -length]
@@ -75,7 +76,7 @@ class Concealment:
         self._step = float(period[-1] - before[-1])
 
     def _made(self, samples: int) -> np.ndarray:
-        """From where the loss has come to, in an endless row of periods."""
+        """The next samples from an endless repetition of the period."""
         done = self._lost + self._since
         places = np.arange(done, done + samples)
         full, silent = self._faded
@@ -86,7 +87,7 @@ class Concealment:
         return gain * self._period[places % len(self._period)] + begin
 
     def _pitch(self) -> int:
-        """Samples from the end of the signal back to where it was most alike."""
+        """Pitch period in samples: the shift at which the end is most similar to the past."""
         end = self._past[-self._compared :]
         windows = np.lib.stride_tricks.sliding_window_view(self._past, self._compared)
         earlier = windows[-1 - self._longest : len(windows) - self._shortest]
@@ -96,6 +97,6 @@ class Concealment:
 
 
 def _falling(samples: int) -> np.ndarray:
-    """From nearly 1 to nearly 0, with no corner at either end."""
+    """A fade from nearly 1 to nearly 0, smooth at both ends."""
     places = (np.arange(samples, dtype=np.float32) + 1) / (samples + 1)
     return 0.5 + 0.5 * np.cos(np.pi * places)

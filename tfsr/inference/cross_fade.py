@@ -1,4 +1,4 @@
-"""Signals of any length in chunks that go over into one another, in constant memory."""
+"""Upsample signals of any length in cross-faded chunks, in constant memory."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from tfsr.nest import Nest
 
 
 class _Segment(NamedTuple):
-    """A chunk with what is around it: `low` is [channels, time], the rest in input samples."""
+    """A chunk with its context: `low` is [channels, time], the rest are numbers of samples."""
 
     low: np.ndarray
     first: int
@@ -23,11 +23,10 @@ def cross_faded(
 ) -> Iterator[np.ndarray]:
     """Upsample a stream in chunks that see `context` samples on each side.
 
-    In the first `upsampler.fade` samples of a chunk the one before goes over into it, in a
-    straight line.
+    The first `upsampler.fade` samples of a chunk are cross-faded linearly with the chunk before.
 
     Args:
-        upsampler: one that draws no noise.
+        upsampler: one without noise.
         pieces: float32 [channels, time], of any lengths.
         chunk, context: input samples, rounded up to multiples of the upsampler's `hop`.
 
@@ -49,7 +48,7 @@ def cross_faded(
 
 
 def _whole(upsampler: Backend, low: np.ndarray) -> np.ndarray:
-    """All stages of a signal at once."""
+    """All stages, applied to a whole signal."""
     condition, part = upsampler.run_condition(low), Part(0, low.shape[1], low.shape[1])
     high: Nest = ()
     for stage in upsampler.stages:
@@ -60,7 +59,7 @@ def _whole(upsampler: Backend, low: np.ndarray) -> np.ndarray:
 def _segments(
     pieces: Iterable[np.ndarray], chunk: int, before: int, after: int
 ) -> Iterator[_Segment]:
-    """Each chunk with so much before it and after it; the last takes in all that there is."""
+    """Each chunk with its context before and after; the last chunk takes the rest."""
     held, first, begin = None, 0, 0
     for piece in pieces:
         held = piece if held is None else np.concatenate([held, piece], axis=1)

@@ -1,9 +1,10 @@
-"""The low band of a recording as it is, whatever an upsampler makes of it, in constant memory.
+"""Keep the low band of a recording, and take the high band of an upsampler, in constant memory.
 
     output = high + low-pass(low - high)
 
-`low` is the recording resampled to the output rate. The low-pass has linear phase, and its delay
-is made up for: below it the output is `low`, above it `high`, and where both agree it does nothing.
+`low` is the recording resampled to the output rate. The low-pass has linear phase, and its delay is
+compensated. Below the cut-off the output is `low`, above it is `high`. If both are equal, the
+output equals them.
 """
 
 import functools
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 PASSED = 0.9
-"""Share of the cut-off up to which the low band is kept; from the cut-off on nothing of it is."""
+"""Share of the cut-off up to which the low band is kept; above the cut-off none of it is."""
 
 _RIPPLE_DB = 100.0
 
@@ -26,15 +27,15 @@ def with_low_band(
 ) -> Iterator[np.ndarray]:
     """`high` with the band of `low` up to 0.9 of the cut-off, to 100 dB.
 
-    Both streams are float32 [time, channels] at `rate`, in blocks of any lengths that need not be
-    the same; around both is silence.
+    Both streams are float32 [time, channels] at `rate`. Their blocks may have any lengths, which
+    may differ. Silence surrounds both.
 
     Args:
-        low: ends first, or together with `high`.
-        cutoff_hz: from half the rate on, all that is given is `low`.
+        low: ends before `high`, or together with it.
+        cutoff_hz: if it is half the rate or more, the output is `low`.
 
     Yields:
-        float32 [time, channels], together as long as `low`.
+        float32 [time, channels], in total as long as `low`.
     """
     kernel = low_pass(cutoff_hz, rate)
     delay = len(kernel) // 2
@@ -55,9 +56,9 @@ def with_low_band(
 
 @functools.lru_cache
 def low_pass(cutoff_hz: float, rate: int) -> np.ndarray:
-    """float32 [taps, 1], an odd number of taps: 1 up to 0.9 of the cut-off, from there on 0.
+    """float32 [taps, 1], an odd number of taps: 1 up to 0.9 of the cut-off, 0 above the cut-off.
 
-    A sinc under the Kaiser window that Kaiser's formulas give for the ripple.
+    It is a sinc with a Kaiser window; Kaiser's formulas give its length and shape for the ripple.
     """
     if cutoff_hz >= rate / 2:
         return np.ones([1, 1], np.float32)
@@ -70,7 +71,7 @@ def low_pass(cutoff_hz: float, rate: int) -> np.ndarray:
 
 
 def _convolved(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """float32 [time + taps - 1, channels] of [time, channels] and [taps, 1], by overlap-add."""
+    """Convolve [time, channels] with [taps, 1]: float32 [time + taps - 1, channels]."""
     taps, (time, channels) = len(kernel), x.shape
     size = 1 << (_SIZE * taps - 1).bit_length()
     step = size - taps + 1
@@ -85,7 +86,7 @@ def _convolved(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 def _side_by_side(
     low: Iterator[np.ndarray], high: Iterable[np.ndarray], silence: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Blocks of the same length of both, as long as there is `low`, and silence after them."""
+    """Blocks of both with equal lengths, until `low` ends; a shorter `high` gets silence."""
     held = next(low)
     for block in high:
         while len(held) < len(block) and (more := next(low, None)) is not None:

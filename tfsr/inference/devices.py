@@ -1,4 +1,4 @@
-"""Microphone and loudspeaker, by the package sounddevice."""
+"""Microphone and loudspeaker, through the package sounddevice."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ class Devices:
 
     Args:
         name: "default", a name or number of sounddevice's, or two of them: "IN,OUT".
-        backend: for the rates, and the hop, which is how much is read at once.
+        backend: sets the rates, and the hop, which is read at once.
 
     Attributes:
         backend: as given.
@@ -81,5 +81,5 @@ class Devices:
 
 
 def _device(name: str) -> int | str | None:
-    """As sounddevice wants it: a number, a name, or None for the usual one."""
+    """The device in the form for sounddevice: a number, a name, or None for the default."""
     return None if name == DEFAULT else int(name) if name.isdecimal() else name

@@ -1,4 +1,4 @@
-"""Many files, each with the upsampler that suits it, some of them at once."""
+"""Upsample many files, each with a suitable upsampler, and some of them at once."""
 
 import dataclasses
 import functools
@@ -27,19 +27,18 @@ _SILENT_HZ = 8000
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What is wanted of all files.
+    """The settings for all files.
 
     Attributes:
-        load: a system's upsampler, by name; called once for each name.
-        system: the one for all files, or what names that for a recording with such a bandwidth,
-            in Hz.
-        bandwidth_hz: where all recordings end; None: it is measured.
-        keep_low_band: whether what a recording has below its cut-off stays as it is, whatever the
-            upsampler makes of it, unless that is to restore it. The cut-off is the bandwidth, and
-            for a system that was named at most half its input rate, if no bandwidth was given.
-        raw: how samples lie in all of them; None: as each tells.
+        load: name of a system -> its upsampler; called once for each name.
+        system: the system for all files, or a function from a bandwidth in Hz to a system's name.
+        bandwidth_hz: highest frequency of all recordings; None: it is measured.
+        keep_low_band: whether a recording stays as it is below its cut-off. An upsampler that
+            restores changes it anyway. The cut-off is the bandwidth. For a named system without a
+            given bandwidth, it is at most half the input rate.
+        raw: coding of the samples in all of them; None: as the file tells.
         strict: whether unfinished and damaged recordings are refused.
-        skip_existing: whether what is there already is left out.
+        skip_existing: whether existing targets are skipped.
         chunk_seconds, seed, rate, subtype, rescale: see `Plan`.
     """
 
@@ -71,23 +70,24 @@ class Request:
         """The recording of a job.
 
         Raises:
-            UserError: it cannot be read.
+            UserError: the recording cannot be read.
         """
         return AudioFile(job.source, self.raw)
 
     def plan(self, source: AudioFile | Samples, name: str | Path) -> Plan:
-        """Measure a recording, and choose what to upsample it with.
+        """Measure a recording, and choose its upsampler.
 
         Args:
             name: of the recording, for messages.
 
         Raises:
-            UserError: it cannot be decoded, no system suits it, or it has faults and none is taken.
+            UserError: the recording cannot be decoded, no system suits it, or `strict` refuses its
+                faults.
         """
         heard = self._heard(source)
         if self.strict and source.faults:
             faults = "; ".join(fault.text for fault in source.faults)
-            raise UserError(f"{name}: {faults}; without `strict` what is there is taken")
+            raise UserError(f"{name}: {faults}; without `strict`, the readable part is used")
         try:
             bands = self._bands(self._bandwidths(heard, source), source.rate)
         except UserError as error:
@@ -106,7 +106,7 @@ class Request:
         )
 
     def _heard(self, source: AudioFile | Samples) -> list[Heard | None]:
-        """Of each channel, None of a silent one; nothing where the bandwidth is told."""
+        """The measurements of each channel, None if silent; empty if the bandwidth is given."""
         if self.bandwidth_hz is not None:
             return []
         measure = functools.partial(hear, rate=source.rate)
@@ -115,16 +115,16 @@ class Request:
     def _bandwidths(
         self, heard: list[Heard | None], source: AudioFile | Samples
     ) -> list[float | None]:
-        """Of each channel; None of a silent one."""
+        """The bandwidth of each channel; None for a silent one."""
         if self.bandwidth_hz is not None:
             return [min(self.bandwidth_hz, source.rate / 2)] * source.channels
         return [None if one is None else one.bandwidth_hz for one in heard]
 
     def _bands(self, bandwidths: list[float | None], rate: int) -> list[Band]:
-        """Channels with nothing to add are kept as they are beside others.
+        """The bands of the channels; those with nothing to add stay as they are beside others.
 
         Raises:
-            UserError: there is nothing to add to any.
+            UserError: there is nothing to add to any channel.
         """
         system = self.system
         if isinstance(system, str):
@@ -146,7 +146,7 @@ class Request:
         return bands
 
     def skips(self, job: Job) -> bool:
-        """Whether a job is left out, for what it would make is there."""
+        """Whether a job is skipped because its target exists."""
         return self.skip_existing and job.target.exists()
 
     def upsampler(self, system: str) -> Backend:
@@ -156,7 +156,7 @@ class Request:
             return self._loaded[system]
 
     def upsample(self, job: Job, progress: Callable[[float], None]) -> Record:
-        """Upsample a file; what is wrong with it is told in the record."""
+        """Upsample a file; the record tells any error."""
         record = Record(str(job.source), str(job.target), seed=self.seed)
         if self.skips(job):
             return dataclasses.replace(record, skipped=True)
@@ -179,12 +179,12 @@ def in_order(
     workers: int,
     stop: Callable[[], None] = lambda: None,
 ) -> Generator[Record, None, None]:
-    """The record of each job, some of them worked on at once; `stop` is called at the end.
+    """The record of each job, with some of them at once; `stop` is called at the end.
 
-    That may come early, when it is interrupted, and then those at work should end.
+    The end may come early, by an interrupt. Running jobs should then end.
 
-    In threads: nearly all of the time is spent in TensorFlow and in libraries that let others run
-    meanwhile, and a process each would take seconds to start, and memory for the weights.
+    Jobs run in threads. Nearly all of the time is spent in TensorFlow and in libraries that let
+    other threads run. Processes would take seconds each to start, and memory for the weights.
     """
     if workers == 1:
         yield from map(upsample, jobs)
@@ -197,7 +197,7 @@ def in_order(
 
 
 def _any_speech(heard: list[Heard | None]) -> bool | None:
-    """Whether a channel looks like speech, or all are silent; None where nobody has listened."""
+    """Whether a channel looks like speech, or all are silent; None if nothing was measured."""
     if not heard:
         return None
     sounds = [one for one in heard if one is not None]

@@ -1,4 +1,4 @@
-"""Audio files of any length through an upsampler, in constant memory."""
+"""Upsample audio files of any length in constant memory."""
 
 import dataclasses
 import itertools
@@ -22,7 +22,7 @@ from tfsr.inference.samples import Samples
 from tfsr.signal.resample import StreamResampler, resampled_length
 
 KEEP: Final = "keep"
-"""The rate of each input, unless the upsampler's output rate is higher."""
+"""Output rate option: the rate of each input, unless the upsampler's output rate is higher."""
 
 # What recordings keep. Of 8 bits or of a lossy coding, they would lose what was just added.
 _KEPT_SUBTYPES = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
@@ -30,22 +30,22 @@ _KEPT_SUBTYPES = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What is made of a recording, and how.
+    """How a recording is processed.
 
     Attributes:
         source: the recording.
-        bands: what is made of its channels, which are all in one of them; mostly one for all.
-        speech: whether it looks like speech; None where nobody has listened.
-        keep_low_band: whether what they have below their bandwidth stays as it is, unless the
-            upsampler is to restore it; see `tfsr.inference.crossover`.
-        within_input: whether that is so at most up to half the upsampler's input rate.
-        chunk_seconds: that are upsampled together; None for the upsampler's own number, of all
-            channels together, so that six need no more memory than one.
-        seed: of the noise, for upsamplers that draw any.
-        rate: Hz, to which the output is resampled, or `KEEP`; None for the upsampler's own.
-        subtype: soundfile's word ("PCM_24"); None for that of the input, where the output's
+        bands: groups of its channels; every channel is in one. Usually there is one group.
+        speech: whether it looks like speech; None if this was not measured.
+        keep_low_band: whether the channels stay as they are below their bandwidth, unless the
+            upsampler is to restore them; see `tfsr.inference.crossover`.
+        within_input: whether this is limited to half the upsampler's input rate.
+        chunk_seconds: seconds upsampled together. None: the upsampler's own number, for all
+            channels together, so that six channels need no more memory than one.
+        seed: of the noise, for upsamplers that use noise.
+        rate: Hz, to which the output is resampled, or `KEEP`; None: the upsampler's output rate.
+        subtype: as soundfile names it ("PCM_24"). None: that of the input, where the output's
             container can hold it, but at least 16 bits.
-        rescale: whether what would be clipped is made softer as a whole.
+        rescale: whether a too loud output is made softer as a whole, not clipped.
     """
 
     source: AudioFile | Samples
@@ -66,29 +66,29 @@ class Plan:
 
     @property
     def systems(self) -> list[str]:
-        """The names of all upsamplers that it takes."""
+        """The names of all upsamplers that it uses."""
         return list(dict.fromkeys(band.system for band in self.bands if band.system is not None))
 
     def output_rate(self, upsamplers: Iterable[Backend]) -> int:
-        """Hz; that of the highest of several upsamplers."""
+        """The output rate in Hz: the highest one of several upsamplers."""
         highest = max(upsampler.output_rate for upsampler in upsamplers)
         return max(self.source.rate, highest) if self.rate == KEEP else self.rate or highest
 
     def chunk(self, upsampler: Backend, channels: int) -> int:
-        """Samples at the upsampler's input rate."""
+        """Length of a chunk, in samples at the upsampler's input rate."""
         if self.chunk_seconds:
             return max(round(self.chunk_seconds * upsampler.input_rate), 1)
         return max(upsampler.chunk // channels, 1)
 
     def low_band_hz(self, upsampler: Backend, band: Band) -> float | None:
-        """Below which channels stay as they are; None: nowhere."""
+        """Frequency in Hz below which channels stay as they are; None: they change everywhere."""
         if not self.keep_low_band or upsampler.restores:
             return None
         reached, known = band.bandwidth_hz, upsampler.input_rate / 2
         return min(reached, known) if self.within_input else reached
 
     def output_samples(self, rate: int) -> int:
-        """Of each channel, at the rate of the output in Hz."""
+        """Number of samples of each channel, at the rate of the output in Hz."""
         return resampled_length(self.source.samples, self.source.rate, rate)
 
     def written_subtype(self, target: Path) -> str:
@@ -98,13 +98,13 @@ class Plan:
 
 @dataclasses.dataclass(frozen=True)
 class Fitted:
-    """What was done so that a recording fits into its file.
+    """What was done to fit a recording into its file.
 
     Attributes:
-        clipped: how many samples beyond full scale were cut off.
-        over_db: how far they were beyond.
-        lowered_db: by how much all was made softer instead.
-        container: in which it is, in soundfile's word; RF64 where WAV would be too small.
+        clipped: number of samples beyond full scale that were clipped.
+        over_db: how far they were beyond full scale.
+        lowered_db: by how much everything was made softer instead.
+        container: container of the output, as soundfile names it; RF64 if WAV would be too small.
     """
 
     clipped: int = 0
@@ -114,7 +114,7 @@ class Fitted:
 
 
 def described(bands: Sequence[Band], rate: int) -> str:
-    """What channels are, and with what they are upsampled."""
+    """A text about the channels and their upsamplers."""
     if len(bands) == 1:
         return f"{remark(bands[0].bandwidth_hz, rate)}with {bands[0].system}"
     return "; ".join(map(_described, bands))
@@ -135,19 +135,19 @@ def upsample_file(
 ) -> Fitted:
     """Upsample a recording of any rate, length and number of channels, with its tags.
 
-    What is not at `input_rate` is resampled to it first. The output is as long as the input, to a
-    sample, and nothing is made of silence. It appears under its name when it is complete. The
-    recording is decoded once to know it, unless that was done before, once more for its peak, if
-    the upsampler asks for that, and once.
+    A recording that is not at `input_rate` is first resampled. The output has exactly the length of
+    the input, and silence stays silence. The file appears under its name when it is complete. The
+    recording is decoded once to measure it, unless that was done before. If the upsampler needs the
+    peak, it is decoded once more. The last time is for the upsampling.
 
     Args:
-        load: the upsampler with the name of a band's system.
+        load: returns the upsampler for the name of a band's system.
         target: the file to write.
-        progress: called now and then with the share that is done, up to 1.
+        progress: called from time to time with the finished share, up to 1.
 
     Raises:
-        UserError: the source has NaN or infinite samples or cannot be decoded, or the target cannot
-            be written, or cannot hold so much.
+        UserError: the source has NaN or infinite samples, or cannot be decoded. Or the target
+            cannot be written, or cannot hold a recording of this size.
     """
     high, rate = upsampled(load, plan, progress)
     source, subtype = plan.source, plan.written_subtype(target)
@@ -165,9 +165,9 @@ def upsample_file(
 def upsampled(
     load: Callable[[str], Backend], plan: Plan, progress: Callable[[float], None] | None = None
 ) -> tuple[Iterator[np.ndarray], int]:
-    """A recording upsampled, in blocks of float32 [time, channels], and their rate in Hz.
+    """An upsampled recording, in blocks of float32 [time, channels], and their rate in Hz.
 
-    Together they are as long as the recording, to a sample. The arguments are `upsample_file`'s.
+    In total they have exactly the length of the recording. The arguments are `upsample_file`'s.
 
     Raises:
         UserError: the source has NaN or infinite samples or cannot be decoded.
@@ -183,7 +183,7 @@ def upsampled(
 
 
 def _of_all_bands(load: Callable[[str], Backend], plan: Plan, rate: int) -> Iterator[np.ndarray]:
-    """All channels at the rate of the output, at least as long as the file."""
+    """All channels at the output rate, at least as long as the file."""
     gains = _gains(load, plan)
     # What one is ahead of the others is kept: a chunk, and what its upsampler sees around it.
     copies = itertools.tee(plan.source.blocks(), len(plan.bands))
@@ -202,7 +202,7 @@ def _of_all_bands(load: Callable[[str], Backend], plan: Plan, rate: int) -> Iter
 
 
 def _gains(load: Callable[[str], Backend], plan: Plan) -> list[float]:
-    """The level at which each band is upsampled, from its peak; see `Backend.peaks`."""
+    """The factor of each band during upsampling, from its peak; see `Backend.peaks`."""
     upsamplers = [None if band.system is None else load(band.system) for band in plan.bands]
     gains = [1.0] * len(upsamplers)
     for place, (upsampler, band) in enumerate(zip(upsamplers, plan.bands, strict=True)):
@@ -216,7 +216,7 @@ def _gains(load: Callable[[str], Backend], plan: Plan) -> list[float]:
 def _upsampled(
     upsampler: Backend, plan: Plan, band: Band, blocks: Iterator[np.ndarray], gain: float
 ) -> Iterator[np.ndarray]:
-    """Some channels at the upsampler's output rate."""
+    """Some channels, upsampled, at the upsampler's output rate."""
     cutoff_hz, chunk = plan.low_band_hz(upsampler, band), plan.chunk(upsampler, len(band.channels))
     for_high, for_low = itertools.tee(blocks)
     low_rate = _resampled(for_high, plan.source.rate, upsampler.input_rate)
@@ -228,13 +228,13 @@ def _upsampled(
 
 
 def _channels(blocks: Iterable[np.ndarray], band: Band) -> Iterator[np.ndarray]:
-    """Those of a band alone."""
+    """Only the channels of a band."""
     for block in blocks:
         yield block[:, band.channels]
 
 
 def _in_step(streams: Sequence[Iterator[np.ndarray]]) -> Iterator[list[np.ndarray]]:
-    """Blocks of the same length of all streams, up to the end of the shortest."""
+    """Blocks of equal lengths from all streams, up to the end of the shortest."""
     held = [next(stream) for stream in streams]
     while True:
         size = min(map(len, held))
@@ -259,7 +259,7 @@ def _resampled(blocks: Iterable[np.ndarray], from_rate: int, to_rate: int) -> It
 
 
 def _cut(blocks: Iterable[np.ndarray], samples: int) -> Iterator[np.ndarray]:
-    """The first so many samples."""
+    """The first `samples` samples of a stream."""
     for block in blocks:
         yield block[:samples]
         samples -= min(len(block), samples)
@@ -279,7 +279,10 @@ def _with_progress(
 def _within(
     blocks: Iterable[np.ndarray], largest: float, target: Path
 ) -> tuple[Iterator[np.ndarray], float]:
-    """All of it at a level at which nothing is larger, by way of a temporary file; and the gain."""
+    """The whole signal, scaled so that nothing exceeds full scale, and the factor.
+
+    It goes through a temporary file.
+    """
     peak, sizes, channels = 0.0, [], 1
     kept = tempfile.TemporaryFile(dir=target.parent)  # noqa: SIM115  `again` closes it
     try:

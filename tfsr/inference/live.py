@@ -1,4 +1,4 @@
-"""A stream widened at the pace at which it comes, and how long that takes."""
+"""Widen a stream in real time, and measure how long that takes."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -13,10 +13,10 @@ _STEPS = 20_000
 
 
 class Pace:
-    """How long frames took, of those that a stream is made of.
+    """Processing times of the frames of a stream.
 
     Args:
-        frame_ms: how long a frame lasts; one that took longer is late.
+        frame_ms: duration of a frame; a frame that takes longer is late.
     """
 
     def __init__(self, frame_ms: float):
@@ -26,7 +26,7 @@ class Pace:
         self._counts = [0] * (_STEPS + 1)
 
     def note(self, seconds: float) -> None:
-        """One more frame took so long."""
+        """Note the processing time of one more frame."""
         took = 1000 * seconds
         self.frames += 1
         self.late += took > self.frame_ms
@@ -34,7 +34,7 @@ class Pace:
         self._counts[min(int(took / _STEP_MS), _STEPS)] += 1
 
     def within_ms(self, share: float) -> float:
-        """The time within which this share of the frames were made, rounded up to 0.05 ms."""
+        """The time in which this share of the frames was processed, rounded up to 0.05 ms."""
         before = 0
         for step, count in enumerate(self._counts):
             before += count
@@ -60,13 +60,13 @@ def widen(
     hop: int,
     pace: Pace,
 ) -> None:
-    """Widen all that comes, frame by frame, and write each frame before the next one is begun.
+    """Widen a stream frame by frame; each frame is written before the next one begins.
 
     Args:
         blocks: float32 [time, channels], of any lengths.
-        write: takes the same at the output rate.
+        write: takes blocks of the same form at the output rate.
         hop: samples of a frame.
-        pace: is told of each frame. Reading and writing do not count: they wait for others.
+        pace: gets the time of each frame, without reading and writing, which wait for others.
     """
     for block in blocks:
         for start in range(0, len(block), hop):

@@ -1,4 +1,4 @@
-"""What was done to each of some files: told to a person, and kept as JSON."""
+"""Records of processed files: shown to the user, and stored as JSON."""
 
 import dataclasses
 import json
@@ -25,26 +25,27 @@ _LONGEST_START = 200
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """Of one file. What is not known, as it failed before or was skipped, is None.
+    """The record of one file. Unknown values are None, as for files that failed or were skipped.
 
     Attributes:
         source, target: file names.
         source_rate, input_rate, output_rate: Hz, of the file, the upsampler's input (the lowest of
-            several), the output.
-        bandwidth_hz: up to where the recording was taken to reach, the widest of its channels.
-        bands: of channels that differ, what they are and how they are upsampled.
+            several), and the output.
+        bandwidth_hz: assumed highest frequency of the recording, the largest of its channels.
+        bands: for channels that differ, their bands and upsamplers.
         channels, seconds: of the recording.
-        assumed: how its samples were taken to lie, where it has no header ("8000,ulaw,1").
-        faults: what is wrong with the recording, in words.
-        missing_seconds: of it, as far as that is known.
+        assumed: coding assumed for a recording without header ("8000,ulaw,1").
+        faults: the faults of the recording, in words.
+        missing_seconds: missing part of the recording, as far as it is known.
         system: the preset or the run; several for channels that differ.
-        speech: whether it looks like speech; None where nobody has listened.
+        speech: whether it looks like speech; None if this was not measured.
         seed: of the noise.
-        clipped_samples, over_db: those of the output that did not fit, and by how much.
-        lowered_db: by how much it was made softer for that.
-        container: of the output, in soundfile's word ("WAV", "RF64").
-        error: why it failed.
-        skipped: the target was there already.
+        clipped_samples, over_db: number of clipped output samples, and how far they were beyond
+            full scale.
+        lowered_db: by how much the output was made softer to fit.
+        container: of the output, as soundfile names it ("WAV", "RF64").
+        error: the reason of a failure.
+        skipped: whether the target existed already.
     """
 
     source: str
@@ -70,7 +71,7 @@ class Record:
     skipped: bool = False
 
     def planned(self, plan: Plan) -> "Record":
-        """With what is known of a recording before it is upsampled."""
+        """The record with all facts known before the upsampling."""
         source = plan.source
         return dataclasses.replace(
             self,
@@ -98,13 +99,13 @@ class Record:
         )
 
     def told(self, names: Callable[[str], str]) -> "Record":
-        """The same with other names of files, in what is told of them too."""
+        """The same record with other names of files, also inside its texts."""
         error = None if self.error is None else names(self.error)
         source, target = names(self.source), names(self.target)
         return dataclasses.replace(self, source=source, target=target, error=error)
 
     def __str__(self) -> str:
-        """The lines that a person is told."""
+        """The lines for the user."""
         if self.error:
             return f"tfsr: {shown(self.error)}"
         source, target = shown(self.source), shown(self.target)
@@ -138,7 +139,7 @@ class Record:
 
 
 def notes(plan: Plan) -> list[str]:
-    """What to tell of a recording before it is upsampled."""
+    """Remarks on a recording before it is upsampled."""
     assumed = str(plan.source.assumed) if plan.source.assumed else None
     unlike = [NO_SPEECH] if plan.speech is False else []
     return [*_assumption(assumed), *(fault.text for fault in plan.source.faults), *unlike]
@@ -149,10 +150,10 @@ def _assumption(assumed: str | None) -> list[str]:
 
 
 def read(path: str | os.PathLike) -> dict[str, Record]:
-    """What a manifest tells of each target; nothing where there is none yet.
+    """The records of a manifest by target; empty if there is no manifest yet.
 
     Raises:
-        UserError: something else is there, which would be lost, or it cannot be read.
+        UserError: another file is there, which would be lost, or it cannot be read.
     """
     if not os.path.lexists(path):
         return {}
@@ -172,7 +173,7 @@ def read(path: str | os.PathLike) -> dict[str, Record]:
 
 
 def _record(entry: dict) -> Record:
-    """Without what another version of this package tells besides."""
+    """A record, without entries that only other versions of this package have."""
     known = {field.name for field in dataclasses.fields(Record)}
     record = Record(**{name: value for name, value in entry.items() if name in known})
     return dataclasses.replace(record, faults=tuple(record.faults))
@@ -187,8 +188,8 @@ def write(
     """Write a manifest, whole or not at all; the same work makes the same bytes.
 
     Args:
-        left: what is in the folders and was not taken.
-        earlier: what an earlier manifest tells of those that are skipped now.
+        left: other files in the folders, which were not processed.
+        earlier: records of an earlier manifest for the files that are skipped now.
 
     Raises:
         UserError: it cannot be written.

@@ -1,4 +1,4 @@
-"""Many streams on one back end, which steps those that are ready at once."""
+"""Many streams on one backend, which processes all ready streams in one step."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ _AT_ONCE = 64
 
 
 class Many:
-    """States of streams, each in a place of its own.
+    """States of streams, each in its own place.
 
         many = Many(backend, 100)
         place = many.begin()
@@ -19,8 +19,9 @@ class Many:
         many.end(place)
 
     Args:
-        backend: is run at once for many numbers of streams, for the first time of each is slow.
-        places: so many streams at most.
+        backend: it is run at once for many numbers of streams, because the first run of each is
+            slow.
+        places: largest number of streams.
     """
 
     def __init__(self, backend: Streams, places: int):
@@ -46,11 +47,11 @@ class Many:
         return place
 
     def end(self, place: int) -> None:
-        """Give a place back."""
+        """Free a place."""
         self._free.append(place)
 
     def step(self, places: Sequence[int], hops: np.ndarray) -> np.ndarray:
-        """A hop of each of these streams, [streams, hop], to [streams, ratio * hop]."""
+        """Process one hop of each of these streams: [streams, hop] -> [streams, ratio * hop]."""
         starts = range(0, len(places), _AT_ONCE)
         parts = [slice(start, start + _AT_ONCE) for start in starts]
         return np.concatenate([self._step(np.asarray(places[at]), hops[at]) for at in parts])

@@ -1,19 +1,19 @@
-"""Noise for the upsamplers that draw, a pure function of seed and place."""
+"""Noise for upsamplers, a pure function of seed and sample position."""
 
 import numpy as np
 
 BLOCK = 8192
-"""Samples that are drawn with one generator."""
+"""Number of samples that one generator draws."""
 
 
 def standard_normal(seed: int, draw: int, channels: int, start: int, stop: int) -> np.ndarray:
     """One draw of noise for the output samples `start` to `stop` of a signal.
 
-    The draws belong to the sample, not to the call: whoever asks for a part of a signal gets the
-    same numbers there as one who asks for the whole, so that chunks agree.
+    A draw depends on the sample, not on the call. A part of a signal gets the same numbers as in
+    the whole signal, so that chunks agree.
 
     Args:
-        draw: which of the upsampler's `noise_steps` draws.
+        draw: number of the draw, among the upsampler's `noise_steps`.
 
     Returns:
         float32 [channels, stop - start].

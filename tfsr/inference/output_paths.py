@@ -1,4 +1,4 @@
-"""Where the output of each input file goes."""
+"""Choose the output path of each input file."""
 
 import dataclasses
 import os
@@ -19,7 +19,7 @@ _MARK = ".tfsr"
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """A file to upsample, and the file to make of it."""
+    """A file to upsample, and its output file."""
 
     source: Path
     target: Path
@@ -33,31 +33,34 @@ def plan(
 ) -> tuple[list[Job], list[Left]]:
     """One job for each file among `inputs` and each audio file below its folders.
 
-    A single file goes to `output` if that is named like an audio file, else into the folder
-    `output`. Folders are mirrored below it: relative paths and extensions are kept, but what is
-    not written, or only if asked for as MP3, Opus and M4A, becomes .wav. With no `output`, each
-    file goes beside its input: of call.wav becomes call.tfsr.wav. What is named so is left out of
-    folders. Where two would have the same name, those with another extension than their inputs
-    keep that too: of a.wav and a.mp3 become a.wav and a.mp3.wav.
+    The output of a single file is `output` if that is named like an audio file. Otherwise it goes
+    into the folder `output`. Folders are mirrored below it, with relative paths and extensions. An
+    extension becomes .wav if its format cannot be written. MP3, Opus and M4A also become .wav,
+    unless they are asked for. Without `output`, each file goes beside its input: call.wav gives
+    call.tfsr.wav. Files with such names are left out of folders. Two outputs may get one name. Then
+    those whose extension differs from the input's keep both: a.wav and a.mp3 give a.wav and
+    a.mp3.wav.
 
     Args:
-        extension: such as ".flac", of all outputs; None for each input's.
-        recursive: whether the folders of folders are read too.
+        extension: such as ".flac", of all outputs; None: that of each input.
+        recursive: whether sub-folders are read too.
 
     Returns:
-        The jobs, and what is in the folders besides.
+        The jobs, and the other files in the folders.
 
     Raises:
-        UserError: an input is missing, a folder has no audio, `output` would overwrite an input,
-            two inputs would become one file, or `output` has an extension that is not written.
+        UserError: an input is missing, or a folder has no audio. Or `output` would overwrite an
+            input, or has an extension that is not written. Or two inputs would become one file.
     """
     if extension is not None and extension not in WRITTEN:
         known = " ".join(known[1:] for known in WRITTEN)
-        raise UserError(f"--format {extension[1:]}: there are {known}")
+        raise UserError(f"--format {extension[1:]}: is unknown; known ones are {known}")
     out = None if output is None else Path(output)
     if out and len(inputs) == 1 and _is_file(Path(inputs[0])) and _names_a_file(out):
         if extension not in (None, out.suffix.lower()):
-            raise UserError(f"{out}: is not named {extension}, which --format wants; leave one out")
+            raise UserError(
+                f"{out}: is not named {extension}, as --format says; leave out the name or --format"
+            )
         jobs, left = [Job(Path(inputs[0]), out)], []
     else:
         naming = _Naming(out, extension)
@@ -69,10 +72,10 @@ def plan(
 
 
 def _names_a_file(out: Path) -> bool:
-    """Whether it is named like a file that can be written.
+    """Whether a path is named like a file that can be written.
 
     Raises:
-        UserError: it is named like one that cannot.
+        UserError: it is named like an audio file that cannot be written.
     """
     suffix = out.suffix.lower()
     if suffix in EXTENSIONS and suffix not in WRITTEN and not os.path.isdir(out):
@@ -83,13 +86,13 @@ def _names_a_file(out: Path) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class _Naming:
-    """How outputs are called; see `plan`."""
+    """The rules for names of outputs; see `plan`."""
 
     out: Path | None
     extension: str | None
 
     def found(self, path: Path, recursive: bool) -> tuple[list[Path], Path, list[Left]]:
-        """The recordings of an input, the folder to mirror, and what else is in it."""
+        """The recordings of an input, the folder to mirror, and other files in it."""
         if _is_file(path):
             return [path], path.parent, []
         if not os.path.isdir(path):
@@ -108,7 +111,7 @@ class _Naming:
         return paths, path, left
 
     def jobs(self, sources: Sequence[tuple[Path, Path]]) -> list[Job]:
-        """One for each source and the folder that it is mirrored from."""
+        """A job for each pair of a source and the folder that it is mirrored from."""
         targets = [self._target(source, folder, source.stem) for source, folder in sources]
         for group in _clashing(sources, targets):
             for place in group:
@@ -133,7 +136,7 @@ class _Naming:
 
 
 def _once(paths: Sequence[Path]) -> tuple[list[Path], list[Left]]:
-    """Without files that links lead to again, which would be written to the same place again."""
+    """Paths without repeated files by links, which would be written to the same place again."""
     first: dict[Path, Path] = {}
     for path in paths:
         first.setdefault(_real(path), path)
@@ -143,7 +146,7 @@ def _once(paths: Sequence[Path]) -> tuple[list[Path], list[Left]]:
 
 
 def _clashing(sources: Sequence[tuple[Path, Path]], targets: Sequence[Path]) -> list[list[int]]:
-    """The places of each target that several sources share, with different names all of them."""
+    """Groups of sources that share a target, if all of their names differ."""
     places: dict[Path, list[int]] = {}
     for place, target in enumerate(targets):
         places.setdefault(target, []).append(place)
@@ -156,13 +159,13 @@ def _is_kept(suffix: str) -> bool:
 
 
 def _is_file(path: Path) -> bool:
-    """Or a pipe or a device."""
+    """Whether it is a file, a pipe or a device."""
     # Unlike the methods of a path, these say no of a name that is too long.
     return os.path.exists(path) and not os.path.isdir(path)
 
 
 def _is_earlier_output(source: Path, out: Path | None, folder: Path) -> bool:
-    """Whether `source` is named so, or the output lies in the input folder, and `source` there."""
+    """Whether `source` is named like an output, or is in an output folder inside the input."""
     if source.stem.endswith(_MARK):
         return True
     if out is None:
@@ -172,7 +175,7 @@ def _is_earlier_output(source: Path, out: Path | None, folder: Path) -> bool:
 
 
 def _real(path: Path) -> Path:
-    """Without links; `Path.resolve` fails where they lead in a circle."""
+    """The path without links; `Path.resolve` fails on circular links."""
     return Path(os.path.realpath(path))
 
 

@@ -1,4 +1,4 @@
-"""Standard input and output as files: audio cannot be read or written in one go everywhere."""
+"""Standard input and output through temporary files, because audio code needs seekable files."""
 
 import contextlib
 import dataclasses
@@ -15,11 +15,11 @@ PIPE = "-"
 
 @dataclasses.dataclass(frozen=True)
 class Files:
-    """Inputs and output by the names of files.
+    """Inputs and output as names of files.
 
     Attributes:
-        output: None where none was given.
-        names: file -> what it stands for, of those in the place of "-".
+        output: None if none was given.
+        names: file -> the stream that it replaces, for files in place of "-".
     """
 
     inputs: list[str]
@@ -27,7 +27,7 @@ class Files:
     names: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def told(self, text: str) -> str:
-        """What a person is told, who knows nothing of the files in the place of "-"."""
+        """A text for the user, with the names of streams in place of their files."""
         for file, name in self.names.items():
             text = text.replace(file, name)
         return text
@@ -37,16 +37,16 @@ class Files:
 def as_files(
     inputs: Sequence[str], output: str | None, extension: str | None = None
 ) -> Iterator[Files]:
-    """Files in the place of "-"; what is written there is sent at the end.
+    """Files in place of "-"; at the end, the output file is sent to standard output.
 
-    What comes from standard input goes to standard output, unless `output` says otherwise.
+    Standard input goes to standard output, unless `output` says otherwise.
 
     Args:
-        extension: of what goes to standard output; None is ".wav".
+        extension: of the data for standard output; None is ".wav".
 
     Raises:
-        UserError: more than one file for standard output, or one of the two fails. Those that are
-            raised meanwhile are told of standard input and output too.
+        UserError: there is more than one file for standard output, or one of the two fails. Errors
+            raised within it are also reworded to name standard input and output.
     """
     output = PIPE if output is None and PIPE in inputs else output
     if output == PIPE and (len(inputs) != 1 or Path(inputs[0]).is_dir()):

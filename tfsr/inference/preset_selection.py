@@ -1,4 +1,4 @@
-"""What suits a recording, by where its band ends."""
+"""Choose a preset for a recording by its bandwidth."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -29,9 +29,9 @@ class Candidate(Protocol):
 def choice(bandwidth_hz: float, presets: Sequence[Candidate]) -> str:
     """The name of the preset with the widest input that such recordings fill.
 
-    Of several with that input it is the one with the lowest output rate, which costs least.
-    Those that are suited to the telephone are for all its recordings and for no others. Those that
-    are suited to streams are never chosen.
+    Among several with that input, the one with the lowest output rate is chosen, which costs least.
+    Presets for the telephone are used for all telephone recordings, and for no others. Presets for
+    streams are never chosen.
 
     Raises:
         UserError: there is no band to add.
@@ -44,14 +44,14 @@ def choice(bandwidth_hz: float, presets: Sequence[Candidate]) -> str:
     best = max(filled, key=lambda one: (one.bandwidth_hz, -one.output_rate), default=narrowest)
     if bandwidth_hz > 0.9 * best.output_rate / 2:
         raise UserError(
-            f"reaches {bandwidth_hz / 1000:.1f} kHz already, there is no band to add; "
-            "`bandwidth` or `model` takes it as one that ends lower"
+            f"reaches {bandwidth_hz / 1000:.1f} kHz already, there is no band to add; to "
+            "upsample it anyway, give a lower `bandwidth`, or a `model`"
         )
     return best.name
 
 
 def _without(calls: Sequence[Candidate], presets: Sequence[Candidate]) -> Sequence[Candidate]:
-    """All other presets; those for calls where there is nothing else."""
+    """All other presets; if there are none, those for calls."""
     return [one for one in presets if one not in calls] or calls
 
 
@@ -60,11 +60,11 @@ def is_telephone(bandwidth_hz: float) -> bool:
 
 
 NO_SPEECH = "does not look like speech (music, noise?), and is upsampled all the same"
-"""What to say of such a recording."""
+"""The remark about such a recording."""
 
 
 def remark(bandwidth_hz: float, rate: int) -> str:
-    """What to say of a recording that does not fill the band of its rate; "" of one that does."""
+    """The remark about a recording that does not fill the band of its rate; "" if it does."""
     if bandwidth_hz > _FILLED * rate / 2:
         return ""
     kind = "taken for a telephone recording, " if is_telephone(bandwidth_hz) else ""

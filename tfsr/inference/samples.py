@@ -1,4 +1,4 @@
-"""A recording in memory, with what `AudioFile` tells of one on disk."""
+"""A recording in memory, with the same interface as `AudioFile` for one on disk."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -11,7 +11,7 @@ from tfsr.audio_file.audio_file import check_finite
 from tfsr.errors import UserError
 
 NAME = "audio"
-"""What messages call it: the argument by which it came."""
+"""Its name in messages: the argument with the audio."""
 
 # Full scale of whole numbers, as libsndfile has it.
 _FULL_SCALE = {"int16": 2**15, "int32": 2**31, "uint8": 2**7}
@@ -23,11 +23,11 @@ _MOST_CHANNELS = 64
 _BLOCK = 65536
 
 RATES = 1000, 1_000_000
-"""Hz, the lowest and the highest."""
+"""Lowest and highest rate in Hz."""
 
 
 class Samples:
-    """A signal in memory as `tfsr.inference.files.Plan` wants its source.
+    """A signal in memory, as the source of a `tfsr.inference.files.Plan`.
 
     Args:
         audio: [time] or [time, channels]. float32 and float64 in [-1, 1], or int16, int32 and
@@ -36,13 +36,14 @@ class Samples:
 
     Attributes:
         rate: Hz.
-        samples: of each channel.
-        channels: how many.
+        samples: number of samples in each channel.
+        channels: number of channels.
         silent: whether all samples are zero.
-        subtype, tags, assumed, faults: as of a file of float samples that tells no more.
+        subtype, tags, assumed, faults: as for a file of float samples without further information.
 
     Raises:
-        UserError: another shape or type, no samples, one that is NaN or infinite, or no rate.
+        UserError: the shape, type or rate is wrong, there are no samples, or one is NaN or
+            infinite.
 
     >>> import numpy as np
     >>> Samples(np.array([0, 16384, -32768], np.int16), 8000).audio[:, 0]
@@ -64,10 +65,10 @@ class Samples:
         self.silent = not self.audio.any()
 
     def know(self) -> None:
-        """Everything is known already."""
+        """Does nothing: everything is known already."""
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """All of it as float32 [time, channels], in blocks."""
+        """The whole signal as float32 [time, channels], in blocks."""
         for start in range(0, self.samples, _BLOCK):
             yield self.audio[start : start + _BLOCK]
 
@@ -76,14 +77,14 @@ def checked_rate(rate: float) -> int:
     """A rate as a whole number of Hz.
 
     Raises:
-        UserError: it is none.
+        UserError: it is no whole number in range.
     """
     return int(number("rate", rate, "Hz", *RATES, whole=True))
 
 
 def _as_array(audio: np.ndarray) -> np.ndarray:
     if np.ma.isMaskedArray(audio):
-        raise UserError(f"{NAME}: has a mask; fill what is masked ({NAME}.filled(0))")
+        raise UserError(f"{NAME}: has a mask; fill the masked samples ({NAME}.filled(0))")
     try:
         return np.asarray(audio)
     except ValueError as error:
@@ -103,7 +104,7 @@ def _check_shape(audio: np.ndarray) -> None:
 
 
 def _as_float32(audio: np.ndarray) -> np.ndarray:
-    """Whole numbers brought to [-1, 1]."""
+    """Whole numbers, scaled to [-1, 1]."""
     kind = audio.dtype.name
     if audio.dtype.kind == "f":
         return np.asarray(audio, np.float32)

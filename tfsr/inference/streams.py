@@ -1,4 +1,4 @@
-"""Streams widened as they come, hop by hop."""
+"""Widen streams hop by hop, while they come in."""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,19 +11,19 @@ from tfsr.inference.samples import NAME, Samples
 
 
 def stream(backend: Streams, blocks: Iterable[np.ndarray | None]) -> Iterator[np.ndarray]:
-    """Widen a stream, in memory that does not grow.
+    """Widen a stream, with constant memory.
 
-    What is yielded is, put together, what the whole signal would become, as long as `ratio` times
-    the input. A sample is there `latency_ms` after it has come in, at the latest. So the first
-    blocks give less than came in, and the last yield gives the rest.
+    The outputs together are those for the whole signal, `ratio` times as long as the input. A
+    sample is ready `latency_ms` after its arrival, at the latest. So the first outputs are shorter,
+    and the last one gives the rest.
 
     Args:
         blocks: [time] or [time, channels] at `input_rate`, of any lengths, 0 too; types and ranges
-            as of `Samples`. None is one that did not come, as long as the one before; it is
+            as in `Samples`. None is a block that did not arrive, as long as the one before; it is
             concealed, see `Concealment`.
 
     Yields:
-        float32 [time] or [time, channels] at `output_rate`, whenever some is ready.
+        float32 [time] or [time, channels] at `output_rate`, as soon as samples are ready.
 
     Raises:
         UserError: see `Samples`.
@@ -63,16 +63,16 @@ def _check_channels(found: int, wanted: int) -> None:
 
 
 def _some(made: np.ndarray, flat: bool | None) -> Iterator[np.ndarray]:
-    """What is made, unless that is nothing."""
+    """The output, unless it is empty."""
     if len(made):
         yield made[:, 0] if flat else made
 
 
 class Stream:
-    """One stream, which is pushed; see `stream`.
+    """One stream, to which blocks are pushed; see `stream`.
 
     Args:
-        channels: of all that comes.
+        channels: number of channels.
     """
 
     def __init__(self, backend: Streams, channels: int):
@@ -83,16 +83,16 @@ class Stream:
         self._concealments = [Concealment(backend.input_rate) for _ in range(channels)]
 
     def push(self, audio: np.ndarray) -> np.ndarray:
-        """Take float32 [time, channels], give what is ready."""
+        """Take float32 [time, channels], return the ready output."""
         come = [one.came(x) for one, x in zip(self._concealments, audio.T, strict=True)]
         return self._widened(np.stack(come))
 
     def lost(self, samples: int) -> np.ndarray:
-        """Go on without so many samples, give what is ready."""
+        """Go on without this number of samples, return the ready output."""
         return self._widened(np.stack([one.lost(samples) for one in self._concealments]))
 
     def end(self) -> np.ndarray:
-        """The rest, after silence has come in."""
+        """The rest of the output, computed with silence at the end of the input."""
         return self._widened(self._hops.rest())
 
     def _widened(self, audio: np.ndarray) -> np.ndarray:
@@ -105,10 +105,10 @@ class Stream:
 
 
 class Hops:
-    """A stream's samples as hops, and which of the samples made of them are heard.
+    """Cuts a stream into hops, and keeps the outputs that belong to the signal's time.
 
-    What a step gives is later than what came in with it, so that the first samples are of a time
-    before the signal. They are left out, and after its end there is no more than the signal has.
+    The output of a step is later than its input. So the first output samples belong to a time
+    before the signal, and are left out. Samples after the signal's end are left out too.
     """
 
     def __init__(self, backend: Streams, channels: int = 1):
@@ -126,7 +126,7 @@ class Hops:
         self._held = np.concatenate([self._held, audio], axis=1)
 
     def rest(self) -> np.ndarray:
-        """The silence to be put last, by which all of the signal gets out."""
+        """The silence to put last, so that all of the signal comes out."""
         missing = self._ratio * self._taken - self._given
         steps = -(-(missing + self._early) // (self._ratio * self._hop))
         self._ended = True
@@ -134,18 +134,18 @@ class Hops:
 
     @property
     def waiting(self) -> int:
-        """Samples that came in and are in no hop yet."""
+        """Number of input samples that are not in a hop yet."""
         return self._held.shape[1]
 
     def next(self) -> np.ndarray | None:
-        """The next whole one, [channels, hop]."""
+        """The next whole hop, [channels, hop]; None if there is none."""
         if self._held.shape[1] < self._hop:
             return None
         hop, self._held = self._held[:, : self._hop], self._held[:, self._hop :]
         return hop
 
     def heard(self, high: np.ndarray) -> np.ndarray:
-        """Those of [channels, ratio * hop] that are of the signal's time."""
+        """The samples of [channels, ratio * hop] that belong to the signal's time."""
         early = min(self._early, high.shape[1])
         self._early -= early
         left = self._ratio * self._taken - self._given

@@ -1,12 +1,12 @@
-"""Bijectors of normalising flows, [batch, time, channels]; here is all of TensorFlow Probability.
+"""Bijectors of normalising flows, [batch, time, channels]; only they use TensorFlow Probability.
 
-Forward is from data to noise. Log-determinants are of the Jacobian's absolute value, and summed
-over time and channels with `event_ndims=2`. What a bijector is conditioned on goes through keyword
-arguments, which `Chain` hands on by name: `chain.forward(x, coupling={"condition": condition})`.
+Forward is from data to noise. Log-determinants are of the Jacobian's absolute value, summed over
+time and channels with `event_ndims=2`. The conditions of a bijector are keyword arguments. `Chain`
+passes them on by name: `chain.forward(x, coupling={"condition": condition})`.
 
-TensorFlow Probability remembers the results for tensors that it has seen: in eager mode, what it
-gives for the same tensor after a change of weights is stale, and the inverse of a result is the
-very tensor it was made from.
+TensorFlow Probability caches its results for known tensors. In eager mode, a result for the same
+tensor is stale after a change of weights. The inverse of a result is then the original tensor
+itself.
 """
 
 from collections.abc import Callable
@@ -19,11 +19,11 @@ import tensorflow_probability as tfp
 import tf_keras as keras
 
 Chain: TypeAlias = tfp.bijectors.Chain
-"""The last bijector of its list comes first."""
+"""A chain of bijectors; the last one in its list is applied first."""
 
 
 class _ChannelMixing(tfp.bijectors.Bijector):
-    """[..., channels] -> [..., channels] times a square kernel."""
+    """A product with a square kernel, [..., channels] -> [..., channels]."""
 
     def __init__(self, name: str):
         super().__init__(forward_min_event_ndims=1, is_constant_jacobian=True, name=name)
@@ -48,11 +48,11 @@ class _ChannelMixing(tfp.bijectors.Bijector):
 class InvertibleConvolution(_ChannelMixing):
     """Invertible 1x1 convolution: a square matrix for every time (Kingma & Dhariwal 2018, Glow).
 
-    Starts as a random rotation. Its determinant may change its sign while training, which a
-    logarithm without the absolute value would answer with NaN.
+    It starts as a random rotation. Its determinant may change its sign in training. A logarithm
+    without the absolute value would then give NaN.
 
     Args:
-        channels: number of them.
+        channels: number of channels.
     """
 
     def __init__(self, channels: int, name: str = "convolution"):
@@ -74,14 +74,15 @@ class InvertibleConvolution(_ChannelMixing):
 class LuInvertibleConvolution(_ChannelMixing):
     """Invertible 1x1 convolution by its LU factors (Kingma & Dhariwal 2018, equation 10).
 
-    The kernel is Q L U: Q a permutation with signs, which stays as it is drawn, L lower triangular
-    with ones on its diagonal, U upper triangular with a positive diagonal, whose logarithms are
-    trained. They add up to the log-determinant, which is never infinite; XLA can compile it. One
-    matrix `factors` has L below, the logarithms on and the rest of U above its diagonal, so that
-    as many numbers are trained as in `InvertibleConvolution`, which starts the same.
+    The kernel is Q L U. Q is a permutation with signs, and is not trained. L is lower triangular
+    with ones on its diagonal. U is upper triangular with a positive diagonal, whose logarithms are
+    trained. These logarithms add up to the log-determinant, which is never infinite; XLA can
+    compile it. One matrix `factors` holds L below its diagonal and the rest of U above. The
+    logarithms are on its diagonal. So as many numbers are trained as in `InvertibleConvolution`,
+    which starts the same.
 
     Args:
-        channels: number of them.
+        channels: number of channels.
     """
 
     def __init__(self, channels: int, name: str = "convolution"):
@@ -117,18 +118,17 @@ class LuInvertibleConvolution(_ChannelMixing):
 
 
 class AffineCoupling(tfp.bijectors.Bijector):
-    """Scale and shift one half of the channels by what a network makes of the other.
+    """Scale and shift one half of the channels, with the network's output for the other half.
 
     forward: [a, b] -> [a, exp(log_scale) * b + shift], with [shift, log_scale] = network(a)
     (Dinh et al. 2017, Real NVP; Prenger et al. 2019, WaveGlow). The network may mix times.
 
-    The network runs once for a tensor, whichever of the result and the log-determinant is asked
-    for first.
+    The network runs once for a tensor, even if both the result and the log-determinant are used.
 
     Args:
         network: (float32 [batch, time, channels / 2], **condition) -> float32 [batch, time,
-            channels]. The condition are the keyword arguments of `forward` and the others, nests
-            of tensors.
+            channels]. The condition is given by the keyword arguments of `forward` and the other
+            methods, as nests of tensors.
     """
 
     def __init__(self, network: Callable[..., tf.Tensor], name: str = "coupling"):
@@ -152,19 +152,19 @@ class AffineCoupling(tfp.bijectors.Bijector):
         return -tf.reduce_sum(self._at_output(y, condition)[1], axis=[-2, -1])
 
     def _at_input(self, x: tf.Tensor, condition: dict) -> tuple[tf.Tensor, tf.Tensor]:
-        """Shift and log of scale at an input of `forward`."""
+        """Shift and log_scale for an input of `forward`."""
         remembered = self._cache.forward_attributes(x, **condition)
         return self._shift_and_log_scale(x, condition, remembered)
 
     def _at_output(self, y: tf.Tensor, condition: dict) -> tuple[tf.Tensor, tf.Tensor]:
-        """Shift and log of scale at an output of `forward`."""
+        """Shift and log_scale for an output of `forward`."""
         remembered = self._cache.inverse_attributes(y, **condition)
         return self._shift_and_log_scale(y, condition, remembered)
 
     def _shift_and_log_scale(
         self, x: tf.Tensor, condition: dict, remembered: dict
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """`remembered` is what TensorFlow Probability keeps for as long as the tensor lives."""
+        """`remembered` is TensorFlow Probability's cache, which lives as long as the tensor."""
         if "shift_and_log_scale" not in remembered:
             kept, _ = _halves(x)
             remembered["shift_and_log_scale"] = _halves(self.network(kept, **condition))
@@ -174,7 +174,7 @@ class AffineCoupling(tfp.bijectors.Bijector):
 def forward_with_log_dets(
     chain: Chain, x: tf.Tensor, **conditions: dict[str, Any]
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """`chain.forward` and the log-determinants of its bijectors, in the order in which they come.
+    """`chain.forward`, and the log-determinants of its bijectors in the order of application.
 
     Args:
         x: float32 [batch, time, channels].
@@ -195,17 +195,17 @@ def forward_with_log_dets(
 
 
 def invert(chain: Chain, y: tf.Tensor, **conditions: dict[str, Any]) -> tf.Tensor:
-    """`chain.inverse` of what is not remembered; arguments as in `forward_with_log_dets`."""
+    """`chain.inverse` without the cache; arguments as in `forward_with_log_dets`."""
     x = chain.inverse(tf.identity(y), **conditions)
     _forget(chain)
     return x
 
 
 def _forget(chain: Chain) -> None:
-    """Drop what is remembered of a chain and its bijectors.
+    """Clear the caches of a chain and its bijectors.
 
-    In graphs it would be remembered for ever, and with it the graphs and the weights: the
-    conditions are remembered as they are, and every tensor of a graph keeps all others.
+    In graphs they would never be freed. They would also keep the graphs and the weights: they hold
+    the conditions, and every tensor of a graph keeps all others.
     """
     for bijector in (chain, *chain.bijectors):
         bijector._cache.clear()
@@ -219,7 +219,7 @@ def _rotation(channels: int) -> tf.Tensor:
 
 
 def _factorized(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(signed permutation, factors) of `LuInvertibleConvolution`."""
+    """(signed permutation, factors) of a kernel, as in `LuInvertibleConvolution`."""
     permutation, lower, upper = scipy.linalg.lu(kernel)
     signs = np.sign(np.diag(upper))
     logarithms = np.diag(np.log(np.abs(np.diag(upper))))

@@ -12,18 +12,18 @@ _ORDERS = ("position", "embedding")
 class CodeEmbedding(keras.layers.Layer):
     """[batch, time, positions] of codes -> [batch, time, positions * size].
 
-    A linear map of that is a sum over positions, of which each term is one of as many vectors as
-    there are codes: `tables` computes them all, `look_up` adds up the right ones. The result is
-    the same, with `positions` additions in the place of positions * size multiplications.
+    A linear map of the output is a sum over positions. Each term of the sum is one of `codes`
+    vectors. `tables` computes all of these vectors, and `look_up` adds up the right ones. The
+    result is the same, with `positions` additions instead of positions * size multiplications.
 
     Args:
-        codes: how many there are; an input is a whole number from 0 to codes - 1, of any type.
-        size: of a code's vector.
+        codes: number of codes; an input is a whole number from 0 to codes - 1, of any type.
+        size: size of a code's vector.
         order: "position": channel = position * size + element; "embedding": channel = element *
             positions + position.
 
     Raises:
-        UserError: for any other `order`.
+        UserError: `order` is none of these.
     """
 
     def __init__(self, codes: int, size: int, order: str = "position"):
@@ -65,11 +65,11 @@ class CodeEmbedding(keras.layers.Layer):
         return tf.matmul(self.vectors, kernel)
 
     def look_up(self, codes: tf.Tensor, tables: tf.Tensor) -> tf.Tensor:
-        """What `call` of the codes times the kernel of the tables would be.
+        """The product of the embedded codes and the kernel of the tables.
 
         Args:
             codes: [batch, time, positions].
-            tables: what `tables` gave.
+            tables: output of `tables`.
 
         Returns:
             [batch, time, outputs].
@@ -86,7 +86,7 @@ class CodeEmbedding(keras.layers.Layer):
 
 
 class Unembedded(keras.layers.Layer):
-    """Numbers that stay as they are, [batch, time, positions], with the same interface."""
+    """Numbers [batch, time, positions] that are passed on unchanged, with the same interface."""
 
     size = 1
 

@@ -12,24 +12,25 @@ _STDDEV = 0.02
 
 
 class ConvNeXtBlock(keras.layers.Layer):
-    """[batch, frames, channels] -> the same shape: a residual, wide only within a frame.
+    """[batch, frames, channels] -> the same shape: a residual block, wide only within a frame.
 
-    A depthwise convolution over frames, layer normalisation of each frame, a dense layer to
-    `expansion` times the channels, exact GELU, a dense layer back, a factor for each channel.
+    The block has a depthwise convolution over frames, then layer normalisation of each frame. A
+    dense layer to `expansion` times the channels, exact GELU and a dense layer back follow. The
+    last part is a factor for each channel.
 
     Args:
         expansion: see above.
-        kernel: frames that the depthwise convolution sees.
-        scale: what the factors `gamma` start from.
+        kernel: number of frames that the depthwise convolution sees.
+        scale: initial value of the factors `gamma`.
         causal: whether no later frame is seen. If so, `initial_state` and `step` run the block
             frame by frame, as in `tfsr.layers.streaming`.
 
     Attributes:
         depthwise: its `kernel` is [kernel, channels].
-        norm, expand, project, gamma: as they follow each other.
+        norm, expand, project, gamma: the further parts, in this order.
 
     Raises:
-        UserError: an even kernel that is not causal.
+        UserError: an even kernel is not causal.
     """
 
     def __init__(
@@ -52,12 +53,12 @@ class ConvNeXtBlock(keras.layers.Layer):
 
     @property
     def latency(self) -> int:
-        """Later frames that a frame waits for."""
+        """Number of later frames that a frame waits for."""
         return self.depthwise.latency
 
     @property
     def receptive_field(self) -> tuple[int, int]:
-        """Frames before and after that a frame depends on."""
+        """Numbers of frames before and after that a frame depends on."""
         return self.depthwise.receptive_field
 
     def call(self, x: tf.Tensor, past: tf.Tensor | None = None) -> tf.Tensor:
@@ -66,12 +67,12 @@ class ConvNeXtBlock(keras.layers.Layer):
         return x + tf.convert_to_tensor(self.gamma) * y
 
     def initial_state(self, batch: int | tf.Tensor = 1) -> tf.Tensor:
-        """The frames before the first, once the block is built."""
+        """The frames before the first one; needs a built block."""
         check_causal(self)
         return self.depthwise.initial_state(batch)
 
     def step(self, x: tf.Tensor, state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """What the block makes of the next frames, and the next state."""
+        """The block's output for the next frames, and the next state."""
         check_causal(self)
         return self(x, state), self.depthwise.next_state(x, state)
 
@@ -79,19 +80,19 @@ class ConvNeXtBlock(keras.layers.Layer):
 class ConvNeXt(keras.layers.Layer):
     """[batch, frames, inputs] -> [batch, frames, channels]: an input convolution, then blocks.
 
-    Layer normalisation follows the convolution and the last block. The blocks begin with factors
-    of 1 / blocks.
+    Layer normalisation follows the convolution and the last block. The factors of the blocks start
+    at 1 / blocks.
 
     Args:
         channels: of every block.
-        blocks: how many.
-        kernel: frames that a block's depthwise convolution sees.
-        input_kernel: frames that the input convolution sees.
-        expansion: how many times as wide a block is within.
+        blocks: number of blocks.
+        kernel: number of frames that a block's depthwise convolution sees.
+        input_kernel: number of frames that the input convolution sees.
+        expansion: factor by which a block is wider inside.
         causal: see `ConvNeXtBlock`.
 
     Raises:
-        UserError: an even kernel that is not causal.
+        UserError: an even kernel is not causal.
     """
 
     def __init__(
@@ -112,18 +113,18 @@ class ConvNeXt(keras.layers.Layer):
 
     @property
     def latency(self) -> int:
-        """Later frames that a frame waits for."""
+        """Number of later frames that a frame waits for."""
         return self.receptive_field[1]
 
     @property
     def receptive_field(self) -> tuple[int, int]:
-        """Frames before and after that a frame depends on."""
+        """Numbers of frames before and after that a frame depends on."""
         before, after = zip(*(layer.receptive_field for layer in self._sliding), strict=True)
         return sum(before), sum(after)
 
     @property
     def _sliding(self) -> tuple[StreamingConv1D | ConvNeXtBlock, ...]:
-        """What sees more than one frame, in its order."""
+        """The layers that see more than one frame, in order."""
         return self.start, *self.blocks
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
@@ -133,14 +134,14 @@ class ConvNeXt(keras.layers.Layer):
         return self.last_norm(x)
 
     def initial_state(self, batch: int | tf.Tensor = 1) -> tuple[tf.Tensor, ...]:
-        """The frames before the first, of the input and of each block, once they are built."""
+        """The frames before the first one, for the input and each block; needs a built network."""
         check_causal(self)
         return tuple(layer.initial_state(batch) for layer in self._sliding)
 
     def step(
         self, x: tf.Tensor, state: Sequence[tf.Tensor]
     ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
-        """What the layers make of the next frames, and the next state."""
+        """The output for the next frames, and the next state."""
         check_causal(self)
         first, *others = state
         x, new = self.start.step(x, first)
@@ -152,5 +153,5 @@ class ConvNeXt(keras.layers.Layer):
 
 
 def normal() -> keras.initializers.Initializer:
-    """What kernels of ConvNeXt start from."""
+    """The initialiser of ConvNeXt's kernels."""
     return keras.initializers.RandomNormal(stddev=_STDDEV)

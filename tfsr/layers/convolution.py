@@ -8,11 +8,11 @@ import tf_keras as keras
 
 
 class _Symmetric(keras.layers.Layer):
-    """Of a convolution: `padding="symmetric"`, kernel_size // 2 zeros on both sides of each axis.
+    """Adds `padding="symmetric"` to a convolution: kernel_size // 2 zeros on both sides.
 
-    With stride 2 and even lengths TensorFlow's "same" pads (k - 3) / 2 on the left and
-    (k - 1) / 2 on the right, PyTorch's usual k // 2 on both: networks made with one are shifted by
-    an input sample in the other.
+    With stride 2 and even lengths, TensorFlow's "same" pads `(k - 3) / 2` on the left and
+    `(k - 1) / 2` on the right. PyTorch usually pads `k // 2` on both sides. So networks made with
+    one are shifted by an input sample in the other.
     """
 
     def __init__(
@@ -34,22 +34,22 @@ class _Symmetric(keras.layers.Layer):
 
 
 class Conv1D(_Symmetric, keras.layers.Conv1D):
-    """Keras' Conv1D, with `padding="symmetric"` besides."""
+    """Keras' Conv1D, which can also have `padding="symmetric"`."""
 
 
 class Conv2D(_Symmetric, keras.layers.Conv2D):
-    """Keras' Conv2D, with `padding="symmetric"` besides."""
+    """Keras' Conv2D, which can also have `padding="symmetric"`."""
 
 
 def pad_to_multiple(x: tf.Tensor, multiple: int) -> tf.Tensor:
-    """Append zeros in time so that [batch, time, channels] has a multiple of `multiple` samples."""
+    """Append zeros to [batch, time, channels] until the time is a multiple of `multiple`."""
     return append_zeros(x, -time_of(x) % multiple)
 
 
 def append_zeros(x: tf.Tensor, samples: int | tf.Tensor) -> tf.Tensor:
     """[batch, time, channels] -> [batch, time + samples, channels].
 
-    tf.pad by a number that the graph does not know forgets the number of channels too, and
+    After tf.pad with a number that the graph does not know, the number of channels is unknown too.
     TensorFlow Lite has no convolution for that.
     """
     zeros = tf.zeros([tf.shape(x)[0], samples, x.shape[2]], x.dtype)
@@ -64,7 +64,7 @@ def time_of(x: tf.Tensor) -> int | tf.Tensor:
 def leaky_maps(
     convolutions: Iterable[Callable], last: Callable, x: tf.Tensor, slope: float = 0.1
 ) -> list[tf.Tensor]:
-    """The outputs of all convolutions of a critic, each but the last through a leaky ReLU."""
+    """The outputs of all convolutions of a critic; all but the last pass a leaky ReLU."""
     maps = []
     for convolution in convolutions:
         x = tf.nn.leaky_relu(convolution(x), slope)
@@ -73,10 +73,10 @@ def leaky_maps(
 
 
 class Keras1Orthogonal(keras.initializers.Initializer):
-    """What "orthogonal" meant for a convolution in Keras 1.2: rows of (k, in * out), times 1.1.
+    """The "orthogonal" of Keras 1.2 for a convolution: rows of (k, in * out), times 1.1.
 
-    Today's Orthogonal looks at (k * in, out); in the deep layers of AudioUNet the two differ by
-    factors of 2 to 10.
+    Today's Orthogonal uses (k * in, out). In the deep layers of AudioUNet the two differ by factors
+    of 2 to 10.
     """
 
     def __call__(self, shape, dtype=tf.float32, **kwargs):
@@ -87,7 +87,7 @@ class Keras1Orthogonal(keras.initializers.Initializer):
 
 
 def fan_in_uniform(fan_in: int, middle: float = 0.0) -> keras.initializers.Initializer:
-    """PyTorch's default for biases, and for dense layers whole: middle +- 1 / sqrt(fan_in)."""
+    """PyTorch's default for biases, and for all of a dense layer: middle +- 1 / sqrt(fan_in)."""
     limit = 1 / math.sqrt(fan_in)
     return keras.initializers.RandomUniform(middle - limit, middle + limit)
 

@@ -1,4 +1,4 @@
-"""Phase shuffle: hide from a network at which phase of its strides a sample lies."""
+"""Phase shuffle: hide the position of a sample within the strides of a network."""
 
 import tensorflow as tf
 import tf_keras as keras
@@ -8,13 +8,14 @@ from tfsr.layers.random import next_seed
 
 
 class PhaseShuffle(keras.layers.Layer):
-    """Shift every example in time by a random whole number of samples, while training.
+    """Shift every example in time by a random whole number of samples, in training only.
 
-    Donahue et al. 2019 (WaveGAN) put it into the critic, so that it cannot tell real sounds from
-    generated ones by the phase of the tones that subpixel or transposed convolutions leave.
+    Donahue et al. 2019 (WaveGAN) use it in the critic. Subpixel or transposed convolutions leave
+    tones. The shift keeps the critic from using the phase of these tones to detect generated
+    sounds.
 
     Args:
-        samples: shifts are uniform in -samples, ..., samples; 0 leaves everything in its place.
+        samples: shifts are uniform in -samples, ..., samples; 0 shifts nothing.
     """
 
     def __init__(self, samples: int, **kwargs):
@@ -31,7 +32,7 @@ class PhaseShuffle(keras.layers.Layer):
 
 
 def shift(x: tf.Tensor, shifts: tf.Tensor) -> tf.Tensor:
-    """Move each example later (earlier where negative), filling up by reflection at the end.
+    """Move each example later (earlier where negative), and fill the gap by reflection.
 
     Args:
         x: [batch, time, channels].

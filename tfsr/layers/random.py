@@ -1,8 +1,8 @@
 """Random draws that are a pure function of the batch, so that training resumes bit for bit.
 
 The pipeline gives every example a seed that depends only on the run's seed and the step. Layers
-that draw (dropout, phase shuffle) take their seed from here instead of from a hidden state, so
-no random state has to be saved.
+with random draws (dropout, phase shuffle) take their seed from here, not from a hidden state. So no
+random state has to be saved.
 """
 
 import contextlib

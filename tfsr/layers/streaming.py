@@ -1,8 +1,8 @@
 """Convolutions over frames that run on a whole sequence or, if causal, frame by frame.
 
 A causal layer has `initial_state(batch)` and `step(x, state) -> (y, state)`, for any number of
-frames >= 1 in a call; all outputs together equal those of the whole sequence. The state is the
-frames before x that the layer still needs, zeros at first, which are the whole's padding too.
+frames >= 1 in a call. All outputs together equal those of the whole sequence. The state holds the
+frames before x that the layer still needs. At first they are zeros, like the padding of the whole.
 """
 
 import tensorflow as tf
@@ -12,23 +12,23 @@ from tfsr.errors import UserError
 
 
 class Sliding(keras.layers.Layer):
-    """Of a layer that sees `taps` frames for each that it makes.
+    """Mixin of a layer whose output frame depends on `taps` input frames.
 
-    Causal, the frame itself is the last of them; centred, in their middle. `channels` is that of
-    the input, known once the layer is built.
+    If it is causal, the frame itself is the last of them. Otherwise it is the middle one.
+    `channels` is the number of input channels, known once the layer is built.
 
     Args:
-        taps: odd, where the layer is centred.
+        taps: number of frames, odd where the layer is centred.
         causal: whether no later frame is seen.
 
     Raises:
-        UserError: an even number of taps cannot be centred.
+        UserError: a centred layer has an even number of taps.
     """
 
     channels: int
 
     def slide(self, taps: int, causal: bool) -> None:
-        """What there is to construct; a mixin leaves `__init__` to the layer."""
+        """Set up the mixin; the layer itself has `__init__`."""
         if not causal and taps % 2 == 0:
             raise UserError(
                 f"{type(self).__name__}: kernel is {taps}, and no frame is in the middle of that "
@@ -39,21 +39,21 @@ class Sliding(keras.layers.Layer):
 
     @property
     def latency(self) -> int:
-        """Later frames that a frame waits for."""
+        """Number of later frames that a frame waits for."""
         return 0 if self.causal else self._taps // 2
 
     @property
     def receptive_field(self) -> tuple[int, int]:
-        """Frames before and after that a frame depends on."""
+        """Numbers of frames before and after that a frame depends on."""
         return self._taps - 1 - self.latency, self.latency
 
     def initial_state(self, batch: int | tf.Tensor = 1) -> tf.Tensor:
-        """The frames before the first, [batch, frames, channels]."""
+        """The frames before the first one, [batch, frames, channels]."""
         check_causal(self)
         return tf.zeros([batch, self.receptive_field[0], self.channels])
 
     def step(self, x: tf.Tensor, state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """What the layer makes of the next frames, and the next state."""
+        """The layer's output for the next frames, and the next state."""
         check_causal(self)
         return self(x, state), self.next_state(x, state)
 
@@ -63,7 +63,7 @@ class Sliding(keras.layers.Layer):
         return joined[:, tf.shape(x)[1] :]
 
     def surrounded(self, x: tf.Tensor, past: tf.Tensor | None) -> tf.Tensor:
-        """The frames with those on both sides, for a convolution that pads nothing."""
+        """The frames with their context on both sides, for a convolution without padding."""
         before, after = self.receptive_field
         if past is None:
             return tf.pad(x, [[0, 0], [before, after], [0, 0]])
@@ -84,7 +84,7 @@ class StreamingConv1D(Sliding, keras.layers.Conv1D):
 
     Args:
         filters: channels of the output.
-        kernel: taps.
+        kernel: number of taps.
         causal: whether no later frame is seen.
         options: of `keras.layers.Conv1D`.
     """
@@ -102,10 +102,10 @@ class StreamingConv1D(Sliding, keras.layers.Conv1D):
 
 
 class DepthwiseConv1D(Sliding):
-    """Convolution of every channel by itself: [batch, frames, channels] -> the same shape.
+    """A separate convolution of every channel: [batch, frames, channels] -> the same shape.
 
     Args:
-        kernel_size: taps.
+        kernel_size: number of taps.
         causal: whether no later frame is seen.
         kernel_initializer: of `kernel` [taps, channels]; `bias` [channels] starts at 0.
     """

@@ -1,4 +1,4 @@
-"""Trading channels for time and back, and the two ways to raise the rate inside a network."""
+"""Subpixel layers, which trade channels for time, and two ways to raise the rate in a network."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ from tfsr.layers.convolution import time_of
 
 
 def subpixel(x: tf.Tensor, ratio: int = 2, order: str = "phase") -> tf.Tensor:
-    """Lengthen time by `ratio` and divide the channels by it.
+    """Multiply the time by `ratio` and divide the channels by it.
 
     Args:
         x: [batch, time, ratio * channels].
-        ratio: how many output samples one input frame becomes.
-        order: "phase": input channel = phase * channels + channel (Kuleshov et al. 2017);
+        ratio: number of output samples for each input frame.
+        order: "phase": input channel = phase * channels + channel (Kuleshov et al. 2017).
             "channel": input channel = channel * ratio + phase (King et al. 2021 and the usual
-            PyTorch pixel shuffle). It decides whether weights made elsewhere fit.
+            PyTorch pixel shuffle). Imported weights need the order of their origin.
 
     Returns:
         [batch, ratio * time, channels].
@@ -29,11 +29,11 @@ def subpixel(x: tf.Tensor, ratio: int = 2, order: str = "phase") -> tf.Tensor:
 
 
 def superpixel(x: tf.Tensor, ratio: int = 2, order: str = "phase") -> tf.Tensor:
-    """Shorten time by `ratio` and multiply the channels by it: the inverse of `subpixel`.
+    """Divide the time by `ratio` and multiply the channels by it: the inverse of `subpixel`.
 
     Args:
         x: [batch, ratio * time, channels].
-        ratio: how many input samples become one output frame.
+        ratio: number of input samples for each output frame.
         order: as in `subpixel`.
 
     Returns:
@@ -48,10 +48,10 @@ def superpixel(x: tf.Tensor, ratio: int = 2, order: str = "phase") -> tf.Tensor:
 
 @dataclass(frozen=True)
 class Subpixel:
-    """Raise the rate by a convolution to `ratio` times the channels, then `subpixel`.
+    """Raise the rate: a convolution to `ratio` times the channels, then `subpixel`.
 
-    Every phase of the output has kernels of its own, so that a constant can come out with a period
-    of `ratio` samples: a tone, where nothing was (docs/artifacts.md).
+    Every phase of the output has its own kernels. So a constant input may give an output with a
+    period of `ratio` samples: a false tone (docs/artifacts.md).
 
     Args:
         order: as in the function `subpixel`.
@@ -63,25 +63,25 @@ class Subpixel:
     icnr: bool = False
 
     def channels(self, channels: int, ratio: int = 2) -> int:
-        """How many the convolution has to give for `channels` to come out."""
+        """Number of channels that the convolution needs for `channels` output channels."""
         return channels * ratio
 
     def step(self, ratio: int = 2) -> int:
-        """How many output samples the convolution's taps are apart."""
+        """Distance of the convolution's taps, in output samples."""
         return ratio
 
     def initializer(
         self, initializer: keras.initializers.Initializer, ratio: int = 2
     ) -> keras.initializers.Initializer:
-        """What the convolution's kernel starts from (and its bias, where that is random)."""
+        """Initialiser of the convolution's kernel (and of its bias, where that is random)."""
         return Icnr(initializer, ratio, self.order) if self.icnr else initializer
 
     def before(self, x: tf.Tensor, ratio: int = 2) -> tf.Tensor:
-        """What is done before the convolution."""
+        """The processing before the convolution."""
         return x
 
     def after(self, x: tf.Tensor, ratio: int = 2) -> tf.Tensor:
-        """What is done after the convolution."""
+        """The processing after the convolution."""
         return subpixel(x, ratio, self.order)
 
 
@@ -89,8 +89,8 @@ class Subpixel:
 class NearestNeighbour:
     """Raise the rate by repeating every sample, then convolve: the same kernels for all phases.
 
-    From images (Odena et al. 2016, "Deconvolution and checkerboard artifacts"). The convolution
-    works at the higher rate, with the same kernel length.
+    It comes from images (Odena et al. 2016, "Deconvolution and checkerboard artifacts"). The
+    convolution works at the higher rate, with the same kernel length.
     """
 
     def channels(self, channels: int, ratio: int = 2) -> int:
@@ -113,14 +113,14 @@ class NearestNeighbour:
 
 
 class Icnr(keras.initializers.Initializer):
-    """Kernels [taps, in, ratio * channels] whose phases are all alike ("ICNR", Aitken et al. 2017).
+    """Kernels [taps, in, ratio * channels] with equal phases ("ICNR", Aitken et al. 2017).
 
-    Biases [ratio * channels] too, which have to be alike as well.
+    It is also for biases [ratio * channels], whose phases must be equal too.
 
     Args:
         initializer: of one phase, [taps, in, channels] or [channels].
         ratio: number of phases.
-        order: where they lie among the channels, as in `subpixel`.
+        order: order of the phases among the channels, as in `subpixel`.
     """
 
     def __init__(self, initializer: keras.initializers.Initializer, ratio: int, order: str):

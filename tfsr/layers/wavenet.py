@@ -1,4 +1,4 @@
-"""WaveNet without causality and without an output distribution, as couplings of flows use it."""
+"""Non-causal WaveNet without an output distribution, for the couplings of flows."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ _KERNEL = 3
 
 
 class WaveNet(keras.layers.Layer):
-    """Gated dilated convolutions between skip connections (Prenger et al. 2019, WaveGlow).
+    """Gated dilated convolutions with skip connections (Prenger et al. 2019, WaveGlow).
 
     All layers but the last are weight-normalised. The last starts at zero.
 
@@ -21,12 +21,12 @@ class WaveNet(keras.layers.Layer):
         conditions: channels of the condition.
         outputs: channels of the output.
         layers: number of gated layers, with dilations 1, 2, 4, ...
-        channels: of each.
+        channels: of each gated layer.
 
     Attributes:
-        projection: of the condition, for all layers at once; [batch, time, conditions] ->
+        projection: projects the condition for all layers at once; [batch, time, conditions] ->
             [batch, time, layers * 2 * channels].
-        receptive_field: times on each side that an output depends on.
+        receptive_field: number of times on each side that an output depends on.
     """
 
     def __init__(self, inputs: int, conditions: int, outputs: int, layers: int, channels: int):
@@ -41,11 +41,11 @@ class WaveNet(keras.layers.Layer):
         self.receptive_field = _KERNEL // 2 * (2**layers - 1)
 
     def project(self, condition: tf.Tensor) -> list[tf.Tensor]:
-        """Of a condition [batch, time, conditions], what `call` takes."""
+        """Map a condition [batch, time, conditions] to the `conditions` of `call`."""
         return self.for_layers(self.projection(condition))
 
     def for_layers(self, x: tf.Tensor) -> list[tf.Tensor]:
-        """The parts, [..., 2 * channels] each, of what has the channels of `projection`."""
+        """Split the channels of `projection`, for the layers: [..., 2 * channels] each."""
         return tf.split(x, len(self.gated_layers), axis=-1)
 
     def call(self, x: tf.Tensor, conditions: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -53,7 +53,7 @@ class WaveNet(keras.layers.Layer):
 
         Args:
             x: the input.
-            conditions: [batch, time, 2 * channels] for each layer, by `project`.
+            conditions: [batch, time, 2 * channels] for each layer, from `project`.
         """
         x, skips = self.start(x), []
         for layer, condition in zip(self.gated_layers, conditions, strict=True):
@@ -64,9 +64,9 @@ class WaveNet(keras.layers.Layer):
 
 
 class GatedLayer(keras.layers.Layer):
-    """tanh(...) * sigmoid(...), to be added to the signal and to the skip connection.
+    """tanh(...) * sigmoid(...), with outputs for the signal and for the skip connection.
 
-    The last of a network has a skip connection only, and returns the signal as it is.
+    A network's last layer has a skip connection only, and returns the signal unchanged.
     """
 
     def __init__(self, channels: int, dilation: int, last: bool = False):

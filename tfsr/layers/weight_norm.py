@@ -7,7 +7,7 @@ from tfsr.layers.convolution import Conv1D, Conv2D, time_of
 
 
 class _GainAndDirection(keras.layers.Layer):
-    """Of a convolution: its kernel is gain * direction / |direction| for each last index."""
+    """Mixin of a convolution: kernel = gain * direction / |direction| for each last index."""
 
     def build(self, input_shape: tf.TensorShape) -> None:
         super().build(input_shape)
@@ -17,7 +17,7 @@ class _GainAndDirection(keras.layers.Layer):
 
     @property
     def normalized_kernel(self) -> tf.Tensor:
-        """What convolves, of the shape of `kernel`."""
+        """The kernel of the convolution, with the shape of `kernel`."""
         return self._normalized(self.kernel)
 
     def _normalized(self, direction: tf.Tensor) -> tf.Tensor:
@@ -27,7 +27,7 @@ class _GainAndDirection(keras.layers.Layer):
 
 
 class _OfEachFilter(_GainAndDirection):
-    """Of a convolution whose kernel's last index is that of filters."""
+    """Mixin of a convolution whose kernel has the filters as its last index."""
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         return super().convolution_op(inputs, self._normalized(kernel))
@@ -36,9 +36,9 @@ class _OfEachFilter(_GainAndDirection):
 class WeightNormConv1D(_OfEachFilter, Conv1D):
     """A convolution whose kernel is gain * direction / |direction|, for each filter.
 
-    The norm goes over taps and input channels. `gain` [filters] begins as the norm of the
-    direction, so that the kernel begins as what `kernel_initializer` gives. The attribute `kernel`
-    is the direction, [taps, inputs, filters]; the length of that has no effect.
+    The norm is over taps and input channels. `gain` [filters] starts as the norm of the direction.
+    So the kernel starts with the values of `kernel_initializer`. The attribute `kernel` is the
+    direction, [taps, inputs, filters]; its length has no effect.
     """
 
 
@@ -49,9 +49,9 @@ class WeightNormConv2D(_OfEachFilter, Conv2D):
 class WeightNormConv1DTranspose(_GainAndDirection, keras.layers.Conv1DTranspose):
     """A transposed convolution whose kernel is gain * direction / |direction|, for each input.
 
-    As PyTorch has it: the norm goes over taps and filters, and `gain` is [inputs]. The attribute
-    `kernel` is the direction, [taps, filters, inputs]. Without padding ("valid"), and with a kernel
-    no shorter than the stride: n times become (n - 1) * stride + taps.
+    As in PyTorch, the norm is over taps and filters, and `gain` is [inputs]. The attribute `kernel`
+    is the direction, [taps, filters, inputs]. There is no padding ("valid"), and the kernel is not
+    shorter than the stride: n times become (n - 1) * stride + taps.
     """
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
@@ -65,6 +65,6 @@ class WeightNormConv1DTranspose(_GainAndDirection, keras.layers.Conv1DTranspose)
 
 
 def _norm(direction: tf.Tensor) -> tf.Tensor:
-    """Over all axes but the last, in float32, whose range half precision lacks."""
+    """Norm over all axes but the last, in float32, since half precision lacks the range."""
     axes = list(range(len(direction.shape) - 1))
     return tf.sqrt(tf.reduce_sum(tf.square(tf.cast(direction, tf.float32)), axis=axes))

@@ -1,4 +1,4 @@
-"""Features of mean 0 and variance 1, by statistics that are fitted once and not trained."""
+"""Whitening: features of mean 0 and variance 1, with fitted statistics that are not trained."""
 
 import numpy as np
 import tensorflow as tf
@@ -12,9 +12,9 @@ _LEAST_VARIANCE = 1e-4
 
 
 class Whitening(Describable, keras.layers.Layer):
-    """[..., features] -> [..., features], whitened; the identity before `adapt`.
+    """[..., features] -> [..., features], whitened; unchanged before `adapt`.
 
-    Mean and scales are weights, so that checkpoints hold them, but are not trained.
+    Mean and scales are weights, so that checkpoints store them. They are not trained.
     """
 
     def __init__(self, name: str | None = None):
@@ -36,7 +36,7 @@ class Whitening(Describable, keras.layers.Layer):
         return self._scale(x - self.mean)
 
     def invert(self, y: tf.Tensor) -> tf.Tensor:
-        """The features that `call` whitens to `y`."""
+        """The features whose whitened values are `y`."""
         self._build_for(y)
         return self._unscale(y) + self.mean
 
@@ -59,7 +59,7 @@ class Whitening(Describable, keras.layers.Layer):
 
 
 class MeanVariance(Whitening):
-    """Every feature for itself, minus its mean and divided by its standard deviation."""
+    """Each feature separately: minus its mean, divided by its standard deviation."""
 
     def build(self, input_shape: tf.TensorShape) -> None:
         self.deviation = self._weight("deviation", np.ones(input_shape[-1]))
@@ -76,9 +76,9 @@ class MeanVariance(Whitening):
 
 
 class Pca(Whitening):
-    """All principal components, the first first, each divided by its standard deviation.
+    """All principal components, the largest first, each divided by its standard deviation.
 
-    The same as scikit-learn's `PCA(whiten=True)` but for the signs of components.
+    The same as scikit-learn's `PCA(whiten=True)`, except for the signs of components.
     """
 
     def build(self, input_shape: tf.TensorShape) -> None:
@@ -104,6 +104,6 @@ def _freedom(samples: np.ndarray) -> int:
 
 
 def _deviations(variances: np.ndarray) -> np.ndarray:
-    """Their roots, none of them too small to divide by; ones where nothing varies at all."""
+    """Standard deviations, never too small to divide by; ones where nothing varies at all."""
     least = _LEAST_VARIANCE * variances.mean()
     return np.sqrt(np.maximum(variances, least if least > 0 else 1.0))

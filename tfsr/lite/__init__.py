@@ -1,1 +1,1 @@
-"""Exported TensorFlow Lite files, used without TensorFlow: by ai-edge-litert alone."""
+"""Run exported TensorFlow Lite files with ai-edge-litert, without TensorFlow."""

@@ -1,4 +1,4 @@
-"""What apps read about a TensorFlow Lite file, by the schema that tflite-support defines.
+"""Read the metadata of a TensorFlow Lite file for apps, in the schema of tflite-support.
 
 Source: https://ai.google.dev/edge/litert/conversion/tensorflow/metadata
 """
@@ -9,7 +9,7 @@ from tfsr import optional_imports
 from tfsr.lite.file import find
 
 ENTRY = b"TFLITE_METADATA"
-"""The metadata entry that holds it, as a flatbuffer."""
+"""The metadata entry with it, as a flatbuffer."""
 
 
 def read(model: bytes) -> Any:
@@ -26,6 +26,6 @@ def read(model: bytes) -> Any:
 
 
 def parsed(entry: bytes) -> Any:
-    """The same of the entry alone."""
+    """The `ModelMetadataT` of the entry alone."""
     schema = optional_imports.load("tensorflow_lite_support.metadata.metadata_schema_py_generated")
     return schema.ModelMetadataT.InitFromObj(schema.ModelMetadata.GetRootAs(entry))

@@ -1,4 +1,4 @@
-"""Whole recordings with what was exported: a TensorFlow Lite file needs no TensorFlow for it."""
+"""Upsample whole recordings with exported files; a TensorFlow Lite file needs no TensorFlow."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -16,18 +16,18 @@ TOLD = (
     *("input_rate", "output_rate", "ratio", "noise_steps", "receptive_field", "condition_field"),
     *("hop", "context", "fade", "frame_rate", "latency_ms", "peaks", "restores", "chunk"),
 )
-"""Attributes of a `Backend` that an export tells."""
+"""Attributes of a `Backend` that an export describes."""
 
 
 class ExportedBackend(Backend):
     """Runs one exported upsampler.
 
-    One that draws noise or changes levels does so for each recording as a whole: it takes the
-    whole recording at once, however long, and sees to `peaks` itself.
+    An upsampler with noise, or one that scales levels, takes a whole recording at once, however
+    long it is. It handles `peaks` itself.
 
     Args:
-        properties: what it tells of itself, see `tfsr.export.properties.of`.
-        run: what it computes, of `audio`, and of `noise` where it draws some.
+        properties: its description of itself, see `tfsr.export.properties.of`.
+        run: its function of `audio`, and of `noise` if it uses noise.
 
     Attributes:
         properties: as given.
@@ -50,7 +50,7 @@ class ExportedBackend(Backend):
 
     @property
     def stages(self) -> Sequence[Stage]:
-        """One, that does all."""
+        """One stage that does everything."""
         return [Stage(self._run, self.noise_steps)]
 
     def run_condition(self, low: np.ndarray) -> Nest:
@@ -71,19 +71,19 @@ class LiteBackend(ExportedBackend):
         high = tfsr.inference.chunks.upsample_array(backend, low, backend.chunk)
 
     Args:
-        path: what `tfsr.export` wrote with --format tflite, not with --streaming.
-        threads: CPU threads. With several files at once, one each is best.
+        path: a file that `tfsr.export` wrote with --format tflite, without --streaming.
+        threads: CPU threads. For several files at once, use one thread each.
 
     Raises:
-        UserError: the file cannot be read, is none of tfsr's or of an older tfsr, is for streams
-            or of one length, or has changed since.
+        UserError: the file cannot be read, was not made by tfsr or by an older tfsr, or has changed
+            since. Or it is for streams or of one length.
     """
 
     def __init__(self, path: str | os.PathLike, threads: int = 1):
         properties = checked(path, read_properties(path))
         if properties.get("samples"):
             raise UserError(
-                f"{path}: takes pieces of {properties['samples']} samples alone, for runtimes that "
+                f"{path}: takes only pieces of {properties['samples']} samples, for runtimes that "
                 "cannot resize; export it without --samples to upsample recordings here"
             )
         super().__init__(properties, WholeRecordings(path, threads))
@@ -92,7 +92,7 @@ class LiteBackend(ExportedBackend):
 def checked(
     path: str | os.PathLike, properties: Properties, names: Sequence[str] = TOLD
 ) -> Properties:
-    """What an export tells of itself, when it has all of these names.
+    """The description in an export, after a check that it has all of these names.
 
     Raises:
         UserError: a name is missing.

@@ -1,4 +1,4 @@
-"""What an exported TensorFlow Lite file tells of itself.
+"""The description that an exported TensorFlow Lite file has of itself.
 
 >>> from tfsr import presets
 >>> read_properties(presets.folder() / "speech-16k-x2" / "model.tflite")["input_rate"]
@@ -17,7 +17,7 @@ from tfsr.errors import UserError
 from tfsr.model_card import Kind, ModelCard, check
 
 PROPERTIES = b"TFSR_PROPERTIES"
-"""The metadata entry that holds them, as JSON."""
+"""The metadata entry with the properties, as JSON."""
 
 _NUMBER = (int, float, type(None))
 _KINDS: Mapping[str, Kind] = {
@@ -31,16 +31,16 @@ _POSITIVE = "input_rate", "output_rate", "ratio", "hop", "chunk", "samples"
 
 
 def read_properties(path: str | os.PathLike) -> seal.Properties:
-    """What `export_tflite` wrote about a file: rates in Hz, hop, latency, licences and more.
+    """The properties that `export_tflite` stored: rates in Hz, hop, latency, licences and more.
 
     Args:
-        path: of a TensorFlow Lite file. `tfsr.export.properties.of` names what it tells.
+        path: of a TensorFlow Lite file. `tfsr.export.properties.of` names the properties.
 
     Returns:
         The properties by name.
 
     Raises:
-        UserError: the file cannot be read, is none of tfsr's, or has changed since.
+        UserError: the file cannot be read, was not made by tfsr, or has changed since.
     """
     try:
         model = Path(path).read_bytes()
@@ -54,10 +54,10 @@ def read_properties(path: str | os.PathLike) -> seal.Properties:
 
 
 def checked_kinds(path: str | os.PathLike, properties: seal.Properties) -> seal.Properties:
-    """The properties, when what tfsr knows of them can be what it takes them for.
+    """The properties, after a check of the types of those that tfsr knows.
 
     Raises:
-        UserError: one is of another kind; the message names it.
+        UserError: a property has another type; the message names it.
     """
     known = {name: value for name, value in properties.items() if name in _KINDS}
     needed = "input_rate", "output_rate", "training_data"

@@ -13,7 +13,7 @@ WHOLE = "serving_default"
 
 
 def processors() -> int:
-    """Those that this process may use."""
+    """Number of processors that this process may use."""
     # Not on macOS and Windows.
     allowed = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
     return len(allowed(0))
@@ -23,7 +23,7 @@ def opened(path: str | os.PathLike, threads: int, signature: str, way_out: str) 
     """An interpreter of a file, for one thread at a time.
 
     Raises:
-        UserError: the file has no such signature; the message ends with the way out.
+        UserError: the file has no such signature; the message ends with `way_out`.
     """
     interpreter = Interpreter(os.fspath(path), num_threads=threads)
     if signature not in interpreter.get_signature_list():
@@ -34,8 +34,8 @@ def opened(path: str | os.PathLike, threads: int, signature: str, way_out: str) 
 class WholeRecordings:
     """A file's signature for whole recordings, also for several threads at once.
 
-    An interpreter works for one thread at a time. A call takes one that is idle, or makes one
-    more, so that calls from several threads do not wait for each other.
+    An interpreter works for one thread at a time. A call takes an idle one, or makes a new one. So
+    calls from several threads do not wait for each other.
 
     Args:
         path: of the file.
@@ -50,11 +50,11 @@ class WholeRecordings:
         self._idle = collections.deque([_Resized(*self._how)])
 
     def __call__(self, audio: np.ndarray, noise: np.ndarray | None = None) -> np.ndarray:
-        """Upsample; inputs of the shapes of the call before take half the time.
+        """Upsample; if inputs have the shapes of the call before, this takes half the time.
 
         Args:
             audio: float32 [batch, time].
-            noise: float32 [noise_steps, batch, ratio * time], where the file draws some.
+            noise: float32 [noise_steps, batch, ratio * time], if the file uses noise.
 
         Returns:
             float32 [batch, ratio * time].
@@ -70,7 +70,7 @@ class WholeRecordings:
 
 
 class _Resized:
-    """An interpreter that is resized when a shape changes. Its own runners do it in every call."""
+    """An interpreter that is resized only when a shape changes; its runners do so at every call."""
 
     def __init__(self, path: str | os.PathLike, threads: int):
         way_out = "is for streams; export it without --streaming"

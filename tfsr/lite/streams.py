@@ -1,4 +1,4 @@
-"""Streams with an exported TensorFlow Lite file, without TensorFlow."""
+"""Run streams with an exported TensorFlow Lite file, without TensorFlow."""
 
 import functools
 import os
@@ -20,21 +20,21 @@ _NEEDED = "input_rate", "output_rate", "ratio", "hop", "latency_ms"
 class LiteStreams(Streams):
     """Runs a file for streams, in one thread at a time.
 
-    A file for many streams steps several at once, which takes a third of the time for each.
+    A file for many streams processes several at once, which takes a third of the time for each.
 
         streams = LiteStreams("stream.tflite")
         state = streams.initial_state()
         high, state = streams.step(low, state)  # [1, hop] to [1, ratio * hop]
 
     Args:
-        path: what `tfsr.export` wrote with --format tflite --streaming.
+        path: a file that `tfsr.export` wrote with --format tflite --streaming.
         threads: CPU threads; a hop has too little work for several.
 
     Attributes:
-        properties: all that the file tells of itself, see `tfsr.export.properties.of`.
+        properties: the file's description of itself, see `tfsr.export.properties.of`.
 
     Raises:
-        UserError: the file cannot be read, is none of tfsr's, is for whole recordings, or has
+        UserError: the file cannot be read, was not made by tfsr, is for whole recordings, or has
             changed since.
     """
 
@@ -80,7 +80,7 @@ def _rows(state: State, begin: int, end: int) -> dict[str, np.ndarray]:
 
 
 def _filled(x: np.ndarray, size: int) -> np.ndarray:
-    """With rows of zeros."""
+    """The array, extended with rows of zeros."""
     filled = np.zeros([size, *x.shape[1:]], x.dtype)
     filled[: len(x)] = x
     return filled

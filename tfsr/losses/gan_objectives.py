@@ -1,11 +1,11 @@
-"""What a discriminator, and the network whose output it scores, are trained for.
+"""Training objectives of a discriminator, and of the network whose output it scores.
 
 An objective is a frozen value with two functions. `for_discriminator(discriminator, real, fake,
-seed)` gives the losses and figures of `names` for each example, shape [batch]; the first is what
-the discriminator minimises. `for_network(scores)` gives what the network minimises, from the scores
-of its output. `discriminator` maps [batch, time, channels] to scores: any number, [batch, ...], or
-a list of such tensors. Within a tensor every score counts alike. All that is random is drawn from
-`seed`, int32 [2], not needed where nothing is.
+seed)` gives the losses and figures of `names` for each example, shape [batch]. The discriminator
+minimises the first. `for_network(scores)` gives the loss of the network, from the scores of its
+output. `discriminator` maps [batch, time, channels] to scores: any number, [batch, ...], or a list
+of such tensors. Within a tensor all scores have equal weight. All random draws come from `seed`,
+int32 [2], which is not needed where nothing is random.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ _SMALLEST_SQUARE = 1e-12
 class WassersteinGP:
     """Wasserstein distance with gradient penalty (WGAN-GP; Gulrajani et al. 2017, algorithm 1).
 
-    King et al. 2021 train AudioUNetGAN with it; their algorithm 3 has lost the penalty's square.
+    King et al. 2021 train AudioUNetGAN with it; their algorithm 3 omits the penalty's square.
 
     Args:
         weight: of the gradient penalty, (norm of the discriminator's gradient - 1)^2.
@@ -61,8 +61,8 @@ class WassersteinGP:
 class CrossEntropy:
     """The first adversarial objective (Goodfellow et al. 2014), non-saturating; scores are logits.
 
-    Kim & Sathe 2019 train MU-GAN with it. "real_share" and "fake_share" are the probabilities of
-    being real that the discriminator gives to real and to made signals.
+    Kim & Sathe 2019 train MU-GAN with it. "real_share" and "fake_share" are the discriminator's
+    probabilities of being real, for real and for generated signals.
     """
 
     names = ("discriminators", "real_share", "fake_share")
@@ -83,9 +83,10 @@ class CrossEntropy:
 
 @dataclass(frozen=True)
 class LeastSquares:
-    """Real is to be scored 1, made 0; the network wants 1 (Mao et al. 2017, LSGAN).
+    """Target scores: 1 for real, 0 for generated; for the network 1 (Mao et al. 2017, LSGAN).
 
-    Of a list of scores each tensor counts alike. "real_score" and "fake_score" are means.
+    In a list of scores, each tensor has equal weight. "real_score" and
+    "fake_score" are means.
     """
 
     names = ("discriminators", "real_score", "fake_score")
@@ -107,10 +108,11 @@ class LeastSquares:
 
 @dataclass(frozen=True)
 class Hinge:
-    """Real is to be scored 1 or more, made -1 or less; the network wants 1 (Lim & Ye 2017).
+    """Real signals should score 1 or more, generated ones -1 or less (Lim & Ye 2017).
 
-    What the network wants ends at 1 too, as in AP-BWE's program; as they are usually written, its
-    scores count without end. Of a list of scores each tensor's mean counts, and they are summed.
+    The network should reach a score of 1; there its loss ends too, as in AP-BWE's program. Usually
+    that loss has no bound. In a list of scores, each tensor's mean is taken, and the means are
+    summed.
     """
 
     names = ("discriminators", "real_score", "fake_score")
@@ -134,7 +136,7 @@ class Hinge:
 def feature_matching(
     real: Sequence[Sequence[tf.Tensor]], fake: Sequence[Sequence[tf.Tensor]]
 ) -> tf.Tensor:
-    """How far apart the features of two signals are, [batch] (Kumar et al. 2019, MelGAN).
+    """Distance between the features of two signals, [batch] (Kumar et al. 2019, MelGAN).
 
     Args:
         real, fake: feature maps [batch, ...] of each discriminator. Their mean absolute differences
@@ -147,7 +149,7 @@ def feature_matching(
 def _mean_scores(
     for_real: tf.Tensor | Sequence[tf.Tensor], for_fake: tf.Tensor | Sequence[tf.Tensor]
 ) -> dict[str, tf.Tensor]:
-    """What both objectives report besides the discriminator's loss."""
+    """The figures that both objectives report besides the discriminator's loss."""
     return {
         "real_score": _mean(for_real, tf.identity),
         "fake_score": _mean(for_fake, tf.identity),
@@ -159,13 +161,13 @@ def _short_of_one(scores: tf.Tensor) -> tf.Tensor:
 
 
 def _mean(scores: tf.Tensor | Sequence[tf.Tensor], function: Callable) -> tf.Tensor:
-    """Of the function of the scores, over all but the examples: float32 [batch]."""
+    """Mean of the function of the scores, over all axes but the batch: float32 [batch]."""
     means = _means(scores, function)
     return tf.add_n(means) / len(means)
 
 
 def _means(scores: tf.Tensor | Sequence[tf.Tensor], function: Callable) -> list[tf.Tensor]:
-    """Of each tensor of scores, see `_mean`."""
+    """The mean for each tensor of scores, see `_mean`."""
     maps = scores if isinstance(scores, list | tuple) else [scores]
     means = []
     for one in maps:
@@ -175,7 +177,7 @@ def _means(scores: tf.Tensor | Sequence[tf.Tensor], function: Callable) -> list[
 
 
 def gradient_norms(discriminator: Discriminator, signals: tf.Tensor) -> tf.Tensor:
-    """The Euclidean norm of its gradient at each of the signals [batch, time, 1]."""
+    """Euclidean norms of the discriminator's gradient at the signals [batch, time, 1]."""
     with tf.GradientTape() as tape:
         tape.watch(signals)
         scores = discriminator(signals)

@@ -1,7 +1,7 @@
-"""Distances of spectra in amplitude and phase, as AP-BWE is trained with (Lu, Ai, Du & Ling 2024).
+"""AP-BWE's distances between spectra in amplitude and phase (Lu, Ai, Du & Ling 2024).
 
-Each takes what is wanted and what was estimated and gives float32 [batch], a mean over frames and
-bins of an example.
+Each takes the target and the estimate. It gives float32 [batch], a mean over frames and bins of
+each example.
 """
 
 import dataclasses
@@ -22,8 +22,9 @@ def amplitude_distance(target: Polar, estimate: Polar) -> tf.Tensor:
 def phase_distance(target: Polar, estimate: Polar) -> tf.Tensor:
     """The sum of three mean absolute differences in radians, at most pi each.
 
-    Of the instantaneous phase, of the group delay (its change from one bin to the next) and of the
-    instantaneous angular frequency (its change from one frame to the next). At least two frames.
+    They are of the instantaneous phase, the group delay and the instantaneous angular frequency.
+    The group delay is the change from one bin to the next. The frequency is the change from one
+    frame to the next. At least two frames.
     """
     difference = target.phase - estimate.phase
     group_delay = difference[:, :, 1:] - difference[:, :, :-1]
@@ -38,8 +39,8 @@ class StftPhase:
 
     Args:
         transform: makes the spectra.
-        floor: bins with real and imaginary parts below it have no phase to learn from; they are
-            given one of 0.
+        floor: a bin with real and imaginary parts below it has no phase to learn from; its phase
+            is set to 0.
     """
 
     transform: PolarStft = PolarStft(n_fft=512, hop_length=128, window_length=512)
@@ -65,7 +66,7 @@ def complex_distance(target: Spectrum, estimate: Spectrum) -> tf.Tensor:
 
 
 def anti_wrapped(x: tf.Tensor) -> tf.Tensor:
-    """How far a difference of phases is from a multiple of 2 pi, [0, pi] (Ai & Ling 2023)."""
+    """Distance of a phase difference to the next multiple of 2 pi, [0, pi] (Ai & Ling 2023)."""
     return tf.abs(x - 2 * math.pi * tf.round(x / (2 * math.pi)))
 
 

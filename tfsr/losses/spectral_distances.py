@@ -21,12 +21,12 @@ _RANGES = {
 class LogStft:
     """Mean absolute difference of log10 power spectra, averaged over several resolutions.
 
-    Multi-resolution as in Yamamoto et al. 2020 (Parallel WaveGAN), the logarithm and its floor as
-    in the log-spectral distance that evaluation reports: an empty high band costs as much as it
-    does there, which a distance of waveforms hardly sees.
+    There are several resolutions as in Yamamoto et al. 2020 (Parallel WaveGAN). The logarithm and
+    its floor are those of the log-spectral distance in evaluation. So an empty high band costs as
+    much as it does there; a distance of waveforms hardly sees it.
 
     Args:
-        fft_sizes: one Hann-windowed STFT each, hopping by a quarter of the window.
+        fft_sizes: each one is the size of a Hann-windowed STFT whose hop is a quarter window.
         floor: added to the power; for audio in [-1, 1].
     """
 
@@ -50,12 +50,13 @@ class LogStft:
 class LogMelPower:
     """Mean absolute difference of log10 powers in mel bands, averaged over several resolutions.
 
-    The power of a band is a mean over its bins. So a noise-like band is brought to its true level,
-    where a distance of single bins' logarithms asks for their median, which is lower.
+    The power of a band is a mean over its bins. So the loss brings a noise-like band to its true
+    level. A distance of single bins' logarithms would bring it to their median, which is lower.
 
     Args:
         rate: Hz, of the waveforms.
-        resolutions: samples of a Hann window, which hops by a quarter, and number of mel bands.
+        resolutions: samples of a Hann window, whose hop is a quarter window, and number of mel
+            bands.
         floor: added to the power of a band; for audio in [-1, 1].
     """
 
@@ -82,19 +83,21 @@ class MelLoudness:
     """Mean absolute difference of loudness in mel bands, over the mean loudness of the original.
 
     Loudness is the power of a band to the power of 0.25 (Zwicker & Fastl, "Psychoacoustics": 0.23
-    for steady tones). So an error counts as much as it is heard: in loud frames more than in quiet
-    ones, which a distance of logarithms treats alike. Any level gives the same distance.
+    for steady tones). So an error counts as much as it is heard: more in loud frames than in quiet
+    ones. A distance of logarithms treats both alike. The distance does not depend on the level.
 
-    What was added is heard more than what is missing. So a band that is too loud may count for
-    more, by the asymmetry factor of PESQ (ITU-R P.862: the ratio of powers to the power of 1.2,
-    nothing below 3 and never more than 12).
+    Added sound is easier to hear than missing sound. So a band that is too loud may count for more,
+    by the asymmetry factor of PESQ. In ITU-R P.862 this is the ratio of powers to the power of
+    1.2; it is 0 below 3, and at most 12.
 
     Args:
         rate: Hz, of the waveforms.
         resolutions: as in `LogMelPower`.
         floor: added to the power of a band, so that silence has a gradient; for audio in [-1, 1].
-        asymmetry: how much more; 0: what is added and what is missing count alike.
-        span: seconds around a frame whose mean power says whether there is too much. Over single
+        asymmetry: extra weight of added sound; 0: added and missing sound have equal weight.
+        span: seconds around a frame over which the mean power decides whether there is too much.
+            Over single frames, the cheapest solution would be a level that beats at the frame
+            rate. So the span covers several beats.
             frames a level that beats at their rate would be the cheapest: span over several beats.
     """
 
@@ -124,15 +127,15 @@ class MelLoudness:
 class CompressedStft:
     """Mean squared difference of compressed spectra, averaged over several resolutions.
 
-    Amplitudes are compressed by a power, so that soft sounds count too. A share of the distance
-    is that of complex numbers, which knows phases; the rest is that of amplitudes alone (Braun &
+    Amplitudes are compressed by a power, so that soft sounds count too. A share of the distance is
+    between complex numbers, which have phases. The rest is between amplitudes only (Braun &
     Tashev 2021, "A consolidated view of loss functions for supervised deep learning-based speech
     enhancement").
 
     Args:
-        fft_sizes: one Hann-windowed STFT each, hopping by a quarter of the window.
-        power: of amplitudes, 0 to 1.
-        complex_share: of the distance, 0 to 1.
+        fft_sizes: each one is the size of a Hann-windowed STFT whose hop is a quarter window.
+        power: exponent of the amplitudes, 0 to 1.
+        complex_share: share of the complex part in the distance, 0 to 1.
         floor: added to squares of amplitudes, so that silence has a gradient.
     """
 
@@ -162,13 +165,13 @@ class CompressedStft:
 
 
 def _added(original: tf.Tensor, made: tf.Tensor) -> tf.Tensor:
-    """The asymmetry factor of PESQ, as a weight that has no gradient."""
+    """The asymmetry factor of PESQ, used as a weight without gradient."""
     factor = tf.pow(tf.stop_gradient(made / original), 1.2)
     return tf.where(factor < 3, 0.0, tf.minimum(factor, 12.0))
 
 
 def _moving_mean(x: tf.Tensor, frames: int) -> tf.Tensor:
-    """[batch, frames, bands], over as many frames around each; fewer at the ends."""
+    """Moving mean over `frames` frames of [batch, frames, bands]; fewer at the ends."""
     return tf.nn.avg_pool1d(x, frames, strides=1, padding="SAME")
 
 
@@ -177,15 +180,15 @@ def _averaged(distances: Iterable[tf.Tensor]) -> tf.Tensor:
 
 
 def _mean_absolute(x: tf.Tensor) -> tf.Tensor:
-    """[batch, frames, bins] -> [batch]."""
+    """Mean absolute value of each example, [batch, frames, bins] -> [batch]."""
     return tf.reduce_mean(tf.abs(x), axis=[1, 2])
 
 
 def _mel_power(x: tf.Tensor, rate: int, n_fft: int, bands: int) -> tf.Tensor:
-    """[batch, frames, bands]."""
+    """Powers in mel bands, [batch, frames, bands]."""
     return tf.matmul(_power(x, n_fft), mel_filters(rate, n_fft, bands))
 
 
 def _power(x: tf.Tensor, n_fft: int) -> tf.Tensor:
-    """[batch, frames, n_fft / 2 + 1]."""
+    """Powers of bins, [batch, frames, n_fft / 2 + 1]."""
     return Spectrum.of(stft(x, n_fft, n_fft // 4)).power

@@ -1,7 +1,7 @@
-"""What a vocoder is trained for: distances of waveforms, of their spectra and of their mels.
+"""Losses of a vocoder: distances between waveforms, their spectra and their mel spectrograms.
 
-Each is a frozen value: (high, estimate), float32 [batch, time] both -> the losses of `names` for
-each example, [batch]. Tian et al. 2020 (TFGAN) describe those in time; of the trainer of
+Each is a frozen value: (high, estimate), both float32 [batch, time] -> the losses of `names` for
+each example, [batch]. Tian et al. 2020 (TFGAN) describe the losses in time. Of the trainer of
 VoiceFixer's vocoder (Liu et al. 2022) only the weights are published. The sizes are those of two
 reconstructions, https://github.com/kranti-parida/vocoder_voicefixer (the defaults) and
 https://github.com/rishikksh20/TFGAN.
@@ -25,15 +25,15 @@ _LEAST_SQUARE = 1e-14
 class TimeDomain:
     """Mean absolute differences, summed over the samples themselves and frames of each size.
 
-    "time" is that of the means of frames, "energy" of the means of their squares, "phase" of the
-    changes of these squares from one frame to the next.
+    "time" compares the means of frames. "energy" compares the means of their squares. "phase"
+    compares the changes of these squares from one frame to the next.
 
     Args:
-        frames: (samples of a frame, samples from one to the next). The signals must hold two of
-            each size (1440 samples); what does not fill one at the end does not count.
-        sample_phase: "phase" is that of the changes from sample to sample within every frame, the
-            whole signal being one more, as if a zero stood before and after it. The second
-            reconstruction has that and adds up the three, with a weight of 20.
+        frames: (samples of a frame, samples from one to the next). The signals must hold two
+            frames of each size (1440 samples). Samples after the last whole frame do not count.
+        sample_phase: "phase" compares the changes from sample to sample within every frame. The
+            whole signal is one more frame, with a zero before and a zero after it. The second
+            reconstruction does this, and sums the three with a weight of 20.
     """
 
     frames: Sequence[tuple[int, int]] = ((240, 120), (480, 240), (960, 480))
@@ -66,9 +66,10 @@ class TimeDomain:
 class MultiResolutionStft:
     """Distances of magnitudes, over several resolutions (Yamamoto et al. 2020, Parallel WaveGAN).
 
-    "convergence" is the norm of the difference over that of `high`'s; "magnitude" the mean absolute
-    difference of natural logarithms. A signal is mirrored at its ends by (FFT length - hop) / 2
-    samples, and must be longer than that (3072 with the default resolutions).
+    "convergence" is the norm of the difference divided by the norm of `high`'s magnitudes.
+    "magnitude" is the mean absolute difference of natural logarithms. A signal is mirrored at its
+    ends by (FFT length - hop) / 2 samples. It must be longer than that (3072 with the default
+    resolutions).
 
     Args:
         resolutions: (samples of the Hann window, samples from one to the next, FFT length). The
@@ -110,9 +111,9 @@ class MelDistance:
     """ "mel": the mean absolute difference of log10 mel spectrograms, see `log_mel`.
 
     Args:
-        spectrogram: what makes them.
-        squared: the mean squared difference of mel spectrograms whose bands are divided by their
-            areas, without a logarithm, as in the first reconstruction.
+        spectrogram: makes the mel spectrograms.
+        squared: use the mean squared difference without a logarithm, as the first reconstruction
+            does. The bands of the mel spectrograms are then divided by their areas.
     """
 
     spectrogram: MelSpectrogram = MelSpectrogram()
@@ -132,12 +133,12 @@ def _summed(differences: Sequence[tf.Tensor]) -> tf.Tensor:
 
 
 def _mean_absolute(x: tf.Tensor) -> tf.Tensor:
-    """[batch, ...] -> [batch]."""
+    """Mean absolute value of each example, [batch, ...] -> [batch]."""
     return tf.reduce_mean(tf.abs(x), axis=list(range(1, len(x.shape))))
 
 
 def _norm(x: tf.Tensor) -> tf.Tensor:
-    """Of each example; 1e-7 at least, so that it has a derivative and can be a denominator."""
+    """Norm of each example, at least 1e-7: so it has a derivative and can be a denominator."""
     return tf.sqrt(tf.maximum(tf.reduce_sum(tf.square(x), axis=[1, 2]), _LEAST_SQUARE))
 
 

@@ -14,5 +14,5 @@ def l2(high: tf.Tensor, estimate: tf.Tensor) -> tf.Tensor:
 
 
 def rmse(high: tf.Tensor, estimate: tf.Tensor) -> tf.Tensor:
-    """Root of the mean squared difference, 1e-6 added inside (Kuleshov et al. 2017, their code)."""
+    """Root of (mean squared difference + 1e-6) (Kuleshov et al. 2017, their code)."""
     return tf.sqrt(tf.reduce_mean(tf.square(estimate - high) + 1e-6, axis=-1))

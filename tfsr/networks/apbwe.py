@@ -1,9 +1,9 @@
 """AP-BWE's generator (Lu, Ai, Du & Ling 2024, "Towards high-quality and efficient speech bandwidth
 extension with parallel amplitude and phase prediction").
 
-Two streams of ConvNeXt blocks over frames, one for logarithms of amplitudes and one for phases,
-that are added to each other before every block. Layer sizes, initial weights and wiring are those
-of the authors' code.
+Two streams of ConvNeXt blocks run over frames: one for log amplitudes, one for phases. Before every
+block, each stream is added to the other. Layer sizes, initial weights and wiring are those of the
+authors' code.
 """
 
 import tensorflow as tf
@@ -21,17 +21,17 @@ _KERNEL = 7
 class APBWE(Describable, keras.Model):
     """(log amplitude, phase), float32 [batch, frames, bins] -> `Polar` of the same shape.
 
-    The amplitude is the given one and what the network adds to its logarithm; the phase is made
-    anew, that of the given band too. With the defaults: 29,760,515 parameters.
+    The network adds to the logarithm of the given amplitude. It predicts the whole phase anew, also
+    in the given band. With the defaults: 29,760,515 parameters.
 
     Args:
-        bins: of the spectra.
-        channels: of both streams.
-        blocks: of each stream.
+        bins: number of bins of the spectra.
+        channels: number of channels of both streams.
+        blocks: number of blocks of each stream.
 
     Attributes:
-        ratio: 1, the number of frames stays.
-        hop: 1, any number of frames will do.
+        ratio: 1, the number of frames stays the same.
+        hop: 1, any number of frames is allowed.
         receptive_field: frames on each side that a frame depends on, 27.
     """
 
@@ -71,10 +71,10 @@ class APBWE(Describable, keras.Model):
 
 
 def _begun(stream: ConvNeXt, features: tf.Tensor) -> tf.Tensor:
-    """[batch, frames, bins] -> [batch, frames, channels], what goes into the first block."""
+    """[batch, frames, bins] -> [batch, frames, channels], the input of the first block."""
     return stream.first_norm(stream.start(features))
 
 
 def _head(channels: int, bins: int) -> keras.layers.Dense:
-    """float32 in mixed precision too, as a network's last layer should be."""
+    """The last layer of a stream, in float32 even with mixed precision."""
     return fan_in_dense(channels, bins, dtype="float32")

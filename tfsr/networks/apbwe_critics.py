@@ -1,6 +1,6 @@
 """Discriminators of AP-BWE: of periods, amplitudes and phases (Lu, Ai, Du & Ling 2024).
 
-The first of the three families is HiFi-GAN's (Kong, Kim & Bae 2020). Sizes, paddings and first
+The first of the three families is HiFi-GAN's (Kong, Kim & Bae 2020). Sizes, paddings and initial
 weights are those of the authors' program.
 """
 
@@ -30,14 +30,14 @@ Maps = list[list[tf.Tensor]]
 class PeriodCritics(Describable, keras.Model):
     """[batch, time, 1] -> scores, [batch, rows, period, 1] of each period, in a list; any time.
 
-    Each hears every period-th sample by itself, from each of the first on: columns of an image. A
-    time that is no multiple of the period is mirrored at its end. With the defaults: 41,105,770
-    parameters, of which 13,605 are gains of the weight normalisation.
+    The signal is folded into an image with `period` columns. A column holds every period-th sample,
+    and is processed separately. If the time is no multiple of the period, the end is mirrored. With
+    the defaults: 41,105,770 parameters, of which 13,605 are gains of the weight normalisation.
 
     Args:
-        periods: samples.
-        channels: of the convolutions before the one that scores; all but the last of them go on in
-            steps of three.
+        periods: in samples.
+        channels: of the convolutions before the scoring one; all of these but the last have a
+            stride of three.
     """
 
     ranges = dict.fromkeys(("periods", "channels"), COUNT)
@@ -59,7 +59,7 @@ class PeriodCritics(Describable, keras.Model):
         return [maps[-1] for maps in self.maps(x, training)]
 
     def maps(self, x: tf.Tensor, training: bool = False) -> Maps:
-        """For each period the outputs of all convolutions but the first."""
+        """For each period, the outputs of all convolutions but the first."""
         pairs = zip(self.periods, self.critics, strict=True)
         return [critic(_folded(x, period))[1:] for period, critic in pairs]
 
@@ -67,12 +67,12 @@ class PeriodCritics(Describable, keras.Model):
 class SpectralCritics(Describable, keras.Model):
     """[batch, time, 1] -> scores, [batch, frames, bins, 1] of each resolution, in a list; any time.
 
-    A subclass gives `image`. The windows are rectangular. With the defaults: 600,198 parameters, of
-    which 963 are gains of the weight normalisation.
+    A subclass implements `image`. The windows are rectangular. With the defaults: 600,198
+    parameters, of which 963 are gains of the weight normalisation.
 
     Args:
         resolutions: n_fft and hop_length of each transform.
-        channels: of all convolutions but the one that scores.
+        channels: of all convolutions but the scoring one.
     """
 
     ranges = dict.fromkeys(("resolutions", "channels"), COUNT)
@@ -94,10 +94,10 @@ class SpectralCritics(Describable, keras.Model):
         return [maps[-1] for maps in self.maps(x, training)]
 
     def maps(self, x: tf.Tensor, training: bool = False) -> Maps:
-        """For each resolution the outputs of all convolutions.
+        """For each resolution, the outputs of all convolutions.
 
         Raises:
-            UserError: more than one channel, of which it would see the first.
+            UserError: there is more than one channel; the critics would see only the first.
         """
         if x.shape[-1] != 1:
             raise UserError(
@@ -111,12 +111,12 @@ class SpectralCritics(Describable, keras.Model):
 
     @staticmethod
     def image(spectrum: Spectrum) -> tf.Tensor:
-        """What is looked at of each frame and bin."""
+        """The value of each frame and bin that the critics see."""
         raise NotImplementedError
 
 
 class AmplitudeCritics(SpectralCritics):
-    """`SpectralCritics` of amplitudes, without a logarithm."""
+    """`SpectralCritics` that see amplitudes, without a logarithm."""
 
     @staticmethod
     def image(spectrum: Spectrum) -> tf.Tensor:
@@ -124,10 +124,10 @@ class AmplitudeCritics(SpectralCritics):
 
 
 class PhaseCritics(SpectralCritics):
-    """`SpectralCritics` of wrapped phases, in radians.
+    """`SpectralCritics` that see wrapped phases, in radians.
 
-    A frame that is mirrored at its middle, as the first one is, has a real spectrum but for
-    rounding, which then chooses between pi and -pi.
+    Some frames are symmetric, such as the first one, which is mirrored at its middle. Their
+    spectrum is real except for rounding. Rounding then chooses between pi and -pi.
     """
 
     @staticmethod
@@ -139,11 +139,11 @@ class PhaseCritics(SpectralCritics):
 
 
 class ImageCritic(keras.layers.Layer):
-    """[batch, rows, columns, 1] -> the outputs of all convolutions, the scores being the last.
+    """[batch, rows, columns, 1] -> the outputs of all convolutions, with the scores last.
 
     Args:
         channels, kernels, strides: of each convolution before the last.
-        last_kernel: of the one that scores.
+        last_kernel: of the scoring convolution.
     """
 
     def __init__(

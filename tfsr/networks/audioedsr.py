@@ -1,7 +1,7 @@
-"""AudioEDSR (King et al. 2021), the image network EDSR (Lim et al. 2017) on the waveform.
+"""AudioEDSR (King et al. 2021): the image network EDSR (Lim et al. 2017), applied to waveforms.
 
 Residual blocks without batch normalisation work at the low rate, and subpixel convolutions raise
-the rate at the end. The layer sizes are those of the authors' code, the only ones that give their
+the rate at the end. The layer sizes are those of the authors' code. Only they give the authors'
 parameter counts with one kernel for all outer layers: 9,594,113 at ratio 2 and 9,692,673 at 4.
 """
 
@@ -28,19 +28,19 @@ class AudioEDSR(Describable, keras.Model):
         blocks: number of residual blocks.
         residual_kernel: taps within the residual blocks.
         kernel: taps of all other convolutions.
-        residual_scale: factor of what a block adds to its input.
-        offset_one: work on the waveform plus one with a ReLU at the end, as the authors do. Unlike
-            theirs, the last bias starts near one too: a phase of the output that starts below the
-            ReLU has no gradient, and one network in three would begin with such a phase.
-        activation: "leaky_relu" (slope 0.2) or the "relu" of EDSR.
+        residual_scale: factor of a block's output before it is added to the block's input.
+        offset_one: work on the waveform plus one, with a ReLU at the end, as the authors do. Unlike
+            theirs, the last bias starts near one too. An output phase that starts below the ReLU's
+            threshold has no gradient. One network in three would begin with such a phase.
+        activation: "leaky_relu" (slope 0.2), or "relu" as in EDSR.
         upsampling: how the stages double the rate; Subpixel("channel") unless given.
 
     Attributes:
-        hop: 1, any length will do.
+        hop: 1, any length is allowed.
         receptive_field: input samples on each side that an output sample depends on.
 
     Raises:
-        UserError: the ratio is no power of two, or the activation unknown.
+        UserError: the ratio is no power of two, or the activation is unknown.
     """
 
     ranges = dict.fromkeys(("filters", "blocks", "residual_kernel", "kernel"), COUNT)
@@ -100,7 +100,7 @@ class AudioEDSR(Describable, keras.Model):
 
 
 class ResidualBlock(keras.layers.Layer):
-    """[batch, time, filters] plus `scale` times what two convolutions make of it."""
+    """[batch, time, filters], plus `scale` times the output of two convolutions."""
 
     def __init__(self, filters: int, kernel: int, scale: float, activation):
         super().__init__()
@@ -123,7 +123,7 @@ def _conv(inputs: int, filters: int, kernel: int, bias: float = 0.0) -> Conv1D:
 
 
 def _up_conv(filters: int, kernel: int, upsampling: Subpixel | NearestNeighbour) -> Conv1D:
-    """Biases are wrapped too: phases that start alike need the same ones."""
+    """Biases are wrapped too: phases with equal initial kernels need equal biases."""
     return Conv1D(
         upsampling.channels(filters),
         kernel,
@@ -151,12 +151,12 @@ def _activation(name: str):
 
 
 def _reach_of_upsampler(stages: int, half: int, step: int) -> int:
-    """Low-rate samples on each side that the stages and the tail look at.
+    """Low-rate samples on each side that the stages and the last layers depend on.
 
     Args:
-        stages: each doubles the rate.
-        half: taps on each side of their kernels' middle.
-        step: how many samples of a stage's output its taps are apart.
+        stages: number of stages; each doubles the rate.
+        half: number of taps on each side of their kernels' middle.
+        step: distance of the taps, in samples of a stage's output.
     """
     reach = half
     for _ in range(stages):

@@ -1,9 +1,9 @@
 """AudioUNet (Kuleshov, Enam & Ermon 2017, "Audio super-resolution using neural networks").
 
 A U-Net on the waveform: strided convolutions down, a bottleneck, subpixel convolutions up with
-stacked skip connections, and an additive connection from input to output. The layer sizes are
-those of the authors' code: the paper exchanges max and min, leaves out the bottleneck and names a
-batch normalisation that the code does not have. With the defaults: 56,411,394 parameters.
+stacked skip connections, and an additive connection from input to output. The layer sizes are those
+of the authors' code. The paper exchanges max and min, and leaves out the bottleneck. It also names
+a batch normalisation that the code does not have. With the defaults: 56,411,394 parameters.
 """
 
 from collections.abc import Sequence
@@ -21,21 +21,22 @@ from tfsr.layers.subpixel import NearestNeighbour, Subpixel
 
 
 class AudioUNet(Describable, keras.Model):
-    """[batch, time, 1] -> [batch, time, 1], at the output rate, the input already interpolated.
+    """[batch, time, 1] -> [batch, time, 1] at the output rate; the input is interpolated before.
 
     Args:
-        filters: channels of the down blocks, one entry a block; an up block has twice as many
-            before its subpixel layer, the bottleneck as many as the last entry.
+        filters: channels of the down blocks, one entry per block. An up block has twice as many
+            before its subpixel layer. The bottleneck has as many as the last entry.
         dropout: rate between convolution and activation of the bottleneck and the up blocks.
-        batch_norm: batch normalisation after every convolution but the last (the paper's words).
+        batch_norm: batch normalisation after every convolution but the last (as in the paper).
         skip: stack each up block's output with the down block of the same resolution.
         additive_residual: add the input to the output.
-        init: "orthogonal" (today's Keras), or "keras1" as the 2017 code had it.
-        upsampling: how up blocks and last layer double the rate; Subpixel("phase") unless given.
+        init: "orthogonal" (today's Keras), or "keras1" as in the code of 2017.
+        upsampling: how up blocks and the last layer double the rate; Subpixel("phase") unless
+            given.
 
     Attributes:
-        ratio: 1, the rate stays as it is.
-        hop: the product of the strides; the signal is padded to a multiple of it and cut again.
+        ratio: 1, the rate stays the same.
+        hop: the product of the strides; the signal is padded to a multiple of it and cut back.
         receptive_field: samples on each side that an output sample depends on.
     """
 
@@ -100,7 +101,7 @@ class AudioUNet(Describable, keras.Model):
         return self._after(self.last(self.upsampling.before(x)), training)
 
     def _after(self, x: tf.Tensor, training: bool) -> tf.Tensor:
-        """What follows an up block and the last convolution."""
+        """The processing after an up block and after the last convolution."""
         return self.upsampling.after(x)
 
     def _stack(self, x: tf.Tensor, skip: tf.Tensor) -> tf.Tensor:
@@ -120,7 +121,7 @@ class AudioUNet(Describable, keras.Model):
     def _up_conv(
         self, channels: int, kernel: int, initializer: keras.initializers.Initializer
     ) -> Conv1D:
-        """The convolution of a layer that gives so many channels at twice the rate."""
+        """The convolution of a layer with this number of channels at twice the rate."""
         up = self.upsampling
         return self._conv(up.channels(channels), kernel, 1, up.initializer(initializer))
 
@@ -131,24 +132,25 @@ class AudioUNet(Describable, keras.Model):
         return initializers[init]()
 
     def _last_initializer(self) -> keras.initializers.Initializer:
-        """So small that the untrained network gives back what it is given."""
+        """An initialiser so small that the untrained network returns its input."""
         return keras.initializers.RandomNormal(stddev=1e-3)
 
 
 class KingAudioUNet(AudioUNet):
-    """AudioUNet as King et al. 2021 built it, the generator of their AudioUNetGAN.
+    """AudioUNet as in King et al. 2021, the generator of their AudioUNetGAN.
 
-    It pads symmetrically, has its subpixel channels in channel-major order and dropout in the down
-    blocks too, needs no particular length (skips are zero-padded to the up path), is initialised
-    by Glorot's normal, and works on the waveform plus one with a ReLU at the end.
+    It differs in these points. It pads symmetrically. Its subpixel channels are in channel-major
+    order. The down blocks have dropout too. It needs no particular length, since skips are
+    zero-padded to the up path. It is initialised by Glorot's normal. It works on the waveform plus
+    one, with a ReLU at the end.
 
     Args:
         filters, dropout, batch_norm, skip, additive_residual: as in AudioUNet.
         upsampling: as in AudioUNet; Subpixel("channel") unless given.
-        phase_shuffle: the authors' trial against tonal artifacts: shift what goes into every
-            subpixel layer by up to so many samples. They shift at inference too, which ruins the
-            alignment (from 18.6 to 8.3 dB with 2 samples, on the clip that they published); here
-            only training does, because upsampling is deterministic.
+        phase_shuffle: the authors' experiment against tonal artifacts. The input of every subpixel
+            layer is shifted by up to this number of samples. They shift at inference too, which
+            ruins the alignment. On their published clip, 2 samples change 18.6 to 8.3 dB. Here only
+            training shifts, because upsampling is deterministic.
     """
 
     _padding = "symmetric"
@@ -218,11 +220,11 @@ class ConvBlock(keras.layers.Layer):
 
 
 def _receptive_field(kernels: Sequence[int], step: int) -> int:
-    """Half kernels times the strides they work at, and one hop for the position inside a frame.
+    """Half kernels times the strides at their level, plus one hop for the place within a frame.
 
     Args:
         kernels: of the down blocks and the bottleneck.
-        step: how many samples of its output the taps of an up block are apart.
+        step: distance of an up block's taps, in samples of its output.
     """
     strides = [2**block for block in range(len(kernels))]
     down = sum(k // 2 * s for k, s in zip(kernels, strides, strict=True))

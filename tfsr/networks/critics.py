@@ -1,7 +1,7 @@
 """Critics of waveforms for the Wasserstein distance: King et al.'s, and WaveGAN's.
 
-They give a score, not a probability, and have no batch normalisation: the gradient penalty is on
-the gradient of each example, which batch statistics would mix with the others'.
+They give a score, not a probability, and have no batch normalisation. The gradient penalty acts on
+the gradient of each example; batch statistics would mix it with the others'.
 """
 
 from collections.abc import Sequence
@@ -20,16 +20,16 @@ class SrganCritic(Describable, keras.Model):
     """[batch, time, channels] -> scores [batch], any time >= 1.
 
     The critic of AudioUNetGAN (King et al. 2021), as in the authors' code; the paper has none. It
-    is the discriminator of the image system SRGAN in one dimension, without normalisation: pairs
-    of convolutions, the second with stride 2, a mean over time and two dense layers. With the
+    is the discriminator of the image system SRGAN in one dimension, without normalisation. It has
+    pairs of convolutions, the second with stride 2, a mean over time and two dense layers. With the
     defaults and one channel: 8,396,617 parameters.
 
     Args:
         filters: channels of the first pair; they double with every block.
         blocks: pairs after the first.
-        phase_shuffle: samples, see `PhaseShuffle`; after every pair but the last. The signal must
-            be so long that what is shuffled is longer (2**(blocks + 1) times as long does).
-        offset: is added to the input: the authors' networks work on the waveform plus one.
+        phase_shuffle: samples, see `PhaseShuffle`; after every pair but the last. The shuffled
+            features must be longer than this; a signal 2**(blocks + 1) times as long is enough.
+        offset: added to the input: the authors' networks work on the waveform plus one.
 
     Attributes:
         samples: None: any length.
@@ -73,18 +73,18 @@ class WaveGanCritic(Describable, keras.Model):
     """[batch, samples, channels] -> scores [batch].
 
     The critic of WaveGAN (Donahue, McAuley & Puckette 2019, "Adversarial audio synthesis"): long
-    kernels, stride 4, a linear head on everything. With the defaults and one channel: 17,427,969
-    parameters.
+    kernels, stride 4, and a linear head on all features. With the defaults and one channel:
+    17,427,969 parameters.
 
     Args:
-        samples: length of what it scores, a multiple of 4**layers.
+        samples: length of the scored signals, a multiple of 4**layers.
         filters: channels of the first layer; they double with every layer.
         layers: number of convolutions.
-        kernel: their length, in samples.
+        kernel: length of the convolutions, in samples.
         phase_shuffle: samples, see `PhaseShuffle`; after every layer but the last.
 
     Raises:
-        UserError: `samples` is no such multiple.
+        UserError: `samples` is no multiple of 4**layers.
     """
 
     ranges = dict.fromkeys(("samples", "filters", "layers", "kernel"), COUNT) | {

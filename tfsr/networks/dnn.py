@@ -1,6 +1,6 @@
 """The feed-forward network of Li, Huang, Xu & Lee 2015 ("DNN-based speech bandwidth expansion").
 
-From the features of a frame and its neighbours to those of what is missing in it. With the
+It maps the features of a frame and its neighbours to the features that the frame lacks. With the
 defaults, 129 features and 128 outputs (log powers, ratio 2): 11,034,752 parameters.
 """
 
@@ -16,15 +16,15 @@ class DNN(Describable, keras.Model):
     """[batch, frames, features] -> [batch, frames, outputs].
 
     Args:
-        outputs: numbers for each frame, without bounds.
-        layers: hidden ones, with ReLU. The paper has 3; the program of Kuleshov et al. 2017, who
-            compare with it, makes 4.
+        outputs: number of values for each frame, without bounds.
+        layers: number of hidden layers, with ReLU. The paper has 3; the program of Kuleshov et al.
+            2017, who compare with it, has 4.
         width: of the hidden layers.
-        context: frames on each side that are seen besides the one in the middle; zeros where
-            there are none.
+        context: number of neighbouring frames on each side of the middle frame; zeros beyond the
+            ends.
 
     Attributes:
-        ratio, hop: 1, frames stay as many.
+        ratio, hop: 1, the number of frames stays the same.
         receptive_field: frames on each side that an output depends on, `context`.
     """
 

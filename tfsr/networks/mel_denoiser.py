@@ -1,9 +1,9 @@
-"""Networks besides ResUNet for VoiceFixer's analysis (Liu et al. 2022), from its authors' code.
+"""Other networks than ResUNet for VoiceFixer's analysis (Liu et al. 2022), from its authors' code.
 
 [batch, frames, bands, 1] -> [batch, frames, bands, 1], any number of frames. `MelDNN` and `MelGRU`
-estimate from log10 mel spectrograms what is to be added, as ResUNet does; `MelDenoiser` is the
-first part of the released analysis. TensorFlow Lite has no built-in operation for a GRU of unknown
-length: what contains one can be exported as a SavedModel only.
+see log10 mel spectrograms and estimate what to add, as ResUNet does. `MelDenoiser` is the first
+part of the released analysis. TensorFlow Lite has no built-in operation for a GRU of unknown
+length. So a model with a GRU can be exported as a SavedModel only.
 """
 
 import functools
@@ -21,14 +21,14 @@ _EPSILON = 1e-5
 
 
 class OnFrames(Describable, keras.Model):
-    """Layers on [batch, frames, bands], in the place of a network on images.
+    """Layers on [batch, frames, bands], used instead of a network on images.
 
     Args:
-        layers: one after the other; the last gives as many bands.
+        layers: one after the other; the last has as many outputs as bands.
 
     Attributes:
-        ratio, hop: 1, frames stay as many.
-        receptive_field: in frames; None, all of them, unless a subclass says otherwise.
+        ratio, hop: 1, the number of frames stays the same.
+        receptive_field: in frames; None, that is all, unless a subclass sets it.
     """
 
     ranges = dict.fromkeys(("bands", "widths", "width"), COUNT) | {
@@ -49,11 +49,11 @@ class OnFrames(Describable, keras.Model):
 
 
 class MelDNN(OnFrames):
-    """Dense layers for each frame alone. With the defaults: 1,378,952 parameters.
+    """Dense layers on each frame separately. With the defaults: 1,378,952 parameters.
 
     Args:
         bands: of the mel spectrogram.
-        widths: of the hidden layers, with ReLU, all but the last of them normalised after it.
+        widths: of the hidden layers, with ReLU; after it all but the last are normalised.
         momentum: of the running statistics.
         synchronized: whether batch statistics are over all replicas.
     """
@@ -109,11 +109,11 @@ class MelGRU(OnFrames):
 
 
 class MelDenoiser(OnFrames):
-    """A mask in [0, 1] from a linear mel spectrogram. With the defaults: 5,223,820 parameters.
+    """A mask in [0, 1], from a linear mel spectrogram. With the defaults: 5,223,820 parameters.
 
     Args:
         bands: of the mel spectrogram; the layers have two and four times as many channels.
-        dropout: rate.
+        dropout: dropout rate.
         momentum: of the running statistics.
         synchronized: whether batch statistics are over all replicas.
     """
@@ -144,7 +144,7 @@ class MelDenoiser(OnFrames):
 
 
 class WholeNorm(keras.layers.Layer):
-    """Batch normalisation of [batch, frames, features] with one mean and scale for everything."""
+    """Batch normalisation of [batch, frames, features] with a single mean and scale."""
 
     def __init__(self, momentum: float, synchronized: bool = False):
         super().__init__()
@@ -159,8 +159,8 @@ class WholeNorm(keras.layers.Layer):
 def bidirectional_gru(units: int) -> list[keras.layers.Layer]:
     """Two layers, each [batch, frames, inputs] -> [batch, frames, 2 * units].
 
-    As in PyTorch, the reset gate acts after the matrix product. Gates are in Keras' order, which is
-    update, reset, candidate, where PyTorch's is reset, update, candidate.
+    As in PyTorch, the reset gate acts after the matrix product. The gates are in Keras' order:
+    update, reset, candidate. PyTorch's order is reset, update, candidate.
     """
     return [
         keras.layers.Bidirectional(keras.layers.GRU(units, return_sequences=True, reset_after=True))

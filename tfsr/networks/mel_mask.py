@@ -1,9 +1,9 @@
 """How VoiceFixer's analysis (Liu et al. 2022, section 3.1) applies a network to a mel spectrogram.
 
 The models here take a linear mel spectrogram, float32 [batch, frames, bands] as `MelSpectrogram`
-gives it, and estimate the restored one in the domain where it is compared with the target:
-`features` goes there, and `mel` comes back, to what the vocoder takes. What training compares, by
-name, are `estimates` and their `targets`.
+gives it. They estimate the restored one in the domain in which it is compared with the target.
+`features` maps to that domain. `mel` maps back, to the input of the vocoder. Training compares
+`estimates` with their `targets`, by name.
 """
 
 import tensorflow as tf
@@ -18,10 +18,10 @@ _EPSILON = 1e-8
 
 
 class MelMask(Describable, keras.Model):
-    """A network adds to log10 mel, so that it multiplies the mel: the authors' training code.
+    """A network adds to log10 mel, which multiplies the mel: as in the authors' training code.
 
     Args:
-        network: [batch, frames, bands, 1] -> the same, as `ResUNet`.
+        network: [batch, frames, bands, 1] -> the same shape, such as `ResUNet`.
 
     Attributes:
         ratio, hop, receptive_field: the network's, in frames.
@@ -36,19 +36,19 @@ class MelMask(Describable, keras.Model):
         self.receptive_field = network.receptive_field
 
     def features(self, mel: tf.Tensor) -> tf.Tensor:
-        """A linear mel spectrogram, in the domain of the estimate."""
+        """A linear mel spectrogram, mapped to the domain of the estimate."""
         return log_mel(mel)
 
     def mel(self, estimate: tf.Tensor) -> tf.Tensor:
-        """An estimate as a linear mel spectrogram."""
+        """An estimate, mapped to a linear mel spectrogram."""
         return from_log_mel(estimate)
 
     def estimates(self, mel: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
-        """All that is estimated, by name; "mel" is the result of `call`."""
+        """All estimates, by name; "mel" is the result of `call`."""
         return {"mel": self(mel, training=training)}
 
     def targets(self, mel: tf.Tensor) -> dict[str, tf.Tensor]:
-        """What `estimates` should be where the restored mel spectrogram is this."""
+        """The targets of `estimates`, for this restored mel spectrogram."""
         return {"mel": self.features(mel)}
 
     def call(self, mel: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -56,16 +56,16 @@ class MelMask(Describable, keras.Model):
         return features + self._estimate([features], training)
 
     def _estimate(self, images: list[tf.Tensor], training: bool) -> tf.Tensor:
-        """What the network makes of its input channels, [batch, frames, bands] each."""
+        """The network's output for its input channels, [batch, frames, bands] each."""
         output = self.network(tf.stack(images, axis=-1), training=training)[..., 0]
         return tf.cast(output, tf.float32)
 
 
 class LinearMelMask(MelMask):
-    """The network's output times the mel: the paper's equation, taken for linear mels.
+    """The network's output times the mel: the paper's equation, for linear mels.
 
-    1 is added to the output, which its bias could be as well, so that the highest band, of which
-    ResUNet knows nothing, stays as it is. The estimate is not bounded from below; `mel` bounds it.
+    1 is added to the output; its bias could do the same. So the highest band, which ResUNet does
+    not see, stays as it is. The estimate has no lower bound; `mel` gives it one.
     """
 
     def features(self, mel: tf.Tensor) -> tf.Tensor:
@@ -79,12 +79,12 @@ class LinearMelMask(MelMask):
 
 
 class DenoisedMelMask(MelMask):
-    """The released analysis, an earlier one than the paper's: 70,377,009 parameters by default.
+    """The released analysis, older than the paper's; by default it has 70,377,009 parameters.
 
-    A denoiser masks the linear mel. The network sees log10 of both, and adds to the denoised one;
-    it does not train the denoiser. The authors compared what that gives with the speech before
-    noise was added, of the band that was left to it; here it is compared with the target, which
-    training knows in its place.
+    A denoiser masks the linear mel. The network sees log10 of the original and the denoised mel,
+    and adds to the denoised one. Its loss does not train the denoiser. The authors compared the
+    denoised mel with the band-limited speech before noise was added. Here it is compared with the
+    target, since training knows only that.
 
     Args:
         network: [batch, frames, bands, 2] -> [batch, frames, bands, 1].
@@ -111,7 +111,7 @@ class DenoisedMelMask(MelMask):
         return self.with_denoised(mel, training)[0]
 
     def with_denoised(self, mel: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
-        """The estimate as log10 mel, and the linear mel that the denoiser gives."""
+        """The estimate as log10 mel, and the linear mel from the denoiser."""
         mask = self.denoiser(mel[..., tf.newaxis], training=training)[..., 0]
         denoised = tf.cast(mask, tf.float32) * mel
         base = tf.stop_gradient(log_mel(denoised))

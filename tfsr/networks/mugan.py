@@ -1,10 +1,10 @@
 """MU-GAN (Kim & Sathe 2019, "Bandwidth extension on raw audio via generative adversarial
 networks").
 
-A generator, a discriminator and an autoencoder whose encoder gives the features of a loss, all of
-the same blocks: convolutions of four lengths side by side, and superpixel and subpixel layers
-that trade time for channels and back instead of strides. The paper prints no numbers of channels,
-so that no implementation is exact.
+There are a generator, a discriminator and an autoencoder, whose encoder gives the features of a
+loss. All have the same blocks: convolutions of four lengths side by side. Superpixel and subpixel
+layers take the place of strides; they trade time for channels and back. The paper prints no numbers
+of channels, so that no implementation is exact.
 """
 
 from collections.abc import Sequence
@@ -30,22 +30,22 @@ class MUGAN(Describable, keras.Model):
     """The generator. [batch, time, 1] -> [batch, time, 1], the input already interpolated.
 
     The defaults are a choice: 64, 128 and 6 times 256 channels, which is half of AudioUNet's. The
-    shares 3:3:1:1 of the four lengths are from other people's implementations, which give 24, 24,
-    8 and 8 filters for the first block. With the defaults: 31,490,785 parameters.
+    four lengths have shares of 3:3:1:1. The shares are from other people's implementations, which
+    have 24, 24, 8 and 8 filters in the first block. With the defaults: 31,490,785 parameters.
 
     Args:
-        down: filters of each block that shortens time, from input to code.
-        up: filters of each block that lengthens it again, from code to output.
+        down: filters of each block that halves the time, from input to code.
+        up: filters of each block that doubles it again, from code to output.
         dropout: rate between convolutions and activation of the up blocks.
-        bottleneck: filters of a block between the two that keeps the time; None for no such block.
+        bottleneck: filters of a block between the two that keeps the time; None: no such block.
 
     Attributes:
-        hop: the signal is padded to a multiple of it and cut again.
+        hop: the signal is padded to a multiple of it and cut back.
         receptive_field: samples on each side that an output sample depends on.
         ratio: output samples per input sample.
 
     Raises:
-        UserError: `down` and `up` are not equally many.
+        UserError: `down` and `up` have different lengths.
     """
 
     ranges = {"down": COUNT, "up": COUNT, "bottleneck": COUNT, "dropout": BELOW_1}
@@ -89,9 +89,9 @@ class NuWaveMUGAN(MUGAN):
     """The generator with the channels that NU-Wave (Lee & Han 2021) gives its MU-GAN baseline.
 
     They print min(2^(b+2), 32) for the down blocks, min(2^(12-b), 128) for the up blocks and a
-    size of 14 million. The first counted for each of the four lengths, the second for all of them
-    together, and a bottleneck, come nearest to it: 14,205,241 parameters (12,238,649 without the
-    bottleneck).
+    size of 14 million. The closest reading takes the first formula for each of the four lengths. It
+    takes the second for all of them together, and adds a bottleneck: 14,205,241 parameters
+    (12,238,649 without the bottleneck).
     """
 
     def __init__(
@@ -109,16 +109,16 @@ class MUDiscriminator(Describable, keras.Model):
     """[batch, samples, channels] -> logits [batch]; the paper's sigmoid is in the loss.
 
     The number of filters is a choice, with the generator's shares: 16, 16, 32 and 5 times 64
-    channels. With the defaults and one channel: 9,078,657 trainable parameters, most of them
-    where the head looks at 64 frames of 128 channels; 821,121 with pooling.
+    channels. With the defaults and one channel: 9,078,657 trainable parameters. Most of them are
+    where the head sees 64 frames of 128 channels; 821,121 with pooling.
 
     Args:
         filters: of the first block, which keeps the time, and of each that halves it.
-        samples: length of what it scores; None with `pooling`.
+        samples: length of the scored signals; None with `pooling`.
         width: of the head's hidden layer.
         dropout: rate in every block but the first, and in the head.
-        pooling: the head looks at the largest value of each channel instead of at every frame,
-            which needs less memory and takes any time >= 1.
+        pooling: the head sees the largest value of each channel instead of every frame. This needs
+            less memory, and any time >= 1 is allowed.
     """
 
     ranges = {"filters": COUNT, "samples": COUNT, "width": COUNT, "dropout": BELOW_1}
@@ -160,13 +160,13 @@ class MUDiscriminator(Describable, keras.Model):
 
 
 class MUAutoencoder(Describable, keras.Model):
-    """[batch, time, 1] -> [batch, time, 1], with nothing passed by the code.
+    """[batch, time, 1] -> [batch, time, 1], without connections around the code.
 
-    Trained on high-rate signals by their mean square error; then its encoder, frozen, gives the
-    features that the generator's feature loss compares. The number of filters is a choice, that of
-    the generator's outer blocks. With the defaults: 7,156,449 parameters.
+    It is trained on high-rate signals with their mean square error. Then its frozen encoder gives
+    the features that the generator's feature loss compares. The number of filters is a choice: that
+    of the generator's outer blocks. With the defaults: 7,156,449 parameters.
 
-    Args, attributes, raises: as of `MUGAN`.
+    Args, attributes, raises: see `MUGAN`.
     """
 
     ranges = {"down": COUNT, "up": COUNT, "dropout": BELOW_1}
@@ -203,10 +203,10 @@ class MUAutoencoder(Describable, keras.Model):
 
 
 class MultiscaleConv(keras.layers.Layer):
-    """Convolutions of the lengths 3, 9, 27 and 81 side by side, their channels in this order.
+    """Convolutions of the lengths 3, 9, 27 and 81 side by side; their channels are in this order.
 
     Args:
-        filters: of each.
+        filters: number of filters of each.
     """
 
     def __init__(self, filters: Branches):
@@ -218,7 +218,7 @@ class MultiscaleConv(keras.layers.Layer):
 
 
 class Multiscale(keras.layers.Layer):
-    """Multiscale convolution, dropout, PReLU with one slope a channel."""
+    """Multiscale convolution, dropout, and a PReLU with one slope per channel."""
 
     def __init__(self, filters: Branches, dropout: float = 0.0):
         super().__init__()
@@ -269,7 +269,7 @@ def _check_levels(network: keras.Model, down: Sequence[Branches], up: Sequence[B
 
 
 def _receptive_field(levels: int, bottleneck: bool) -> int:
-    """Half kernels times the strides they work at, and the position inside a frame."""
+    """Half kernels times the strides at their level, plus the place within a frame."""
     hop = 2**levels
     strides = (hop - 1) + 2 * (hop - 1) + (hop if bottleneck else 0)
     return KERNELS[-1] // 2 * strides + _LAST_KERNEL // 2 + hop - 1

@@ -1,7 +1,7 @@
 """NU-Wave (Lee & Han 2021, "NU-Wave: A diffusion probabilistic model for neural audio upsampling").
 
-A WaveNet without causality that estimates the noise in a waveform from the waveform, how noisy it
-is and an interpolated low-rate signal. Layer sizes, initial weights and wiring are those of the
+A non-causal WaveNet estimates the noise in a waveform. Its inputs are the waveform, its noise level
+and an interpolated low-rate signal. Layer sizes, initial weights and wiring are those of the
 authors' code, whose names the layers have: 3,049,985 parameters.
 """
 
@@ -26,21 +26,22 @@ _DECADES = 4.0
 class NuWave(Describable, keras.Model):
     """(noisy [batch, time], condition, noise level [batch, 1]) -> the noise in it, [batch, time].
 
-    `condition(low)` does not depend on the noise level: a chain of steps computes it once.
+    `condition(low)` does not depend on the noise level: it is computed once for a chain of steps.
 
     Args:
         channels: of the waveform and of the skip connections inside.
         blocks: number of residual blocks.
-        dilation_cycle: the dilation doubles from block to block and is 1 again after so many.
-        waves: sines, and as many cosines, that encode the noise level.
-        embedding: size of what two layers make of that.
+        dilation_cycle: the dilation doubles from block to block, and starts again at 1 after this
+            number of blocks.
+        waves: number of sines, and of cosines, that encode the noise level.
+        embedding: size of the noise level's embedding after two layers.
 
     Attributes:
-        ratio: 1, the rate stays.
-        hop: 1, any length will do.
+        ratio: 1, the rate stays the same.
+        hop: 1, any length is allowed.
         receptive_field: samples on each side that an output sample depends on, of both signals.
         condition_field: samples on each side that `condition` depends on.
-        condition_channels: numbers for each sample that `condition` gives.
+        condition_channels: number of values of `condition` for each sample.
     """
 
     ranges = dict.fromkeys(("channels", "blocks", "dilation_cycle", "waves", "embedding"), COUNT)
@@ -71,7 +72,7 @@ class NuWave(Describable, keras.Model):
         self.output_projection = _conv(channels, 1, dtype="float32")
 
     def condition(self, low: tf.Tensor) -> Condition:
-        """What the blocks make of the low-rate signal, for `call`.
+        """The condition of the blocks, computed from the low-rate signal.
 
         Args:
             low: float32 [batch, time], interpolated to the output rate.
@@ -90,7 +91,7 @@ class NuWave(Describable, keras.Model):
 
         Args:
             noisy: float32 [batch, time], level * waveform + sqrt(1 - level^2) * noise.
-            condition: what `condition` gave.
+            condition: output of `condition`.
             noise_level: float32 [batch, 1], from 0 (only noise) to 1 (none).
 
         Returns:
@@ -110,9 +111,9 @@ class NuWave(Describable, keras.Model):
 class NoiseLevelEmbedding(keras.layers.Layer):
     """[batch, 1] in [0, 1] -> [batch, size].
 
-    The phases of the sines go up to 50,000 radians, of which half precision would leave nothing.
-    All is float32 in mixed precision too, and the wavelengths are weights that are not trained, so
-    that imported ones, rounded otherwise, can be set.
+    The phases of the sines go up to 50,000 radians, which half precision cannot represent. So all
+    is float32, in mixed precision too. The wavelengths are weights that are not trained. So they
+    can be imported with the rounding of another program.
     """
 
     def __init__(self, waves: int, size: int):
@@ -155,7 +156,7 @@ class ResidualBlock(keras.layers.Layer):
 
         Args:
             x: [batch, time, channels].
-            condition: [batch, time, 2 * channels], by `low_projection`.
+            condition: [batch, time, 2 * channels], from `low_projection`.
             embedding: [batch, size] of the noise level.
         """
         step = tf.expand_dims(self.diffusion_projection(embedding), 1)
@@ -174,7 +175,7 @@ def _halves(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _conv(inputs: int, filters: int, kernel: int = 1, **options) -> Conv1D:
-    """He's initialiser, whose normal distribution is not truncated as that of Keras is."""
+    """A convolution with He's initialiser; its normal distribution is not truncated as in Keras."""
     return Conv1D(
         filters,
         kernel,

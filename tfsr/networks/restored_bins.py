@@ -1,8 +1,8 @@
 """A compact network that restores each frame: a complex mask for what is there, and what is not.
 
 The mask changes the bins of the damaged input (Williamson et al. 2016, "Complex ratio masking for
-monaural speech separation"). Where they hold nothing of the original, a spectrum of the network's
-own is added, made by heads as those of AP-BWE (Lu et al. 2024).
+monaural speech separation"). Where they hold nothing of the original, the network adds a spectrum
+of its own. Heads like those of AP-BWE (Lu et al. 2024) make it.
 """
 
 import tensorflow as tf

@@ -1,8 +1,8 @@
 """ResUNet, VoiceFixer's analysis network (Liu et al. 2022, section 3.1) and its UNet baseline.
 
-A spectrogram is an image here, halved six times in time and frequency and brought back. Layer
-sizes, wiring and initial weights are those of the authors' code, after Kong et al. 2021,
-"Decoupling magnitude and phase estimation with deep ResUNet for music source separation".
+The network treats a spectrogram as an image, halves it six times in time and frequency, and brings
+it back. Layer sizes, wiring and initial weights are those of the authors' code. They follow Kong et
+al. 2021, "Decoupling magnitude and phase estimation with deep ResUNet for music source separation".
 """
 
 import functools
@@ -26,27 +26,27 @@ Norm = Callable[[], keras.layers.Layer]
 class ResUNet(Describable, keras.Model):
     """[batch, frames, bands, inputs] -> [batch, frames, bands, 1], any number of frames.
 
-    Frames are padded with zeros, whatever a zero means, to a multiple of `hop`, and cut again. The
-    last band is dropped, and its output is 0, so that what is added to the input leaves it as it
-    is: of 128 mel bands remain 127, which are halved and doubled without a remainder, and of 1025
-    bins 1024. With the defaults: 65,152,867 trainable parameters for any number of bands from 65;
+    Frames are padded with zeros to a multiple of `hop`, whatever a zero means, and cut back. The
+    last band is dropped, and its output is 0. So it stays as it is when the output is added to the
+    input. Of 128 mel bands remain 127, and of 1025 bins 1024. These are halved and doubled without
+    a remainder. With the defaults: 65,152,867 trainable parameters for any number of bands from 65;
     65,153,189 with two inputs.
 
-    The running variances have n - 1 in their denominators as PyTorch's, since Keras' fused batch
-    normalisation gives them so. A synchronised one is not fused and has n, which is the number of
-    values in the batches of all replicas, of a channel: less than 1 % smaller for the paper's
-    batches, even at the coarsest level.
+    The running variances have n - 1 in their denominators, as in PyTorch: Keras' fused batch
+    normalisation computes them so. Synchronised normalisation is not fused, and has n. n is the
+    number of values of a channel in the batches of all replicas. The difference is less than 1 %
+    for the paper's batches, even at the coarsest level.
 
     Args:
-        channels: of each level, from the finest.
+        channels: of each level, the finest first.
         inputs: number of input channels.
         momentum: of the running statistics in residual units; the release was trained with 0.99.
-        up_momentum: of those before transposed convolutions.
+        up_momentum: of the running statistics before transposed convolutions.
         synchronized: whether batch statistics are over all replicas.
 
     Attributes:
-        ratio: 1, frames stay as many.
-        hop: frames that become one at the coarsest level, 64.
+        ratio: 1, the number of frames stays the same.
+        hop: number of frames that become one at the coarsest level, 64.
         receptive_field: frames on each side that an output depends on, outside training.
     """
 
@@ -98,7 +98,7 @@ class ResUNet(Describable, keras.Model):
 
 
 class Up(keras.layers.Layer):
-    """Twice the frames and bands, beside those that the way down had at this level."""
+    """Doubles frames and bands, and stacks them with those of the way down at this level."""
 
     def __init__(self, inputs: int, filters: int, norm: Norm, up_norm: Norm):
         super().__init__()
@@ -136,19 +136,19 @@ class ResidualUnit(keras.layers.Layer):
 
 
 def _units(inputs: int, filters: int, norm: Norm) -> keras.Sequential:
-    """Those of a level, of which the first changes the number of channels."""
+    """The residual units of a level; the first changes the number of channels."""
     sizes = [inputs] + (_UNITS - 1) * [filters]
     return keras.Sequential([ResidualUnit(size, filters, norm) for size in sizes])
 
 
 def _pad_frames(x: tf.Tensor, multiple: int) -> tf.Tensor:
-    """Append zeros so that [batch, frames, bands, channels] has a multiple of so many frames."""
+    """Append zeros so that the frames of [batch, frames, bands, channels] become a multiple."""
     shape = [tf.shape(x)[0], -time_of(x) % multiple, x.shape[2], x.shape[3]]
     return tf.concat([x, tf.zeros(shape, x.dtype)], axis=1)
 
 
 def _receptive_field(levels: int) -> int:
-    """The farthest that any of the `hop` frames depends on, by the way through all levels."""
+    """Largest distance that any of the `hop` frames depends on, through all levels."""
     reaches = []
     for frame in range(2**levels):
         first, last = frame - 2, frame + 2  # a unit's two convolutions

@@ -23,15 +23,15 @@ Maps = list[list[tf.Tensor]]
 class SpectrogramCritics(Describable, keras.Model):
     """[batch, time, 2] -> scores, [batch, frames, bins, 1] of each resolution, in a list; any time.
 
-    The first channel is the waveform that is scored, the second what it was made from. The critics
-    see log amplitudes alone: of the first in the band that was made, of the second from 0 Hz on,
-    in as many bins. Their frames should not be those of the network, so that a buzz at its frame
-    rate is seen. With the defaults: 51,603 parameters.
+    The first channel is the scored waveform, the second is the network's input. The critics see
+    log amplitudes only. Of the first channel they see the generated band. Of the second they see as
+    many bins, from 0 Hz on. Their frames should differ from those of the network, so that they
+    detect a buzz at its frame rate. With the defaults: 51,603 parameters.
 
     Args:
         resolutions: n_fft and hop_length of each transform.
-        first: the share of the Nyquist frequency from which on the waveform is scored.
-        channels: of all convolutions but the one that scores.
+        first: share of the Nyquist frequency from which on the waveform is scored.
+        channels: of all convolutions but the scoring one.
     """
 
     ranges = {"resolutions": COUNT, "channels": COUNT, "first": BELOW_1}
@@ -53,10 +53,10 @@ class SpectrogramCritics(Describable, keras.Model):
         return [maps[-1] for maps in self.maps(x, training)]
 
     def maps(self, x: tf.Tensor, training: bool = False) -> Maps:
-        """For each resolution the outputs of all convolutions.
+        """For each resolution, the outputs of all convolutions.
 
         Raises:
-            UserError: other than two channels.
+            UserError: there are not two channels.
         """
         if x.shape[-1] != 2:
             raise UserError(
@@ -74,7 +74,7 @@ class SpectrogramCritics(Describable, keras.Model):
 
 
 class _Critic(keras.layers.Layer):
-    """An image -> the outputs of all convolutions, the scores being the last."""
+    """Maps an image to the outputs of all convolutions; the scores are the last."""
 
     def __init__(self, channels: int):
         super().__init__()

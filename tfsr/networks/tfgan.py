@@ -1,9 +1,9 @@
 """The vocoder of VoiceFixer: the generator of TFGAN at 44.1 kHz.
 
 Tian, Chen, Zhang, Cao & Liu 2020, "TFGAN: Time and frequency domain based generative adversarial
-network for high-fidelity speech synthesis"; layer sizes and wiring are those that VoiceFixer's
-authors published (Liu et al. 2022). What they compute there and throw away, a 1x1 convolution
-beside each transposed one, is left out.
+network for high-fidelity speech synthesis". Layer sizes and wiring are those that VoiceFixer's
+authors published (Liu et al. 2022). Their code has a 1x1 convolution beside each transposed one,
+whose output is not used; it is left out here.
 """
 
 import math
@@ -26,16 +26,16 @@ _STAGE_SLOPE = 0.2
 
 
 class TFGAN(Describable, keras.Model):
-    """[batch, frames, bands], by `signal.mel.vocoder_condition` -> [batch, frames * hop, 1].
+    """[batch, frames, bands], from `signal.mel.vocoder_condition` -> [batch, frames * hop, 1].
 
-    Takes at least 4 frames and gives samples in [-1, 1]. With the defaults: 33,165,185 parameters,
+    At least 4 frames; the output is in [-1, 1]. With the defaults: 33,165,185 parameters,
     and 20,865 gains of the weight normalisation.
 
     Args:
         bands: of the mel spectrogram.
         condition: channels of the convolutions over frames.
-        channels: before the first stage, and after each.
-        strides: samples that each stage makes of one.
+        channels: before the first stage, and after each stage.
+        strides: upsampling factor of each stage.
         units: number of residual units of each stage, with dilations 1, 3, 9, ...
         weight_norm: whether all convolutions are weight-normalised.
 
@@ -98,7 +98,7 @@ class Stage(keras.layers.Layer):
 
 
 class Upsample(keras.layers.Layer):
-    """A transposed convolution with twice the stride for a kernel, of x + sin(x)."""
+    """A transposed convolution of x + sin(x); its kernel is twice as long as its stride."""
 
     def __init__(self, inputs: int, filters: int, stride: int, weight_norm: bool):
         super().__init__()
@@ -114,7 +114,7 @@ class Upsample(keras.layers.Layer):
 
 
 class ResidualUnit(keras.layers.Layer):
-    """A dilated and a plain convolution after activations, added to the input."""
+    """A dilated and an ordinary convolution after activations, added to the input."""
 
     def __init__(self, channels: int, dilation: int, weight_norm: bool):
         super().__init__()
@@ -146,17 +146,17 @@ def _conv(inputs: int, filters: int, kernel: int, weight_norm: bool, **options) 
 
 
 def _initializers(fan_in: int) -> dict[str, keras.initializers.Initializer]:
-    """PyTorch's defaults."""
+    """PyTorch's default initialisers."""
     return {f"{name}_initializer": fan_in_uniform(fan_in) for name in ("kernel", "bias")}
 
 
 def _cut_before(stride: int) -> int:
-    """Of the samples too many that the transposed convolution gives, how many are the first."""
+    """Number of samples to cut from the beginning of the transposed convolution's output."""
     return stride - stride // 2
 
 
 def _receptive_field(strides: Sequence[int], units: Sequence[int]) -> int:
-    """The farthest that the first and the last sample of frame 0 depend on."""
+    """Largest distance that the first and the last sample of frame 0 depend on."""
     margin = _OUTER_KERNEL // 2
     first, last = -margin, math.prod(strides) - 1 + margin
     for stride, depth in zip(reversed(strides), reversed(units), strict=True):

@@ -1,6 +1,6 @@
-"""Discriminators of TFGAN: of the waveform, its four bands, and its spectrum.
+"""TFGAN's discriminators: of the waveform, of its four bands, and of its spectrum.
 
-Liu et al. 2022 (VoiceFixer) name these families and have not published the networks; sizes are
+Liu et al. 2022 (VoiceFixer) name these families but have not published the networks. Sizes are
 those of a reconstruction, https://github.com/kranti-parida/vocoder_voicefixer.
 """
 
@@ -34,16 +34,16 @@ _MOMENTUM, _EPSILON = 0.9, 1e-5
 class TimeCritics(Describable, keras.Model):
     """[batch, time, 1] -> scores, [batch, frames, 1] for each scale, in a list.
 
-    The first scores the waveform, each of the others one at half the rate of that before it. With
-    the defaults: 450,822 parameters, of which 1,539 are gains of the weight normalisation.
+    The first scores the waveform. Each of the others scores it at half the rate of the one before.
+    With the defaults: 450,822 parameters, of which 1,539 are gains of the weight normalisation.
 
     Args:
         scales: number of networks.
-        channels: of their convolutions.
+        channels: of the networks' convolutions.
         groups: of each of the convolutions in the middle; they divide the channels.
 
     Attributes:
-        samples: None: any length that halves to one sample at least.
+        samples: None: any length that can be halved down to at least one sample.
     """
 
     ranges = dict.fromkeys(("scales", "channels", "groups"), COUNT)
@@ -104,13 +104,13 @@ class FrequencyCritic(Describable, keras.Model):
     """[batch, time, 1] -> scores [batch, frames, bins, filters] of the last unit.
 
     Real and imaginary part of the spectrum are the channels of an image. With the defaults:
-    251,360 trainable parameters, and strides that make 64 frames and 64 bins one.
+    251,360 trainable parameters; the strides reduce 64 frames and 64 bins to one.
 
     Args:
         n_fft: samples of a frame and of its Hann window.
         hop_length: samples from one frame to the next.
-        units: (filters, stride) of each residual unit; those with a stride of 1 leave the number of
-            filters, that of the first convolution being the first unit's.
+        units: (filters, stride) of each residual unit. A unit with a stride of 1 keeps the number
+            of filters. The first convolution has as many filters as the first unit.
 
     Attributes:
         samples: None: any length.
@@ -171,10 +171,11 @@ class WaveformCritic(keras.layers.Layer):
 
 
 class GroupedConv1D(Conv1D):
-    """A convolution in groups of channels that can be differentiated on a CPU.
+    """A convolution in groups of channels, with a gradient on CPUs.
 
-    Which TensorFlow cannot do. A convolution of few channels takes hardly less time than one of
-    some more, so that as many groups as have these are put together in one, with zeros between.
+    TensorFlow has no such gradient. A convolution of few channels takes hardly less time than one
+    of somewhat more. So several groups are combined into one convolution with that many channels,
+    with zeros between the groups.
     """
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
@@ -185,7 +186,7 @@ class GroupedConv1D(Conv1D):
         return tf.concat([plain(x, _block_diagonal(part, together)) for x, part in parts], axis=-1)
 
     def _jit_compiled_convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """Keras' way out: XLA, which compiles it for every length that it meets."""
+        """Keras' fallback: XLA, which compiles it anew for every length."""
         return self.convolution_op(inputs, kernel)
 
 
@@ -196,7 +197,7 @@ class WeightNormGroupedConv1D(WeightNormConv1D, GroupedConv1D):
 class ImageUnit(keras.layers.Layer):
     """Two 3x3 convolutions after normalisation and activation.
 
-    They are added to the input unless they have a stride, which is that of each of the two.
+    Their output is added to the input if the stride is 1. Otherwise both have this stride.
     """
 
     def __init__(self, filters: int, stride: int):

@@ -1,9 +1,9 @@
 """WSRGlow, a normalising flow between a waveform and noise (Zhang, Ren, Xu & Zhao 2021).
 
-"WSRGlow: A Glow-based waveform generative model for audio super-resolution", Interspeech 2021.
-Conditioned on the low-rate signal. Layer sizes, initial weights and wiring are those of the
-authors' code, whose groups have 16 samples where the paper's have 8; the companding is the
-paper's, that of the code being `companding.sign_only`. 173,202,792 parameters at ratio 2.
+"WSRGlow: A Glow-based waveform generative model for audio super-resolution", Interspeech 2021. The
+flow is conditioned on the low-rate signal. Layer sizes, initial weights and wiring are those of the
+authors' code. Its groups have 16 samples, the paper's have 8. The companding is the paper's; that
+of the code is `companding.sign_only`. 173,202,792 parameters at ratio 2.
 """
 
 from collections.abc import Callable
@@ -39,23 +39,25 @@ _ROUNDING = 1e-6
 class WSRGlow(Describable, keras.Model):
     """A waveform in groups of `group` samples <-> noise, float32 [batch, groups, group].
 
-    Upsampling takes any length: what is missing in the last group is zero.
+    Upsampling takes any length: the last group is filled with zeros.
 
     Args:
         ratio: output rate / input rate.
         group: output samples in a group; even, a multiple of `ratio`. The paper's ratios 2 and 4
-            have 16; 24 keeps at ratio 3 the 8 input samples that groups have at ratio 2.
+            have 16. At ratio 3, 24 keeps the 8 input samples that a group has at ratio 2.
         flows: number of steps, each a 1x1 convolution and a coupling.
-        early_every: before every so manieth step, `early_channels` channels are noise already.
+        early_every: after this number of steps, each time, `early_channels` more channels are
+            output as noise.
         early_channels: even; 0 for none.
         layers: of a coupling network, with dilations 1, 2, 4, ...
         channels: of a coupling network.
         waveform_embedding: size of the vector of each input sample; 400 in the authors' code.
         phase_embedding: size of the vector of each phase.
         magnitude: whether the condition has the magnitudes of the low-rate spectrum.
-        phase: whether it has their phases. Without both there is no STFT encoder.
-        companding: from samples to [-1, 1], before these become 256 codes.
-        convolution: channels -> bijector; `LuInvertibleConvolution` is the other.
+        phase: whether the condition has the spectrum's phases. Without both there is no STFT
+            encoder.
+        companding: maps samples to [-1, 1], before they become 256 codes.
+        convolution: channels -> bijector; `LuInvertibleConvolution` is the alternative.
 
     Attributes:
         hop: input samples in a group.
@@ -63,7 +65,7 @@ class WSRGlow(Describable, keras.Model):
         receptive_field: input samples on each side that an output sample of one step depends on.
 
     Raises:
-        UserError: for sizes that do not fit each other.
+        UserError: sizes do not fit each other.
     """
 
     ranges = {
@@ -110,7 +112,7 @@ class WSRGlow(Describable, keras.Model):
         self.receptive_field = network.receptive_field * self.hop + self.hop - 1
 
     def condition(self, low: tf.Tensor) -> Tensors:
-        """What all steps need of the low-rate signal, a few numbers for each of its samples.
+        """The condition of all steps: a few numbers for each sample of the low-rate signal.
 
         Args:
             low: float32 [batch, time], any time >= 1.
@@ -124,14 +126,14 @@ class WSRGlow(Describable, keras.Model):
         """Noise from a waveform, for training.
 
         Args:
-            high: float32 [batch, time], at least a group; samples after the last whole group are
-                not used, nor what the condition has for them.
-            condition: what `condition` gave for high's low-rate signal.
+            high: float32 [batch, time], at least a group. Samples after the last whole group, and
+                their condition, are not used.
+            condition: output of `condition` for high's low-rate signal.
 
         Returns:
-            float32 [batch, time // group, group], which under the model is standard normal, and
-            float32 [batch] by the names "convolution" and "coupling": the two parts of the
-            logarithm of the Jacobian's absolute determinant, of all samples and steps.
+            float32 [batch, time // group, group], which is standard normal under the model. By the
+            names "convolution" and "coupling", float32 [batch]: the two parts of the logarithm of
+            the Jacobian's absolute determinant, of all samples and steps.
         """
         groups = time_of(high) // self.group
         x = superpixel(tf.expand_dims(high[:, : groups * self.group], -1), self.group)
@@ -155,14 +157,14 @@ class WSRGlow(Describable, keras.Model):
     def inverse_step(
         self, flow: int, x: tf.Tensor, condition: Tensors, tables: list[Tensors] | None = None
     ) -> tf.Tensor:
-        """One step back from noise to waveform; the last is taken first.
+        """One step back from noise to waveform; the last step of the flow is inverted first.
 
         Args:
             flow: number of the step in the forward direction, from 0.
-            x: float32 [batch, groups, group], noise or what the step after this one gave.
-            condition: what `condition` gave; groups that `x` does not have are not used.
-            tables: what `tables` gave for this step and its present weights. With them, the
-                projection of the condition, which is most of the work, is read instead of computed.
+            x: float32 [batch, groups, group], noise or the output of the step inverted before.
+            condition: output of `condition`; groups that `x` does not have are not used.
+            tables: output of `tables` for this step and its present weights. With them, the
+                condition's projection is read instead of computed, which is most of the work.
 
         Returns:
             float32 [batch, groups, group].
@@ -175,10 +177,10 @@ class WSRGlow(Describable, keras.Model):
         return step.inverse(x, conditions)
 
     def tables(self, flow: int) -> list[Tensors]:
-        """For `inverse_step`: what the projection can meet, times its kernel, for each layer.
+        """For `inverse_step`: all possible inputs of the projection, times its kernel, per layer.
 
-        To make them costs as much as to project some 600 groups, so that they can be made anew
-        where more than that are to come. At ratio 2 they take 51 MB.
+        Making the tables costs as much as projecting about 600 groups. So it pays to make them
+        anew where more groups than that follow. At ratio 2 they take 51 MB.
         """
         network = self.steps[flow].network
         kernels = network.for_layers(network.projection.normalized_kernel[0])
@@ -201,7 +203,7 @@ class LowRateEncoder(keras.layers.Layer):
     Args: as in `WSRGlow`; `hop` input samples are a group.
 
     Attributes:
-        features: number of them for each group.
+        features: number of features for each group.
     """
 
     def __init__(
@@ -239,11 +241,11 @@ class LowRateEncoder(keras.layers.Layer):
         return _first_groups({name: encoded[name] for name in self.parts}, groups)
 
     def call(self, encoded: Tensors) -> tf.Tensor:
-        """What `encode` gave -> [batch, groups, features]."""
+        """Map the output of `encode` to [batch, groups, features]."""
         return tf.concat([part(encoded[name]) for name, part in self.parts.items()], axis=-1)
 
     def tables(self, kernel: tf.Tensor, bias: tf.Tensor) -> Tensors:
-        """What `look_up` needs for a kernel [features, outputs] and a bias [outputs]."""
+        """The tables of `look_up` for a kernel [features, outputs] and a bias [outputs]."""
         pairs = zip(self.parts.items(), tf.split(kernel, self._widths), strict=True)
         return {name: part.tables(rows) for (name, part), rows in pairs} | {"bias": bias}
 
@@ -256,7 +258,7 @@ class LowRateEncoder(keras.layers.Layer):
 class FlowStep(keras.layers.Layer):
     """A 1x1 convolution and a coupling of all but the first `early` channels.
 
-    Those are noise already, and stay in their place.
+    The early channels are noise already, and stay in their place.
     """
 
     def __init__(self, early: int, network: WaveNet, convolution: keras.layers.Layer):
@@ -272,7 +274,7 @@ class FlowStep(keras.layers.Layer):
         return self._beside_noise(x, y), log_dets
 
     def inverse(self, y: tf.Tensor, conditions: list[tf.Tensor]) -> tf.Tensor:
-        """One step towards the waveform, given what the network's `project` makes."""
+        """One step towards the waveform, given the outputs of the network's `project`."""
         chain, arguments = self._chain(conditions)
         x = invert(chain, y[..., self.early :], **arguments)
         return self._beside_noise(y, x)
@@ -284,10 +286,10 @@ class FlowStep(keras.layers.Layer):
         return tf.concat([before[..., : self.early], made], axis=-1)
 
     def _chain(self, conditions: list[tf.Tensor]) -> tuple[Chain, dict[str, dict]]:
-        """Both bijectors, and what they are conditioned on.
+        """Both bijectors, and their conditions.
 
-        Made for a call: were this a weight-bearing attribute, Keras would take seconds to find the
-        weights of all steps, as it looks through bijectors one Python attribute after the other.
+        They are made anew for each call. Keras looks for weights through bijectors, one Python
+        attribute after the other. As an attribute with weights they would cost seconds.
         """
         coupling = AffineCoupling(self.network)
         return Chain([coupling, self.convolution]), {coupling.name: {"conditions": conditions}}
@@ -296,8 +298,8 @@ class FlowStep(keras.layers.Layer):
 def _phase_codes(spectrum: tf.Tensor, magnitude: tf.Tensor) -> tf.Tensor:
     """Phases in (-pi, pi] -> codes of 3 degrees each; silence has phase 0.
 
-    A real number's phase is 0 or pi, whatever rounding left in its imaginary part: the first frame
-    is symmetric, and between -pi and pi lie all codes.
+    A real number has phase 0 or pi, whatever rounding leaves in its imaginary part. The first frame
+    is symmetric, so its spectrum is real. -pi and pi have the codes farthest apart.
     """
     real, imag = tf.math.real(spectrum), tf.math.imag(spectrum)
     least = _ROUNDING * tf.reduce_max(magnitude, axis=-1, keepdims=True)

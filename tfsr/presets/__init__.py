@@ -1,6 +1,6 @@
 """Trained upsamplers by name: model folders that come with the package.
 
-Each holds what `tfsr.model_config` says, and its card tells of training, speed and scores.
+Each has the files described in `tfsr.model_config`. Its card tells of training, speed and scores.
 `tools/make_preset.py` writes them.
 """
 
@@ -17,11 +17,11 @@ from tfsr.model_config import CONFIG, ModelConfig
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """What is known of one.
+    """A preset: its name and its description.
 
     Attributes:
-        name: what users call it.
-        config: of its folder.
+        name: its name for users.
+        config: the configuration in its folder.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Preset:
 
     @property
     def suited_to(self) -> str:
-        """The only kind of recordings that it is for, see `ModelCard`."""
+        """The only kind of recordings that it suits, see `ModelCard`."""
         return self.card.suited_to
 
     @property
@@ -42,7 +42,7 @@ class Preset:
 
     @property
     def bandwidth_hz(self) -> float:
-        """Up to where its input reaches."""
+        """Highest frequency of its input."""
         return self.config.bandwidth_hz
 
     @property
@@ -51,15 +51,15 @@ class Preset:
 
 
 def names() -> list[str]:
-    """All, by the alphabet."""
+    """All names, in alphabetical order."""
     return sorted(path.parent.name for path in folder().glob(f"*/{CONFIG}"))
 
 
 def get(name: str) -> Preset:
-    """What is known of a preset.
+    """A preset by its name.
 
     Raises:
-        UserError: there is none of that name.
+        UserError: there is no preset of that name.
     """
     if name not in names():
         raise UserError(f"no preset {name!r}: choose one of {', '.join(names())}")
@@ -67,12 +67,12 @@ def get(name: str) -> Preset:
 
 
 def streaming() -> list[str]:
-    """The names of those that run on streams too."""
+    """The names of presets that also run on streams."""
     return [name for name in names() if get(name).config.latency_ms is not None]
 
 
 def suited(bandwidth_hz: float) -> str:
-    """The name of the one that suits a recording with such a bandwidth.
+    """The name of the preset that suits a recording with such a bandwidth.
 
     Raises:
         UserError: there is no band to add.
@@ -81,7 +81,7 @@ def suited(bandwidth_hz: float) -> str:
 
 
 def folder() -> Path:
-    """That of the presets' own folders."""
+    """The folder that contains the presets' folders."""
     return Path(str(resources.files("tfsr.presets")))
 
 

@@ -1,4 +1,4 @@
-"""What is known of presets, to be read: lines for a terminal, and model cards in Markdown."""
+"""Show presets to readers: lines for a terminal, and model cards in Markdown."""
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ _BESIDE = ("nothing", "spline", "original")
 
 
 def table(presets: Sequence[Preset]) -> str:
-    """A line for each."""
+    """One line for each preset."""
     width = max(len(preset.name) for preset in presets)
     return "\n".join(f"{preset.name:<{width}}  {_line(preset)}" for preset in presets)
 
@@ -41,14 +41,14 @@ def _line(preset: Preset) -> str:
 
 
 def page(presets: Sequence[Preset]) -> str:
-    """All that is known of presets, as a page of Markdown."""
+    """All that is known about presets, as a page of Markdown."""
     return "\n".join([_HEAD, board(presets), *map(card, presets)])
 
 
 def board(presets: Sequence[Preset]) -> str:
-    """A table of Markdown: what presets of the same rates score, and what they cost.
+    """A table of Markdown with the scores and costs of presets with the same rates.
 
-    Beside them stand what is no network, as the first of these presets was tested.
+    Systems without a network stand beside them, as in the tests of the first of these presets.
     """
     names = "kHz", "system", *_COLUMNS, "multiply-adds for 1 s", "real-time factor", "parameters"
     rows: list[list[str]] = []
@@ -82,7 +82,7 @@ def _rates(preset: Preset) -> tuple[int, int]:
 
 
 def card(preset: Preset) -> str:
-    """A section of Markdown."""
+    """The section about a preset, in Markdown."""
     rows = "\n".join(f"| {name} | {value} |" for name, value in _facts(preset).items())
     scores = "\n".join(_scores(*protocol) for protocol in preset.card.scores.items())
     description = preset.card.description
@@ -122,7 +122,7 @@ def _speed(known: ModelCard) -> str:
 
 
 def _scores(protocol: str, systems: Mapping[str, Mapping[str, float | str]]) -> str:
-    """A protocol's systems under each other."""
+    """The scores of a protocol's systems, one below the other."""
     columns = list(next(iter(systems.values())))
     lines = [
         f"| {protocol} | " + " | ".join(columns) + " |",
@@ -138,5 +138,5 @@ def _scores(protocol: str, systems: Mapping[str, Mapping[str, float | str]]) -> 
 
 
 def _shown(score: float | str) -> str:
-    """Nothing of what cannot be judged, which reports write as words ("-inf")."""
+    """A score; empty for what cannot be judged, which reports write as words ("-inf")."""
     return "" if isinstance(score, str) else f"{score:.3f}"

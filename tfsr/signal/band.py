@@ -12,14 +12,14 @@ _LEAST = 1e-8
 
 
 def without_empty_band(x: tf.Tensor, share: float = 0.95) -> tf.Tensor:
-    """Take away what lies above the band in use: mode 1 of VoiceFixer's release.
+    """Remove everything above the band in use: mode 1 of VoiceFixer's release.
 
-    The band ends at the first bin up to which lies so much of the sum, over the whole signal, of
-    the positive parts of log10 magnitudes.
+    Positive parts of log10 magnitudes are summed over the whole signal. The band ends at the first
+    bin up to which lies this share of the sum.
 
     Args:
         x: float32 [batch, time], any time >= 1; each signal has its own band.
-        share: from 0 to 1.
+        share: see above, from 0 to 1.
 
     Returns:
         float32 [batch, time].

@@ -1,8 +1,8 @@
-"""How wide the band of a recording really is, whatever its sampling rate allows.
+"""Measure the true bandwidth of a recording, whatever its sampling rate allows.
 
-Speech is told from noise and hum by its dynamics: they change less. It is told from the images that
-poor resamplers make, for these are mirror copies of what lies below. All is counted on the way
-through a recording, so that its length does not matter.
+Speech differs from noise and hum by its dynamics: noise and hum change less. Poor resamplers
+make images; speech differs from them, because they are mirror copies of lower frequencies. All
+statistics are updated while a recording is read, so that its length does not matter.
 """
 
 import dataclasses
@@ -65,12 +65,12 @@ _LEAST_IMAGE_HZ = 200
 def effective_bandwidth(blocks: Iterable[np.ndarray], rate: int) -> float:
     """The highest frequency at which a recording has speech, in Hz.
 
-    In constant memory. Noise, dither, hum, whistles, clicks and the images of resamplers do not
-    count, nor does what is seldom, such as a jingle in a call. What has no speech ends where all of
-    its sound does, and silence has the whole band.
+    The memory is constant. Noise, dither, hum, whistles, clicks and images of resamplers do not
+    count. Rare sounds do not count either, such as a jingle in a call. For a recording without
+    speech the result is where all sound ends. Silence has the full band.
 
     Args:
-        blocks: [time, channels] of any lengths; channels count together.
+        blocks: [time, channels] of any lengths; channels are taken together.
         rate: Hz.
 
     Returns:
@@ -83,7 +83,7 @@ def effective_bandwidth(blocks: Iterable[np.ndarray], rate: int) -> float:
 
 
 class Bandwidth:
-    """`effective_bandwidth` of power spectra that come one after the other.
+    """`effective_bandwidth` from power spectra that are added one after the other.
 
     Args:
         rate: Hz.
@@ -98,7 +98,7 @@ class Bandwidth:
         self._mirrors = _Mirrors(rate)
 
     def add(self, power: np.ndarray) -> None:
-        """Count power spectra [frames, bins], see `power_frames`."""
+        """Add power spectra [frames, bins], see `power_frames`."""
         level = decibels(power)
         bins = len(self._of_bins)
         places = np.arange(bins) * _CLASSES + _class(level)
@@ -110,7 +110,7 @@ class Bandwidth:
 
     @property
     def hertz(self) -> float:
-        """Where speech ends; where none is found, where all sound does."""
+        """The frequency where speech ends; without speech, where all sound ends."""
         active, total = self._active_frames(), self._all_frames()
         if active < _ENOUGH:
             return self.hertz_of_sound
@@ -126,7 +126,7 @@ class Bandwidth:
 
     @property
     def hertz_of_sound(self) -> float:
-        """Where all sound ends that is louder than dither; rate / 2 of silence."""
+        """The frequency where all sound louder than dither ends; rate / 2 for silence."""
         active = self._active_frames()
         if not active:
             return self._rate / 2
@@ -134,7 +134,7 @@ class Bandwidth:
         return self._end(seldom, self._loud(seldom, _SELDOM_ABOVE_DITHER_DB, _FLOOR_DB))
 
     def _end(self, share: "_Share", sound: np.ndarray) -> float:
-        """Hz up to where there is such a sound, bool [bins], that is no image."""
+        """The highest frequency in Hz with such a sound, bool [bins], that is no image."""
         found = np.flatnonzero(sound[: self._mirrors.end(sound)])
         if not found.size:
             return self._rate / 2
@@ -149,7 +149,7 @@ class Bandwidth:
         return int(np.sum(self._of_frames))
 
     def _active_frames(self) -> int:
-        """How many frames are none of pauses; 0 where all is silent."""
+        """Number of frames outside pauses; 0 where all is silent."""
         counts = self._of_frames.copy()
         counts[0] = 0
         if not counts.any():
@@ -158,7 +158,7 @@ class Bandwidth:
         return int(np.sum(counts[max(loudest - _PAUSE_DB, 0) :]))
 
     def _loud(self, share: "_Share", above_dither: float, floor: float = np.inf) -> np.ndarray:
-        """Of each bin whether it is neither hum, nor dither, nor far below the loudest: bool."""
+        """For each bin, whether it is no hum, no dither and not far below the loudest: bool."""
         hum = min(round(_HUM_HZ / self._width), len(share.level) - 1)
         dither = 10 * np.log10(2 * _DITHER / frame_length(self._rate)) + share.noise
         level = self._smoothed(share.level)
@@ -171,17 +171,17 @@ class Bandwidth:
         return np.median(_around(of_bins, size), axis=-1)
 
     def _edge(self, level: np.ndarray, last: int) -> int:
-        """The last bin before a fall that only the window spreads, up to the last of speech."""
+        """The last bin before a fall in level that only the window spreads; at most `last`."""
         first = max(last - round(_SMOOTHED_HZ / self._width), 0)
         near = level[first : last + 1]
         return first + np.flatnonzero(near > np.max(near) - _EDGE_DB)[-1]
 
 
 class _Mirrors:
-    """Whether what lies above a frequency is a mirror copy of what lies below.
+    """Tests whether everything above a frequency is a mirror copy of what is below.
 
-    Correlations over time, bin by bin, of power in dB without the envelope over frequency. Those
-    of the speech so far count that is no pause.
+    It uses correlations over time, bin by bin. They are of the power in dB without its envelope
+    over frequency. Only frames of speech so far, outside pauses, are used.
     """
 
     def __init__(self, rate: int):
@@ -192,7 +192,7 @@ class _Mirrors:
         self._count, self._loudest = 0, -np.inf
 
     def add(self, level: np.ndarray, loudness: np.ndarray) -> None:
-        """Of frames in dB, [frames, bins] and [frames]."""
+        """Add frames in dB, levels [frames, bins] and loudness [frames]."""
         loudest = np.maximum.accumulate(np.maximum(loudness, self._loudest))
         self._loudest = loudest[-1]
         level = level[loudness > loudest - _PAUSE_DB]
@@ -206,7 +206,7 @@ class _Mirrors:
             product += np.einsum("fb,fb->b", fine[:, above], fine[:, fold - above])
 
     def end(self, speech: np.ndarray) -> int:
-        """The first bin from which on what seems to be speech is an image; else one past all."""
+        """The first bin from which on apparent speech is an image; else one past the last bin."""
         if self._count < _ENOUGH:
             return self._bins
         for fold, product in self._products.items():
@@ -221,7 +221,7 @@ class _Mirrors:
         return self._bins
 
     def _above(self, fold: int) -> np.ndarray:
-        """The bins above the middle that have one below it, of which both add up to `fold`."""
+        """The bins above the middle that have a mirror bin: both indices add up to `fold`."""
         return np.arange(fold // 2 + 1, min(fold - round(_HUM_HZ / self._width), self._bins))
 
     def _agreement(self, above: np.ndarray, below: np.ndarray, product: np.ndarray) -> np.ndarray:
@@ -234,12 +234,12 @@ class _Mirrors:
 
 @dataclasses.dataclass(frozen=True)
 class _Share:
-    """What a share of all frames reaches.
+    """The level that a share of all frames reaches.
 
     Attributes:
         share: between 0 and 1.
         level: dB of each bin, [bins].
-        smoothed: a median over neighbouring bins.
+        smoothed: its median over neighbouring bins.
     """
 
     share: float
@@ -248,13 +248,13 @@ class _Share:
 
     @property
     def noise(self) -> float:
-        """What this share of frames reaches of noise that does not change, in dB over its mean."""
+        """The level that this share of frames of constant noise reaches, in dB over its mean."""
         return 10 * np.log10(-np.log(self.share))
 
     def stands_out(
         self, half: "_Share", quiet: "_Share", over_quiet: float, times: float, over_half: float
     ) -> np.ndarray:
-        """Of each bin whether it is more than background: bool."""
+        """For each bin, whether it is louder than the background: bool."""
         from_quiet = self.level - quiet.level - (self.noise - quiet.noise) - over_quiet
         changes = (half.level - quiet.level) / (half.noise - quiet.noise)
         of_background = times * (self.noise - half.noise) * changes
@@ -263,13 +263,13 @@ class _Share:
 
 
 def _around(x: np.ndarray, size: int) -> np.ndarray:
-    """Of each place of the last axis those around it, mirrored at the ends: [..., places, size]."""
+    """The neighbours of each place on the last axis, mirrored at the ends: [..., places, size]."""
     wider = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(size // 2, (size - 1) // 2)], mode="symmetric")
     return np.lib.stride_tricks.sliding_window_view(wider, size, axis=-1)
 
 
 def _running_mean(x: np.ndarray, size: int) -> np.ndarray:
-    """Over so many places of the last axis, mirrored at the ends."""
+    """Moving mean over `size` places of the last axis, mirrored at the ends."""
     return np.einsum("...s->...", _around(x, size)) / size
 
 
@@ -278,7 +278,7 @@ def _class(level: np.ndarray) -> np.ndarray:
 
 
 def _reached(counts: np.ndarray, number: float) -> np.ndarray:
-    """The highest value that so many reach; classes come last, each value is in one evenly."""
+    """The value that `number` values reach, from counts [..., classes]; even within a class."""
     at_least = np.cumsum(counts[..., ::-1], axis=-1)[..., ::-1]
     last = counts.shape[-1] - 1 - np.argmax(at_least[..., ::-1] >= number, axis=-1)
     reach, within = (

@@ -1,8 +1,8 @@
-"""Companding: loud samples closer together and quiet ones farther apart, before quantisation.
+"""Companding: quantise quiet samples in finer steps than loud ones.
 
-What a telephone line does to a sound (ITU-T G.711) and how WaveNet makes a classification of the
-next sample (van den Oord et al. 2016). All functions take and give NumPy arrays or TensorFlow
-tensors, float32 or float64 of any shape, element by element.
+Telephone lines use it (ITU-T G.711). WaveNet uses it to turn the prediction of the next sample into
+a classification (van den Oord et al. 2016). All functions take and return NumPy arrays or
+TensorFlow tensors, float32 or float64 of any shape, element by element.
 """
 
 import types
@@ -20,8 +20,8 @@ class MuLaw:
     """sign(x) * ln(1 + mu * |x|) / ln(1 + mu), from [-1, 1] to [-1, 1].
 
     Args:
-        mu: > 0, the slope at 0 is mu / ln(1 + mu). 255 in G.711, which has 15 straight pieces in
-            the place of the curve, and in WaveNet; 256 in WSRGlow.
+        mu: > 0, the slope at 0 is mu / ln(1 + mu). It is 255 in WaveNet and in G.711, which has 15
+            straight pieces instead of the curve. It is 256 in WSRGlow.
     """
 
     mu: float = 255.0
@@ -31,13 +31,13 @@ class MuLaw:
         return math.sign(x) * math.log(1 + self.mu * math.abs(x)) / np.log1p(self.mu).item()
 
     def expand(self, y: Samples) -> Samples:
-        """The x that is companded to `y`."""
+        """The inverse: the x whose companded value is `y`."""
         math = _math(y)
         return math.sign(y) * math.expm1(math.abs(y) * np.log1p(self.mu).item()) / self.mu
 
 
 def sign_only(x: Samples) -> Samples:
-    """-1, 0 or 1: where a code takes the sign before the logarithm, as that of WSRGlow does."""
+    """-1, 0 or 1. Code that takes the sign before the logarithm, as WSRGlow's does, gives this."""
     return _math(x).sign(x)
 
 
@@ -45,7 +45,7 @@ def quantize(y: Samples, levels: int = 256) -> Samples:
     """Codes of equal intervals: floor((y + 1) / 2 * levels), from 0 to levels - 1.
 
     Args:
-        y: in [-1, 1]; what lies outside gets the first or last code. 0 gets levels / 2.
+        y: in [-1, 1]; values outside get the first or last code. 0 gets levels / 2.
         levels: even number of codes.
 
     Returns:
@@ -57,7 +57,7 @@ def quantize(y: Samples, levels: int = 256) -> Samples:
 
 
 def dequantize(codes: Samples, levels: int = 256) -> Samples:
-    """The middle of the interval that has the code.
+    """The middle of each code's interval.
 
     Args:
         codes: whole numbers from 0 to levels - 1 in a floating-point type.

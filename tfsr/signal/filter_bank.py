@@ -1,7 +1,7 @@
-"""Four bands of a signal, each at a quarter of its rate, that hold what the signal held.
+"""Four bands of a signal, each at a quarter of its rate, which together keep all information.
 
-The cosine-modulated filter bank of Nguyen 1994, "Near-perfect-reconstruction pseudo-QMF banks": the
-filters backwards put the signal together again, up to -64 dB.
+This is the cosine-modulated filter bank of Nguyen 1994, "Near-perfect-reconstruction pseudo-QMF
+banks". The time-reversed filters reconstruct the signal, with an error of -64 dB.
 """
 
 import functools
@@ -31,7 +31,7 @@ def sub_bands(x: tf.Tensor) -> tf.Tensor:
 
 @functools.lru_cache
 def analysis_filters() -> np.ndarray:
-    """float32 [taps, 4], for a convolution that does not turn them around."""
+    """float32 [taps, 4], for a convolution that does not reverse the filters."""
     prototype = scipy.signal.firwin(_TAPS, _CUTOFF, window=("kaiser", _KAISER_BETA))
     time = np.arange(_TAPS)[:, np.newaxis] - _TAPS // 2
     band = np.arange(BANDS)

@@ -1,12 +1,12 @@
-"""A signal in frames of bins and back, as causal systems need it.
+"""Analysis of a signal into frames of bins, and synthesis, for causal systems.
 
-Frame t ends with hop t of the signal. What it becomes is added to the signal's last `support`
-samples only, so that a sample is ready once so many samples, at most, have come in from its hop
-on, however long the window before them.
+Frame t ends with hop t of the signal. The processed frame is added to the signal's last `support`
+samples only. So a sample is ready when at most `support` samples have come in since the start of
+its hop. The window before them may be of any length.
 
-Both transforms are products with constant matrices, the windows within: TensorFlow Lite has no
-inverse transform, and a forward one of powers of two only. Made for the bins that are needed, they
-cost no more than the layers of a small network.
+Both transforms are products with constant matrices, which include the windows. TensorFlow Lite has
+no inverse transform, and its forward transform is for powers of two only. The matrices have only
+the bins that are needed. So they cost no more than the layers of a small network.
 """
 
 import functools
@@ -23,22 +23,22 @@ from tfsr.signal.stft import Spectrum, overlap_add
 
 @dataclass(frozen=True)
 class FrameCodec:
-    """Analysis and synthesis windows that give a signal back exactly, without a division.
+    """Analysis and synthesis windows that reconstruct a signal exactly, without a division.
 
-    Symmetric: the square root of a Hann window, twice. Asymmetric: the analysis window rises over
-    the frame's first n_fft - hop samples and falls over its last hop; the synthesis window is a
-    Hann window on the last two hops, divided by it. So resolution is that of a long frame, and
-    the delay that of a short one (Mauler & Martin 2007, "A low delay, variable resolution, perfect
-    reconstruction spectral analysis-synthesis system").
+    Symmetric: both windows are the square root of a Hann window. Asymmetric: the analysis window
+    rises over the frame's first n_fft - hop samples and falls over its last hop. The synthesis
+    window is a Hann window on the last two hops, divided by the analysis window. So the resolution
+    is that of a long frame, and the delay that of a short one (Mauler & Martin 2007, "A low delay,
+    variable resolution, perfect reconstruction spectral analysis-synthesis system").
 
     Args:
         n_fft: samples of a frame, even.
-        hop_length: samples from one frame to the next; symmetric, it divides `n_fft`; in any case
-            it is at most half of it.
+        hop_length: samples from one frame to the next, at most half of `n_fft`. If symmetric, it
+            must divide `n_fft`.
         asymmetric: see above.
 
     Raises:
-        UserError: another hop.
+        UserError: the hop is not allowed.
     """
 
     n_fft: int
@@ -56,24 +56,24 @@ class FrameCodec:
 
     @property
     def support(self) -> int:
-        """Samples of the synthesis window, those of a frame that the signal depends on."""
+        """Samples of the synthesis window: the samples of a frame that affect the signal."""
         return 2 * self.hop_length if self.asymmetric else self.n_fft
 
     @property
     def latency(self) -> int:
-        """Samples from when one comes in to when it is ready; its hop has to fill, too."""
+        """Latency in samples from a sample's arrival to its output; its hop must fill too."""
         return self.support
 
     @property
     def bins(self) -> int:
-        """Of a frame."""
+        """Number of bins of a frame."""
         return self.n_fft // 2 + 1
 
     def low(self, ratio: int) -> tuple[int, int]:
-        """Samples of a frame and of a hop for a signal at so many times lower a rate.
+        """Samples of a frame and of a hop for a signal at a `ratio` times lower rate.
 
         Raises:
-            UserError: they are no whole numbers.
+            UserError: they are not whole numbers.
         """
         if self.hop_length % ratio or self.n_fft % (2 * ratio):
             raise UserError(
@@ -83,13 +83,13 @@ class FrameCodec:
         return self.n_fft // ratio, self.hop_length // ratio
 
     def analyze(self, x: tf.Tensor, ratio: int = 1) -> Spectrum:
-        """The frames that lie in a signal, which may be at a lower rate than the codec's.
+        """The frames of a signal, which may be at a lower rate than the codec's.
 
         Args:
             x: float32 [batch, time], at a `ratio` times lower rate. The signal's first frame
                 begins n_fft - hop_length zeros before it.
-            ratio: its n_fft / (2 * ratio) + 1 bins are the lowest of the signal at the codec's
-                rate, as far as this has nothing above them.
+            ratio: of the rates. The bins equal the lowest bins at the codec's rate, if the signal
+                there has nothing above them. There are n_fft / (2 * ratio) + 1 of them.
 
         Returns:
             [batch, frames, n_fft / (2 * ratio) + 1].
@@ -115,7 +115,7 @@ class FrameCodec:
         """The sum of frames, each windowed once more.
 
         Args:
-            spectrum: [batch, frames, up to `bins`], the highest ones; below them is nothing.
+            spectrum: [batch, frames, up to `bins`], the highest bins; the lower bins are 0.
 
         Returns:
             float32 [batch, (frames - 1) * hop_length + support]. The first hop of the signal
@@ -131,8 +131,8 @@ class FrameCodec:
     def _half(self, values: tf.Tensor, waves: Literal["cosines", "sines"]) -> tf.Tensor:
         """The sum of one kind of waves over half a frame, [..., bins] -> [..., n_fft / 2 + 1].
 
-        From the middle of the half backwards, waves of even bins are as they were before it, or
-        their negatives, and those of odd bins the reverse: a quarter of a frame tells the rest.
+        From the middle of the half backwards, waves repeat those before the middle: even bins
+        with one sign, odd bins with the other. So a quarter of a frame determines the rest.
         """
         first, second = (
             tf.matmul(values[..., start::2], wave)
@@ -147,7 +147,7 @@ class FrameCodec:
 
 @functools.lru_cache
 def _windows(codec: FrameCodec) -> tuple[np.ndarray, np.ndarray]:
-    """Of analysis [n_fft] and of synthesis [support]."""
+    """Windows of the analysis [n_fft] and of the synthesis [support]."""
     n_fft, hop = codec.n_fft, codec.hop_length
     if not codec.asymmetric:
         window = _rise(n_fft // 2)
@@ -160,19 +160,19 @@ def _windows(codec: FrameCodec) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _rise(samples: int) -> np.ndarray:
-    """A quarter of a sine, the square root of half a Hann window, between the samples."""
+    """A quarter of a sine, the square root of half a Hann window, taken between the samples."""
     return np.sin(np.pi / 2 * (np.arange(samples) + 0.5) / samples)
 
 
 def _products(x: tf.Tensor, kernel: np.ndarray, hop: int) -> Spectrum:
-    """[batch, time] and complex [samples of a frame, bins] -> [batch, frames, bins]."""
+    """[batch, time] and a complex kernel [frame, bins] -> Spectrum [batch, frames, bins]."""
     parts = np.concatenate([kernel.real, kernel.imag], axis=1)[:, np.newaxis].astype(np.float32)
     return Spectrum(*tf.split(tf.nn.conv1d(tf.expand_dims(x, -1), parts, hop, "VALID"), 2, -1))
 
 
 @functools.lru_cache
 def _analysis(codec: FrameCodec, ratio: int) -> np.ndarray:
-    """Complex waves within the window, [n_fft / ratio, bins]."""
+    """Complex waves times the window, [n_fft / ratio, bins]."""
     samples, _ = codec.low(ratio)
     window = ratio * _windows(codec)[0][::ratio]
     phases = np.outer(np.arange(samples), np.arange(samples // 2 + 1)) / samples
@@ -183,7 +183,7 @@ def _analysis(codec: FrameCodec, ratio: int) -> np.ndarray:
 def _waves(codec: FrameCodec, bins: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """The highest bins' cosines and sines over a quarter of a frame.
 
-    Of each the first, third, ... bin and the others, both [bins, n_fft / 4 + 1].
+    For each, first the first, third, ... bin, then the others, both [bins, n_fft / 4 + 1].
     """
     n_fft = codec.n_fft
     numbers = np.arange(codec.bins - bins, codec.bins)

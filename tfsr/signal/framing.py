@@ -1,4 +1,4 @@
-"""Signals in frames, and without the silence at their ends, in numpy."""
+"""Split signals into frames, and trim the silence at their ends, in numpy."""
 
 from typing import Literal
 
@@ -13,8 +13,8 @@ def frames(
 ) -> np.ndarray:
     """Centred frames [count, length] of a signal [time], one every `hop_length` samples.
 
-    Both ends are padded by half a frame. A signal too short for one reflection is reflected
-    repeatedly; a single sample is repeated.
+    Both ends are padded by half a frame, by reflection. A short signal is reflected repeatedly; a
+    single sample is repeated.
     """
     if padding == "zeros":
         whole = -(signal.size + 2 * (length // 2) - length) % hop_length
@@ -25,10 +25,10 @@ def frames(
 
 
 def trim(signal: np.ndarray, below_db: float) -> np.ndarray:
-    """Cut off both ends where frames are so much quieter than the loudest (NU-Wave's data).
+    """Cut off both ends where frames are this much quieter than the loudest (NU-Wave's data).
 
-    As `librosa.effects.trim` did up to 0.9: RMS of centred frames of 2048 samples, one every 512,
-    with mirrored ends. A silent signal stays as it is.
+    It repeats `librosa.effects.trim` up to 0.9: RMS of centred frames of 2048 samples, one every
+    512, with mirrored ends. A silent signal stays as it is.
     """
     power = np.mean(np.square(frames(signal, 2048, 512), dtype=np.float64), axis=1)
     loud = np.flatnonzero(power > power.max() * 10 ** (-below_db / 10))

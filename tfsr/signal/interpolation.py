@@ -1,9 +1,10 @@
 """From the low rate to the high one without learning: cubic spline, linear, flat.
 
-Each is a frozen value, called with `low`, float32 [batch, time] (any time >= 1, static or not),
-and a whole `ratio` >= 1, and gives float32 [batch, ratio * time]. `reach` is the number of input
-samples on each side that an output sample depends on. Only convolution, slicing and element-wise
-operations are used, so that every one converts to TensorFlow Lite's built-in operations.
+Each is a frozen value, called with `low` and `ratio`. `low` is float32 [batch, time] (any time >=
+1, static or not), and `ratio` is a whole number >= 1. The result is float32 [batch, ratio * time].
+`reach` is the number of input samples on each side that an output sample depends on. Only
+convolution, slicing and element-wise operations are used. So every one converts to TensorFlow
+Lite's built-in operations.
 """
 
 import functools
@@ -23,11 +24,11 @@ _SPLINE_REACH = 20
 
 
 class Interpolates(Protocol):
-    """What brings a signal to a higher rate, as described above."""
+    """The contract of an interpolation, as described above."""
 
     @property
     def reach(self) -> int:
-        """Input samples on each side that an output sample depends on."""
+        """Number of input samples on each side that an output sample depends on."""
 
     def __call__(self, low: tf.Tensor, ratio: int) -> tf.Tensor:
         """float32 [batch, time] -> [batch, ratio * time]."""
@@ -37,18 +38,18 @@ class Interpolates(Protocol):
 class Spline:
     """The interpolating cubic spline; input sample t stays at output sample ratio * t.
 
-    Kuleshov et al. 2017 interpolate so before the network; King et al. 2021 use the same spline
-    as a baseline.
+    Kuleshov et al. 2017 interpolate like this before the network. King et al. 2021 use the same
+    spline as a baseline.
 
     Args:
-        ends: how the signal goes on beyond its ends. "repeat" repeats the first and last sample,
+        ends: how the signal continues beyond its ends. "repeat" repeats the first and last sample,
             which keeps the ratio - 1 outputs after the last sample near it. "not_a_knot" continues
-            the outermost cubics, as the published codes do (`scipy.interpolate.CubicSpline`);
-            those last outputs can then spike far above the signal. With "not_a_knot", a time that
-            is unknown when the graph is built must be at least 20 when it runs.
+            the outermost cubics, as the published codes do (`scipy.interpolate.CubicSpline`).
+            Those last outputs can then spike far above the signal. With "not_a_knot", a time
+            unknown when the graph is built must be at least 20 when it runs.
 
     Raises:
-        UserError: for any other `ends`.
+        UserError: `ends` is none of these.
     """
 
     ends: str = "repeat"
@@ -68,7 +69,7 @@ class Spline:
         return interleave(tf.concat([tf.expand_dims(low, -1), between], axis=-1))
 
     def _extend(self, low: tf.Tensor) -> tf.Tensor:
-        """`low` with `reach` more samples on both sides."""
+        """`low`, extended by `reach` samples on both sides."""
         if self.ends == "repeat":
             before = tf.tile(low[:, :1], [1, self.reach])
             after = tf.tile(low[:, -1:], [1, self.reach])
@@ -86,8 +87,8 @@ class Linear:
 
     Args:
         half_pixel: False keeps input sample t at output sample ratio * t and holds the last one
-            (King et al. 2021). True aligns the centres of the samples, so that the output is
-            (ratio - 1) / 2 samples late against the high-rate signal (Lee & Han 2021, NU-Wave).
+            (King et al. 2021). True aligns the centres of the samples. The output is then
+            (ratio - 1) / 2 samples later than the high-rate signal (Lee & Han 2021, NU-Wave).
     """
 
     half_pixel: bool = False
@@ -121,14 +122,14 @@ class Flat:
 
 
 def convolved(x: tf.Tensor, kernel: tuple[np.ndarray, np.ndarray]) -> tf.Tensor:
-    """[batch, time] by a split [taps, 1, filters] -> [batch, time - taps + 1, filters]."""
+    """Convolve [batch, time] with a split [taps, 1, filters]: [batch, time - taps + 1, filters]."""
     both = tf.nn.conv1d(tf.expand_dims(x, -1), np.concatenate(kernel, axis=-1), 1, "VALID")
     coarse, fine = tf.split(both, 2, axis=-1)
     return coarse + fine / FINE_SCALE
 
 
 def interleave(phases: tf.Tensor) -> tf.Tensor:
-    """[batch, time, ratio] -> [batch, ratio * time], static where `phases` is."""
+    """[batch, time, ratio] -> [batch, ratio * time], static if `phases` is."""
     time = phases.shape[1] or tf.shape(phases)[1]
     return tf.reshape(phases, [tf.shape(phases)[0], phases.shape[2] * time])
 
@@ -142,9 +143,9 @@ def _spline_kernel(ratio: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _cardinal_spline(position: np.ndarray) -> np.ndarray:
-    """The cubic spline through 1 at 0 and 0 at every other whole number.
+    """The cubic spline that is 1 at 0 and 0 at all other whole numbers.
 
-    A sum of cubic B-splines at the whole numbers k, weighted by sqrt(3) * (sqrt(3) - 2)^|k|
+    It is a sum of cubic B-splines at the whole numbers k, weighted by sqrt(3) * (sqrt(3) - 2)^|k|
     (Unser, Aldroubi & Eden 1993, "B-spline signal processing", part I).
     """
     k = np.arange(-2 * _SPLINE_REACH, 2 * _SPLINE_REACH + 1)
@@ -157,7 +158,7 @@ def _cardinal_spline(position: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache
 def _continuation(samples: int) -> np.ndarray:
-    """Matrix [samples, reach] from the last `samples` samples to the not-a-knot spline's next."""
+    """Matrix [samples, reach] from the last samples to the next ones of the not-a-knot spline."""
     if samples == 1:
         return np.ones([1, _SPLINE_REACH], np.float32)
     beyond = np.arange(samples, samples + _SPLINE_REACH)

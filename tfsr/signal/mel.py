@@ -1,7 +1,8 @@
-"""The mel spectrogram of VoiceFixer, and of it what its vocoder is conditioned on.
+"""The mel spectrogram of VoiceFixer, and the condition of its vocoder.
 
 Liu, Liu, Kong, Tian, Zhao, Wang, Huang & Wang 2022, "VoiceFixer: A unified framework for
-high-fidelity speech restoration", section 3; what the paper does not say is the authors' code's.
+high-fidelity speech restoration", section 3. Details missing in the paper are from the authors'
+code.
 """
 
 import dataclasses
@@ -30,12 +31,13 @@ _RANGES = dict.fromkeys(("rate", "n_fft", "hop_length", "bands"), COUNT)
 class MelSpectrogram:
     """float32 [batch, time] -> magnitudes in mel bands, float32 [batch, frames, bands].
 
-    Frame t is centred at sample t * hop_length, the signal being mirrored at its ends: there are
-    1 + time // hop_length. That needs at least n_fft / 2 + 1 samples (1025); to lengthen a shorter
-    signal is up to the caller, who wants to know the length, and `stft` would add zeros at its end.
+    Frame t is centred at sample t * hop_length. There are 1 + time // hop_length frames. The signal
+    is mirrored at its ends, which needs at least n_fft / 2 + 1 samples (1025). The caller has to
+    lengthen a shorter signal, because it must know the new length. (`stft` would add zeros at its
+    end.)
 
     Args:
-        rate: in Hz, of the signal.
+        rate: of the signal, in Hz.
         n_fft: samples of a frame and of its periodic Hann window, a power of two.
         hop_length: samples from one frame to the next, at most n_fft / 2.
         bands: see `mel_filters`.
@@ -62,38 +64,38 @@ class MelSpectrogram:
 
 
 def magnitude(spectrum: Spectrum) -> tf.Tensor:
-    """Absolute values, 1e-4 at least, so that silence too has a gradient and a logarithm."""
+    """Absolute values, at least 1e-4, so that silence also has a gradient and a logarithm."""
     return tf.sqrt(tf.maximum(spectrum.power, _LEAST_POWER))
 
 
 def with_magnitude(spectrum: Spectrum, new: tf.Tensor) -> Spectrum:
-    """A spectrum with other magnitudes, [batch, frames, bins], and the phases that it had."""
+    """A spectrum with new magnitudes, [batch, frames, bins], and its old phases."""
     gain = new / magnitude(spectrum)
     return Spectrum(spectrum.real * gain, spectrum.imag * gain)
 
 
 def log_mel(mel: tf.Tensor) -> tf.Tensor:
-    """log10, of 1e-8 at least.
+    """log10 of the mel, with a floor of 1e-8.
 
-    The paper adds the 1e-8 instead; the magnitudes' floor makes both the same for a signal's mel.
+    The paper adds 1e-8 instead. The floor of magnitudes makes both the same for a signal's mel.
     """
     return _log10(tf.maximum(mel, _LEAST_MEL))
 
 
 def from_log_mel(log_mel: tf.Tensor) -> tf.Tensor:
-    """The inverse of `log_mel`, up to 1e5: what a network estimates may be absurd."""
+    """The inverse of `log_mel`, limited to 1e5, since a network may estimate absurd values."""
     return tf.pow(10.0, tf.minimum(log_mel, _GREATEST_LOG))
 
 
 @functools.lru_cache
 def mel_filters(rate: int, n_fft: int, bands: int) -> np.ndarray:
-    """Triangles of height 1 between points that are equally far apart on the HTK mel scale.
+    """Triangles of height 1 between points at equal distances on the HTK mel scale.
 
-    They are not divided by their areas. As `librosa.filters.mel(htk=True, norm=None)`.
+    They are not divided by their areas, as in `librosa.filters.mel(htk=True, norm=None)`.
 
     Args:
         rate: in Hz; the last triangle ends at half of it, the first begins at 0.
-        n_fft: of the transform, whose bins the rows are for.
+        n_fft: of the transform; the rows belong to its bins.
         bands: number of triangles.
 
     Returns:
@@ -111,25 +113,25 @@ def mel_filters(rate: int, n_fft: int, bands: int) -> np.ndarray:
 def mel_areas(rate: int, bands: int) -> np.ndarray:
     """The areas of the triangles in Hz, float32 [bands]: half the width of their bases.
 
-    The authors' code has 18.8927416350036 * exp(0.0269863588184314 * i) for band i = 1...128 of
-    44.1 kHz, which is the same to 1e-6.
+    The authors' code has 18.8927416350036 * exp(0.0269863588184314 * i) for band i = 1...128 at
+    44.1 kHz. This is the same to 1e-6.
     """
     points = _points_hz(rate, bands)
     return np.asarray((points[2:] - points[:-2]) / 2, np.float32)
 
 
 def _points_hz(rate: int, bands: int) -> np.ndarray:
-    """Where triangles begin, peak and end: mel = 2595 log10(1 + f / 700)."""
+    """Frequencies where triangles begin, peak and end: mel = 2595 log10(1 + f / 700)."""
     greatest = 2595 * math.log10(1 + rate / 2 / 700)
     return 700 * (10 ** (np.linspace(0, greatest, bands + 2) / 2595) - 1)
 
 
 def vocoder_condition(mel: tf.Tensor, rate: int = 44_100) -> tf.Tensor:
-    """What `TFGAN` takes, of a mel spectrogram as `MelSpectrogram` gives it.
+    """The input of `TFGAN`, made from a mel spectrogram of `MelSpectrogram`.
 
     Args:
         mel: float32 [batch, frames, bands], of any number of frames.
-        rate: in Hz, of the signal.
+        rate: of the signal, in Hz.
 
     Returns:
         float32 [batch, frames + 4, or + 5 for an odd number, bands] in [-4, 4].
@@ -138,14 +140,14 @@ def vocoder_condition(mel: tf.Tensor, rate: int = 44_100) -> tf.Tensor:
 
 
 def normalized_decibels(amplitude: tf.Tensor) -> tf.Tensor:
-    """-4 at -115 dB and below, 4 at 0 dB and above, where 0 dB is an amplitude of 10."""
+    """Decibels mapped to -4 at -115 dB and below, 4 at 0 dB and above; amplitude 10 is 0 dB."""
     decibels = 20 * _log10(tf.maximum(amplitude, _LEAST_AMPLITUDE)) - _REFERENCE_DB
     normalized = 2 * _GREATEST * (decibels + _RANGE_DB) / _RANGE_DB - _GREATEST
     return tf.clip_by_value(normalized, -_GREATEST, _GREATEST)
 
 
 def append_silence(condition: tf.Tensor) -> tf.Tensor:
-    """Append 4 frames of -4 to [batch, frames, bands], and 1 more to an odd number of frames."""
+    """Append 4 frames of -4 to [batch, frames, bands], and 1 more if their number is odd."""
     batch, frames, _ = tf.unstack(tf.shape(condition))
     shape = [batch, _SILENT_FRAMES + frames % 2, condition.shape[2]]
     return tf.concat([condition, tf.fill(shape, -_GREATEST)], axis=1)

@@ -1,4 +1,4 @@
-"""How much noise each step of a diffusion model adds, and how sampling takes it away again."""
+"""Noise schedules: how much noise a diffusion step adds, and how sampling removes it."""
 
 import functools
 from dataclasses import dataclass
@@ -9,22 +9,22 @@ import numpy as np
 from tfsr.errors import UserError
 
 EIGHT_STEPS = (1e-6, 2e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 9e-1)
-"""The betas that NU-Wave upsamples with."""
+"""The betas of NU-Wave for upsampling."""
 
 # Sampling divides by what is left.
 _LEAST_SIGNAL_LEFT = 1e-6
 
 
 class Sampling(NamedTuple):
-    """The coefficients of sampling, arrays [steps]; step t stands at index t - 1.
+    """The coefficients of sampling, arrays [steps]; step t has the index t - 1.
 
     From the noisy signal y_t and the estimate e of the noise in it,
 
         clean = from_signal * y_t - from_noise * e
         y_(t-1) = c1 * clean + c2 * y_t + std * (standard normal noise)
 
-    Without clipping `clean` the ancestral ones are algorithm 2 of Lee & Han 2021. `std` of the
-    first step, the last one in sampling, is 0.
+    With eta = 1 and without clipping of `clean`, this is algorithm 2 of Lee & Han 2021. `std` of
+    the first step, the last one in sampling, is 0.
     """
 
     from_signal: np.ndarray
@@ -40,12 +40,12 @@ class NoiseSchedule:
 
     Args:
         betas: share of noise, in power, that each step mixes in, between 0 and 1.
-        float32: compute as the authors of NU-Wave do. There 1 - (1 - 1e-6) is 1.3 % too large,
-            and with it c1 of the first step 1.3 % too small: all that they upsample is 0.115 dB
-            too quiet. For comparisons only.
+        float32: compute as the authors of NU-Wave do, for comparisons only. There 1 - (1 - 1e-6) is
+            1.3 % too large, and so c1 of the first step is 1.3 % too small. All their upsampled
+            signals are 0.115 dB too quiet.
 
     Raises:
-        UserError: there is no beta, one is not between 0 and 1, or nothing is left of the signal.
+        UserError: there is no beta, one is not between 0 and 1, or nothing of the signal is left.
     """
 
     betas: tuple[float, ...] = EIGHT_STEPS
@@ -76,15 +76,15 @@ class NoiseSchedule:
 
     @functools.cached_property
     def levels(self) -> np.ndarray:
-        """The noise levels: [steps + 1], falling from 1, amplitude of the signal after t steps."""
+        """The noise levels [steps + 1]: amplitude of the signal after t steps, falling from 1."""
         return np.sqrt(self._powers)
 
     def sampling(self, eta: float = 1.0) -> Sampling:
-        """What to do in each step.
+        """The coefficients of each step.
 
         Args:
-            eta: 1 is ancestral sampling; with less of it less noise is drawn anew, down to none at
-                0 (DDIM, Song, Meng & Ermon 2021).
+            eta: 1 is ancestral sampling; smaller values draw less new noise, and 0 draws none
+                (DDIM, Song, Meng & Ermon 2021).
 
         Raises:
             UserError: `eta` is not between 0 and 1.
@@ -115,12 +115,12 @@ class NoiseSchedule:
 
     @property
     def _alphas(self) -> np.ndarray:
-        """[steps], the share of power that each step keeps."""
+        """Share of power that each step keeps, [steps]."""
         return 1 - self._betas
 
     @property
     def _powers(self) -> np.ndarray:
-        """[steps + 1], the share that is left after t steps ("alpha bar"), 1 before the first."""
+        """Share of power left after t steps ("alpha bar"), [steps + 1]; the first is 1."""
         # PyTorch multiplies in float64 even where all else is float32.
         products = np.cumprod(np.append(1.0, self._alphas), dtype=np.float64)
         return products.astype(self._betas.dtype)
@@ -129,16 +129,16 @@ class NoiseSchedule:
 def linear_schedule(
     steps: int = 1000, first: float = 1e-6, last: float = 6e-3, float32: bool = False
 ) -> NoiseSchedule:
-    """Betas at equal distances from `first` to `last`, both used; the defaults train NU-Wave."""
+    """Betas at equal distances from `first` to `last`, inclusive; the defaults train NU-Wave."""
     return NoiseSchedule(tuple(np.linspace(first, last, steps)), float32)
 
 
 def geometric_schedule(
     steps: int = 8, first: float = 1e-3, last: float = 0.9544627588927385, float32: bool = False
 ) -> NoiseSchedule:
-    """Noise whose amplitude grows by the same factor from step to step, from `first` to `last`.
+    """Noise whose amplitude grows by a constant factor per step; betas from `first` to `last`.
 
-    The defaults are the ends of NU-Wave's 8 steps, whose factor is between 1.7 and 3.2.
+    The defaults are the ends of NU-Wave's 8 steps, where the factor is between 1.7 and 3.2.
     """
     powers = 1 - np.geomspace(first, last, steps) ** 2
     betas = 1 - powers / np.append(1.0, powers[:-1])

@@ -1,4 +1,4 @@
-"""Spectra as logarithms of amplitudes and phases, as AP-BWE has them (Lu, Ai, Du & Ling 2024)."""
+"""Spectra as log amplitudes and phases, as in AP-BWE (Lu, Ai, Du & Ling 2024)."""
 
 import dataclasses
 from typing import NamedTuple
@@ -18,7 +18,7 @@ class Polar(NamedTuple):
 
     Attributes:
         log_amplitude: natural logarithm.
-        real, imag: of any complex number that has the phase; its absolute value does not count.
+        real, imag: of any complex number with this phase; its absolute value does not matter.
     """
 
     log_amplitude: tf.Tensor
@@ -27,12 +27,12 @@ class Polar(NamedTuple):
 
     @property
     def phase(self) -> tf.Tensor:
-        """In radians, [-pi, pi]."""
+        """The phase in radians, [-pi, pi]."""
         return tf.atan2(self.imag, self.real)
 
     @property
     def spectrum(self) -> Spectrum:
-        """In Cartesian parts, without sine and cosine; 0 where `real` and `imag` both are."""
+        """The Cartesian parts, computed without sine and cosine; 0 where `real` and `imag` are."""
         power = tf.square(self.real) + tf.square(self.imag)
         scale = tf.exp(self.log_amplitude) * tf.math.rsqrt(tf.maximum(power, _LEAST_POWER))
         return Spectrum(self.real * scale, self.imag * scale)
@@ -42,17 +42,17 @@ class Polar(NamedTuple):
 class PolarStft:
     """float32 [batch, time] -> `Polar`, and back.
 
-    The middle of frame t is at sample t * hop_length; there are 1 + time // hop_length frames, more
-    for less than n_fft / 2 samples. The defaults are AP-BWE's at all rates.
+    The middle of frame t is at sample t * hop_length. There are 1 + time // hop_length frames, and
+    more for less than n_fft / 2 samples. The defaults are AP-BWE's at all rates.
 
-    The signal is mirrored at its ends, and a frame whose middle is there has a real spectrum. What
-    rounding leaves of an imaginary part, of which the authors' code makes phases of pi or -pi as it
-    happens, is taken out: all are pi.
+    The signal is mirrored at its ends. A frame whose middle is at an end has a real spectrum.
+    Rounding leaves small imaginary parts, and in the authors' code these give phases of pi or -pi
+    at random. Here these parts are removed, and all such phases are pi.
 
     Args:
         n_fft: samples of a frame, a power of two.
         hop_length: samples from one frame to the next, at most half of a window.
-        window_length: of the Hann window in the middle of the frame.
+        window_length: length of the Hann window in the middle of the frame.
         floor: added to amplitudes before the logarithm.
     """
 
@@ -77,11 +77,11 @@ class PolarStft:
         return Polar(tf.math.log(amplitude + self.floor), real, imag)
 
     def _mirrored(self, x: tf.Tensor) -> tf.Tensor:
-        """Which frames have their middle at an end of the signal: [1, frames, 1]."""
+        """Whether the middle of a frame is at an end of the signal: [1, frames, 1]."""
         last = tf.maximum(tf.shape(x)[1], self.bins) - 1
         middles = tf.range(0, last + 2, self.hop_length)
         return tf.reshape((middles == 0) | (middles == last), [1, -1, 1])
 
     def inverse(self, polar: Polar, time: int | tf.Tensor) -> tf.Tensor:
-        """The signal, of as many samples as that which had so many frames: [batch, time]."""
+        """The signal [batch, time], for the `time` of the transformed signal."""
         return istft(polar.spectrum, self.hop_length, time, self.window_length)

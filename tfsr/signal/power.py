@@ -1,11 +1,11 @@
-"""Power spectra of recordings of any length, in numpy, in constant memory."""
+"""Power spectra of recordings of any length, in numpy, with constant memory."""
 
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 LOWEST_DB = -180
-"""What is quieter counts as that."""
+"""Floor of the levels, in dB."""
 
 _HOP_SECONDS = 0.02
 
@@ -24,7 +24,7 @@ def frame_length(rate: int) -> int:
 
 
 def bin_width(rate: int) -> float:
-    """Hz, 25 where the rate is a multiple of 50."""
+    """Distance of bins in Hz, 25 where the rate is a multiple of 50."""
     return rate / frame_length(rate)
 
 
@@ -33,10 +33,10 @@ def decibels(power: np.ndarray) -> np.ndarray:
 
 
 def power_frames(blocks: Iterable[np.ndarray], rate: int) -> Iterator[np.ndarray]:
-    """Power spectra of frames of 40 ms, one every 20 ms, without those that hold a click.
+    """Power spectra of frames of 40 ms, one every 20 ms, without frames that hold a click.
 
-    A sine of amplitude 1 has a power of 1/4. Recordings shorter than a frame are filled with zeros,
-    of others what is left over at the end is not seen.
+    A sine of amplitude 1 has a power of 1/4. Recordings shorter than a frame are filled with zeros.
+    In longer ones, samples after the last whole frame are not used.
 
     Args:
         blocks: [time, channels] of any lengths.
@@ -56,13 +56,13 @@ def power_frames(blocks: Iterable[np.ndarray], rate: int) -> Iterator[np.ndarray
 
 
 def _blackman_harris(length: int) -> np.ndarray:
-    """As `scipy.signal` has it, which takes longer to import than to upsample a call."""
+    """As in `scipy.signal`, whose import takes longer than upsampling a call."""
     places = np.linspace(-np.pi, np.pi, length + 1)[:-1]
     return sum(share * np.cos(k * places) for k, share in enumerate(_BLACKMAN_HARRIS))
 
 
 def _whole_hops(blocks: Iterable[np.ndarray], length: int) -> Iterator[np.ndarray]:
-    """Signals of a frame's length at least, in multiples of half of it, which overlap by half."""
+    """Signals of at least a frame, in multiples of half a frame, which overlap by half a frame."""
     held, hop, short = None, length // 2, True
     for block in blocks:
         held = block if held is None else np.concatenate([held, block])
@@ -75,7 +75,7 @@ def _whole_hops(blocks: Iterable[np.ndarray], length: int) -> Iterator[np.ndarra
 
 
 def _clicks(signal: np.ndarray, rate: int) -> np.ndarray:
-    """Which frames hold one: bool [frames]."""
+    """Whether each frame holds a click: bool [frames]."""
     hop = frame_length(rate) // 2
     hops = signal.reshape(len(signal) // hop, hop, -1).astype(np.float64)
     energy = np.sum(np.square(np.diff(hops, _DIFFERENCES, axis=1)), axis=2)

@@ -48,8 +48,8 @@ def resample(audio: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     """`audio` at another rate, whole up to 0.99 of the lower Nyquist frequency.
 
     The Fourier method, with a raised cosine from there to the Nyquist frequency itself. Targets of
-    training and references of measurements are made so: soxr's best quality is 3 dB down at 0.95
-    and 31 dB down at 0.975 of it, and networks learn to leave empty what their targets leave empty.
+    training and references of measurements are made so. soxr's best quality is 3 dB down at 0.95
+    and 31 dB down at 0.975 of it. Networks learn to leave empty what their targets leave empty.
 
     Args:
         audio: float32 or float64 [time] or [time, channels].
@@ -154,8 +154,8 @@ def kaiser_best(x: np.ndarray, ratio: int) -> np.ndarray:
     """Every `ratio`-th sample of a windowed-sinc low-pass, as librosa 0.8 resampled by default.
 
     64 zero crossings on each side under a Kaiser window. Repeats resampy 0.2.2 "kaiser_best"
-    number by number, with its truncated table steps and with librosa's zero in the last place
-    where `ratio` does not divide the time (WSRGlow's low-rate signals were made so).
+    number by number, with its truncated table steps. Where `ratio` does not divide the time, the
+    last value is zero, as in librosa. (WSRGlow's low-rate signals were made so.)
 
     Args:
         x: [time] at the high rate.

@@ -1,8 +1,9 @@
-"""Between sampling rates by a short windowed sinc, as torchaudio resamples by default.
+"""Convert between sampling rates with a short windowed sinc, as torchaudio does by default.
 
-Low- and high-rate signals of AP-BWE (Lu, Ai, Du & Ling 2024) are made so: a sinc that falls to
-zero within six of its zero crossings under a Hann window (to be exact, the square of a cosine),
-cut off at 99 % of the lower Nyquist frequency. Signals have zeros before and after them.
+Low- and high-rate signals of AP-BWE (Lu, Ai, Du & Ling 2024) are made like this. The filter is a
+sinc under a Hann window, which falls to zero within six zero crossings of the sinc. (To be exact,
+the window is the square of a cosine.) Its cut-off is at 99 % of the lower Nyquist frequency.
+Signals are surrounded by zeros.
 """
 
 import functools
@@ -31,8 +32,8 @@ def sinc_hann(x: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
         from_rate, to_rate: Hz, any two.
 
     Returns:
-        float64 [ceil(time * to_rate / from_rate)]; sample t lies where sample
-        t * from_rate / to_rate of `x` does.
+        float64 [ceil(time * to_rate / from_rate)]; sample t is at the place of sample
+        t * from_rate / to_rate of `x`.
     """
     divisor = math.gcd(from_rate, to_rate)
     up, down = to_rate // divisor, from_rate // divisor
@@ -52,9 +53,9 @@ def _taps(up: int, down: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class SincHann:
-    """`sinc_hann` to a multiple of the rate, as an interpolation of `tfsr.signal.interpolation`.
+    """`sinc_hann` to a multiple of the rate, as one of `tfsr.signal.interpolation`.
 
-    Unlike most of these it does not keep the input's samples.
+    Unlike most of these it does not keep the input samples.
     """
 
     @property
@@ -70,12 +71,12 @@ class SincHann:
 
 @functools.lru_cache
 def _phases(ratio: int) -> tuple[np.ndarray, np.ndarray]:
-    """Convolution kernel [taps, 1, ratio], a filter for each new sample, split for float16."""
+    """Convolution kernel [taps, 1, ratio], a filter for each output phase, split for float16."""
     samples = np.arange(-_REACH, _REACH + 1)[:, np.newaxis, np.newaxis]
     return split_float16(_ROLLOFF * _kernel(_ROLLOFF * (samples - np.arange(ratio) / ratio)))
 
 
 def _kernel(t: np.ndarray) -> np.ndarray:
-    """At so many zero crossings from its middle."""
+    """The filter at `t` zero crossings from its middle."""
     t = np.clip(t, -_ZERO_CROSSINGS, _ZERO_CROSSINGS)
     return np.sinc(t) * np.cos(np.pi * t / (2 * _ZERO_CROSSINGS)) ** 2

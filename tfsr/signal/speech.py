@@ -1,4 +1,4 @@
-"""Whether a recording looks like speech, and all that is measured of one before it is upsampled."""
+"""Detect whether a recording looks like speech, with all measurements before upsampling."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -27,11 +27,11 @@ _ENOUGH = 75
 
 @dataclasses.dataclass(frozen=True)
 class Heard:
-    """What is known of the sound of a recording.
+    """Measurements of the sound of a recording.
 
     Attributes:
-        bandwidth_hz: where speech ends, see `tfsr.signal.bandwidth.effective_bandwidth`; of what
-            does not look like speech, where all sound ends.
+        bandwidth_hz: where speech ends, see `tfsr.signal.bandwidth.effective_bandwidth`. If the
+            recording does not look like speech: where all sound ends.
         sound_hz: where all sound ends, noise too.
         speech: see `Speech.likely`.
     """
@@ -45,7 +45,7 @@ def hear(blocks: Iterable[np.ndarray], rate: int) -> Heard:
     """Measure a recording once, in constant memory.
 
     Args:
-        blocks: [time, channels] of any lengths; channels count together.
+        blocks: [time, channels] of any lengths; channels are taken together.
         rate: Hz.
     """
     bandwidth, speech = Bandwidth(rate), Speech(rate)
@@ -58,10 +58,10 @@ def hear(blocks: Iterable[np.ndarray], rate: int) -> Heard:
 
 
 class Speech:
-    """Whether power spectra that come one after the other look like speech.
+    """Whether power spectra, added one after the other, look like speech.
 
-    By how much the shape of the spectrum changes from sound to sound. Rain and engines change
-    little, and so does music whose notes are held; a dog or a baby may be taken for speech.
+    It measures how much the shape of the spectrum changes from sound to sound. Rain and engines
+    change little, and so does music with held notes. A dog or a baby may be taken for speech.
 
     Args:
         rate: Hz.
@@ -76,7 +76,7 @@ class Speech:
         self._squares, self._count, self._sounds = 0.0, 0, 0
 
     def add(self, power: np.ndarray) -> None:
-        """Count power spectra [frames, bins], see `power_frames`."""
+        """Add power spectra [frames, bins], see `power_frames`."""
         if len(self._bands) < 2:
             return
         levels = [decibels(np.sum(power[:, band], axis=1)) for band in self._bands]
@@ -93,13 +93,13 @@ class Speech:
 
     @property
     def likely(self) -> bool:
-        """False where it is music, noise or the like; True where that is not to be told."""
+        """False for music, noise or the like; True where this is uncertain."""
         if self._sounds < _ENOUGH or not self._count:
             return True
         return (self._squares / self._count) ** 0.5 >= _LEAST_CHANGE_DB
 
     def _compare(self, shape: np.ndarray, sounds: np.ndarray) -> None:
-        """Each frame with one before it, where both are no pauses."""
+        """Compare each frame with an earlier one, where both are outside pauses."""
         both = sounds[_FRAMES:] & sounds[:-_FRAMES]
         change = (shape[_FRAMES:] - shape[:-_FRAMES])[both]
         self._squares += float(np.sum(np.mean(np.square(change), axis=1)))

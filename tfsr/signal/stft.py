@@ -25,13 +25,13 @@ def stft(
         x: float32 [batch, time], any time >= 1, static or not.
         n_fft: samples of a frame, even.
         hop_length: samples from one frame to the next.
-        window_length: of the periodic window, which stands in the middle of the frame where it is
-            shorter than `n_fft` (the default).
-        center: True puts the middle of frame t at sample t * hop_length, the signal being
-            mirrored at both ends; one too short for that, of no more than n_fft / 2 samples, is
-            first lengthened with zeros to n_fft / 2 + 1. False begins frame t at that sample and
-            has no frame where the time is shorter than `n_fft`.
-        window: its name, as scipy knows it.
+        window_length: of the periodic window. If it is shorter than `n_fft` (the default), the
+            window is in the middle of the frame.
+        center: True puts the middle of frame t at sample t * hop_length, with the signal mirrored
+            at both ends. A signal of no more than n_fft / 2 samples is first lengthened with zeros
+            to n_fft / 2 + 1. False begins frame t at that sample, and gives no frame where the
+            time is shorter than `n_fft`.
+        window: its name in scipy.
 
     Returns:
         complex64 [batch, frames, n_fft / 2 + 1] with 1 + time // hop_length frames for a centred
@@ -45,7 +45,7 @@ def stft(
 
 
 def mirror_ends(x: tf.Tensor, samples: int) -> tf.Tensor:
-    """[batch, time] with so many samples more at both ends; a short one first gets zeros."""
+    """[batch, time], extended by `samples` mirrored samples at both ends; zeros pad short ones."""
     missing = tf.maximum(samples + 1 - tf.shape(x)[1], 0)
     x = tf.pad(x, [[0, 0], [0, missing]])
     return tf.pad(x, [[0, 0], [samples, samples]], "REFLECT")
@@ -61,7 +61,7 @@ def _window(n_fft: int, window_length: int, name: str = "hann") -> np.ndarray:
 class Spectrum(NamedTuple):
     """Real and imaginary part, float32 [batch, frames, bins] each.
 
-    Apart, because TensorFlow Lite knows few operations on complex numbers.
+    They are separate because TensorFlow Lite has few operations on complex numbers.
     """
 
     real: tf.Tensor
@@ -80,9 +80,9 @@ class Spectrum(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class HammingStft:
-    """A short-time Fourier transform that covers a signal whole and can be undone exactly.
+    """A short-time Fourier transform of the whole signal that can be inverted exactly.
 
-    Every sample is in n_fft / hop_length frames, those at both ends too: zeros stand around the
+    Every sample is in n_fft / hop_length frames, also at both ends. For this, zeros surround the
     signal, and frame 0 ends with its first `hop_length` samples. The window is a periodic Hamming
     window, scaled so that the windows add up to 1 at every sample.
 
@@ -104,7 +104,7 @@ class HammingStft:
     def inverse(self, spectrum: Spectrum) -> tf.Tensor:
         """The signal, lengthened by zeros at its end: [batch, ceil(time / hop) * hop].
 
-        Frames are summed as they are, without another window.
+        Frames are summed as they are, without a second window.
         """
         margin = self.n_fft - self.hop_length
         return overlap_add(irfft(spectrum), self.hop_length)[:, margin:-margin]
@@ -124,14 +124,14 @@ def istft(
 ) -> tf.Tensor:
     """Inverse of the centred `stft`.
 
-    Windowed frames are summed and divided by the sum of the squared windows that are there, at the
-    ends too, so that an unchanged spectrum gives the signal back, to about 1e-7 of its peak.
+    Windowed frames are summed and divided by the sum of the squared windows present, also at the
+    ends. So an unchanged spectrum gives the signal back, to about 1e-7 of its peak.
 
     Args:
         spectrum: [batch, frames, n_fft / 2 + 1].
         hop_length: samples from one frame to the next, at most half of a window.
-        time: less than frames * hop_length, as in the transform that gave the frames.
-        window_length: that of this transform.
+        time: less than frames * hop_length, as in the transform of the signal.
+        window_length: the one used in that transform.
 
     Returns:
         float32 [batch, time].
@@ -171,9 +171,9 @@ def overlap_add(frames: tf.Tensor, hop_length: int) -> tf.Tensor:
 def irfft(spectrum: Spectrum) -> tf.Tensor:
     """Inverse of `tf.signal.rfft`: [..., n / 2 + 1] -> float32 [..., n], n >= 4.
 
-    TensorFlow Lite has only the forward transform, of real numbers. The discrete Hartley
-    transform, which that gives, is its own inverse up to the factor n. A product with a matrix
-    would suffer from float16 where an exported file has its weights in that.
+    TensorFlow Lite has only the forward transform, of real numbers. It gives the discrete Hartley
+    transform, which is its own inverse up to the factor n. A product with a matrix would lose
+    precision where an exported file has its weights in float16.
     """
     real, imag = spectrum
     # The two ends are real.

@@ -1,4 +1,4 @@
-"""From the low rate to the high one by a sharp low-pass of linear phase."""
+"""Interpolation from the low rate to the high one with a sharp linear-phase low-pass."""
 
 import functools
 from dataclasses import dataclass
@@ -19,19 +19,20 @@ _RANGES = {"reach": COUNT, "kaiser_beta": NOT_NEGATIVE, "rolloff": POSITIVE}
 class WindowedSinc:
     """Band-limited interpolation: a sinc under a Kaiser window.
 
-    Input sample t lies at output sample ratio * t. With the defaults the band up to 0.9 of the
-    low Nyquist frequency passes unchanged, and its images are gone, to 1e-5 of the signal. Called
-    as the interpolations of `tfsr.signal.interpolation` are; converts to TensorFlow Lite's
+    Input sample t is at output sample ratio * t. With the defaults the band up to 0.9 of the low
+    Nyquist frequency passes unchanged. Its images are removed, to 1e-5 of the signal. It is called
+    like the interpolations of `tfsr.signal.interpolation`, and converts to TensorFlow Lite's
     built-in operations.
 
     Args:
         reach: input samples on each side that an output sample depends on.
-        kaiser_beta: of the window; more leaves less of the images, with a wider transition.
-        rolloff: where it is 6 dB down, as a fraction of the low Nyquist frequency. Below 1 it
-            changes the input's samples too.
-        unit_gain: whether the taps are scaled so that a constant stays as it is, as
-            `scipy.signal.resample_poly` has them.
-        mirrored: whether the signal goes on mirrored at both ends; else with zeros.
+        kaiser_beta: of the window; a larger value removes more of the images, with a wider
+            transition.
+        rolloff: its 6 dB point, as a fraction of the low Nyquist frequency. Below 1 it changes
+            the input samples too.
+        unit_gain: whether the taps are scaled so that a constant stays the same, as in
+            `scipy.signal.resample_poly`.
+        mirrored: whether the signal continues mirrored at both ends; else zeros follow.
     """
 
     reach: int = 32

@@ -1,1 +1,1 @@
-"""Calls of a telephone exchange, widened while they last."""
+"""Widen calls of a telephone exchange while they last."""

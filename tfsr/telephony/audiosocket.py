@@ -1,4 +1,4 @@
-"""Asterisk's AudioSocket: messages of a kind, a length and what it is that long.
+"""Asterisk's AudioSocket: a message has a kind, a length and a content of that length.
 
 https://docs.asterisk.org/Configuration/Channel-Drivers/AudioSocket/
 """
@@ -13,9 +13,9 @@ AUDIO = {
     **{8000: 0x10, 12_000: 0x11, 16_000: 0x12, 24_000: 0x13, 32_000: 0x14},
     **{44_100: 0x15, 48_000: 0x16, 96_000: 0x17, 192_000: 0x18},
 }
-"""The kinds of signed linear sound, 16 bits, little-endian, one channel; by its rate in Hz.
+"""Message kinds of signed linear sound, 16 bits, little-endian, one channel; by rate in Hz.
 
-All but the first are of Asterisk's versions since October 2025.
+All but the first exist in Asterisk's versions since October 2025.
 """
 
 UUID_BYTES = 16
@@ -30,18 +30,18 @@ class Message(NamedTuple):
 
 
 def message(kind: int, content: bytes = b"") -> bytes:
-    """As it is sent; it holds 65535 bytes at most."""
+    """The bytes of a message; its content has 65535 bytes at most."""
     return _HEADER.pack(kind, len(content)) + content
 
 
 class Messages:
-    """Messages from bytes, however these are cut."""
+    """Reads messages from bytes that arrive in any pieces."""
 
     def __init__(self):
         self._held = b""
 
     def of(self, data: bytes) -> Iterator[Message]:
-        """Those that are complete with these bytes."""
+        """The messages that these bytes complete."""
         held = self._held + data
         place = 0
         while len(held) - place >= _HEADER.size:

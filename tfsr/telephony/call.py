@@ -1,4 +1,4 @@
-"""One call: what the exchange sends, as hops for the network, and what becomes of it."""
+"""One call: sound from the exchange as hops for the network, and the recording of its output."""
 
 import uuid
 from collections import deque
@@ -33,26 +33,26 @@ _REPLIED = 0.02
 
 
 class Ended(Exception):
-    """The call is over; the message says by what."""
+    """The call is over; the message says why."""
 
 
 class Call:
     """One call.
 
     Args:
-        backend: for the rates.
+        backend: sets the rates.
         place: of its state, see `Many`.
-        folder: for its recording; None: there is none.
-        reply: takes bytes to be sent; None: nothing is.
-        now: seconds, of a clock that goes on evenly.
+        folder: of its recording; None: there is none.
+        reply: sends bytes to the exchange; None: nothing is sent.
+        now: seconds of a monotonic clock.
 
     Attributes:
         place: as given.
-        name: its UUID, "" before that has come.
-        heard_at: when something came last.
-        seconds: of sound that came.
-        path: of the recording, once that is complete.
-        reason: by what it has ended, None while it lasts.
+        name: its UUID, "" before it has arrived.
+        heard_at: time of the last arrival.
+        seconds: seconds of sound that arrived.
+        path: of the recording, after it is complete.
+        reason: why the call ended, None while it lasts.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Call:
 
     @property
     def ready(self) -> bool:
-        """Whether there is a whole hop."""
+        """Whether a whole hop is ready."""
         return self._hops.waiting >= self._hop
 
     @property
@@ -94,10 +94,10 @@ class Call:
         return self._hops.waiting / self._rates[0]
 
     def take(self, data: bytes, now: float) -> None:
-        """Take what has come.
+        """Take bytes that have arrived.
 
         Raises:
-            Ended: by the exchange, or because this is no AudioSocket.
+            Ended: the exchange ends the call, or the bytes are no AudioSocket.
         """
         self.heard_at = now
         sounds: list[bytes] = []
@@ -143,7 +143,7 @@ class Call:
             self._add(self._concealment.came(audio), now)
 
     def _without(self, audio: np.ndarray, surplus: int) -> np.ndarray:
-        """Leave out its beginning, from which sound that was put before goes over into the rest."""
+        """The audio without its beginning; a cross-fade joins the rest to what was before."""
         if surplus and not len(self._left_out):
             self._left_out = audio[: round(_JOINED * self._rates[0])]
         audio = audio[surplus:]
@@ -160,11 +160,11 @@ class Call:
         self._arrived.append((self._put, now))
 
     def interrupted(self) -> None:
-        """Nothing was read for a while: what comes next is late, and nothing is lost."""
+        """Note that nothing was read for a while: the next data are late, but not lost."""
         self._timeline.interrupted()
 
     def end(self, reason: str, now: float) -> None:
-        """No more comes; what is left of it becomes ready."""
+        """End the input; the rest of it becomes ready."""
         if self.reason is None:
             self.reason = reason
             rest = self._hops.rest()
@@ -172,7 +172,7 @@ class Call:
             self._arrived.append((self._put + rest.shape[1], now))
 
     def next(self) -> tuple[np.ndarray, float]:
-        """The next hop, [1, hop], and when the last of it came."""
+        """The next hop, [1, hop], and the time when its last sample arrived."""
         hop = self._hops.next()
         assert hop is not None, "ask only where it is ready"
         self._taken += self._hop
@@ -181,7 +181,7 @@ class Call:
         return hop, self._arrived[0][1]
 
     def give(self, high: np.ndarray) -> None:
-        """Keep and send what the network has made of a hop, [ratio * hop].
+        """Store and send the network's output for a hop, [ratio * hop].
 
         Raises:
             UserError: the recording cannot be written.
@@ -199,7 +199,7 @@ class Call:
                 self._reply(audiosocket.message(audiosocket.AUDIO[self._rates[1]], content))
 
     def _replies(self, heard: np.ndarray) -> Iterator[bytes]:
-        """In parts of 20 ms; the rest waits for more."""
+        """Messages of 20 ms; the rest waits for more sound."""
         self._replied = np.concatenate([self._replied, heard])
         size = round(_REPLIED * self._rates[1])
         while len(self._replied) >= size:
@@ -217,10 +217,10 @@ class Call:
 
 
 class Timeline:
-    """Whether sound keeps pace with the clock.
+    """Finds lost and surplus sound, by comparing the sound of a call with the clock.
 
-    Lost sound leaves a gap. Sound that came late is told from it only afterwards: what was made up
-    in its place meanwhile is surplus then.
+    Lost sound and late sound look alike at first: sound is missing, and is made up. If sound then
+    comes faster than it lasts, it was only late. As much of it as was made up is surplus.
 
     Args:
         rate: Hz.
@@ -234,15 +234,15 @@ class Timeline:
         self._hurries = False
 
     def interrupted(self) -> None:
-        """Time goes on from when sound comes next."""
+        """Do not count the time until sound comes next."""
         self._last = None
 
     def came(self, samples: int, now: float) -> tuple[int, int]:
-        """How many samples are missing before these, and how many of these are surplus.
+        """The number of samples missing before these, and how many of these are surplus.
 
         Args:
-            samples: that came, at least 1.
-            now: seconds, of a clock that goes on evenly.
+            samples: number of samples that came, at least 1.
+            now: seconds of a steady clock.
         """
         passed = 0.0 if self._last is None else (now - self._last) * self._rate
         if self._last is None:
@@ -263,6 +263,6 @@ class Timeline:
         return missing, surplus
 
     def _surplus(self, samples: int) -> int:
-        """Once sound catches up, all of it was made up already, as far as any was."""
+        """The surplus of sound that comes too fast: all of it, as far as any was made up."""
         self._hurries = self._hurries or self._ahead >= _EARLY * self._rate
         return min(samples, self._made_up) if self._hurries else 0

@@ -1,4 +1,4 @@
-"""The recording of a call, which appears when the call has ended, and takes no other's place."""
+"""The recording of a call. It appears after the call, and never replaces a file."""
 
 import itertools
 import os
@@ -19,14 +19,14 @@ _RESERVE = 1 << 20
 
 
 class Recording:
-    """A WAV file of 16 bits, named by the call.
+    """A WAV file of 16 bits, with the name of the call.
 
     Args:
-        folder: is there already.
-        name: of the call. Where there is a file of that name, -2 and so on is added.
+        folder: an existing folder.
+        name: of the call. If there is a file of that name, -2 and so on is added.
         rate: Hz.
-        first: samples that are kept at first until the file is begun; then it is a second. Calls
-            that begin together do not write at the same time if these differ.
+        first: number of samples collected before the file is begun; later writes collect a second.
+            Different numbers keep calls that begin together from writing at the same time.
     """
 
     def __init__(self, folder: Path, name: str, rate: int, first: int):
@@ -59,7 +59,7 @@ class Recording:
             raise UserError(f"{self._finished()}: ends here, for the disk is full")
 
     def close(self) -> Path:
-        """The file, which is complete now.
+        """Complete the file and return its path.
 
         Raises:
             UserError: the file cannot be written.
@@ -80,7 +80,7 @@ class Recording:
         return path
 
     def _reserved(self) -> Path:
-        """A name that no file had, which is an empty file now."""
+        """A new file name, reserved by an empty file."""
         for number in itertools.count(1):
             path = self._folder / f"{self._name}{f'-{number}' if number > 1 else ''}.wav"
             try:

@@ -37,13 +37,13 @@ _OTHER_FILES = 64
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What is done with calls.
+    """How calls are handled.
 
     Attributes:
-        folder: for their recordings; None: there are none.
-        reply: send wide sound back.
-        calls: so many at once; more are refused.
-        timeout: seconds without anything, after which a call has ended.
+        folder: of their recordings; None: there are none.
+        reply: whether wideband sound is sent back.
+        calls: largest number of calls at once; more are refused.
+        timeout: a call ends after this many seconds without data.
     """
 
     folder: str | None
@@ -53,14 +53,14 @@ class Settings:
 
 
 def serve(backend: Streams, address: str, settings: Settings) -> None:
-    """Answer calls until SIGINT, SIGTERM or SIGHUP; then all recordings are completed.
+    """Answer calls until SIGINT, SIGTERM or SIGHUP, then complete all recordings.
 
     Args:
         address: HOST:PORT, or [HOST]:PORT.
 
     Raises:
-        UserError: nobody can listen there, or write to the folder, or so many files cannot be
-            open. SystemExit with 128 and the number of the signal by which it has ended.
+        UserError: the address cannot be used, the folder cannot be written, or too few open files
+            are allowed. SystemExit with 128 plus the number of the signal that ended it.
     """
     host, port = _address(address)
     for rate in {backend.input_rate} | ({backend.output_rate} if settings.reply else set()):
@@ -93,7 +93,7 @@ def _address(text: str) -> tuple[str, int]:
 
 
 def _allow_files(number: int) -> None:
-    """Raise the process's own limit, where that is needed and allowed."""
+    """Raise the process's own limit of open files, if that is needed and allowed."""
     try:
         import resource
     except ImportError:  # on Windows, which has no such limit
@@ -135,13 +135,13 @@ async def _serve(board: "Switchboard", host: str, port: int) -> int:
 
 
 def _reason(error: OSError | UnicodeError) -> str:
-    """In a few words; asyncio's own repeat the address."""
+    """The reason in a few words; asyncio's own texts repeat the address."""
     number = error.errno if isinstance(error, OSError) else None
     return os.strerror(number) if number and number > 0 else str(error)
 
 
 def tell(text: str) -> None:
-    """Print, as long as somebody reads: no recording is lost with a log."""
+    """Print. If nobody reads it, stop printing: a lost log must cost no recording."""
     try:
         print(shown(text), flush=True)
     except OSError:
@@ -149,7 +149,7 @@ def tell(text: str) -> None:
 
 
 class Switchboard:
-    """All calls that there are, whose frames are widened together."""
+    """All present calls, whose frames are widened together."""
 
     def __init__(self, backend: Streams, settings: Settings):
         self.settings = settings
@@ -162,7 +162,7 @@ class Switchboard:
         self._answered = self._refused = 0
 
     def answer(self, connection: "_Connection", reply: Callable[[bytes], None]) -> Call | None:
-        """A new call; None: there are too many."""
+        """A new call; None if there are too many."""
         if self._many.full:
             self._refused += 1
             if self._refused == 1:
@@ -175,20 +175,20 @@ class Switchboard:
         return call
 
     def plan(self) -> None:
-        """Widen soon."""
+        """Schedule the next widening."""
         if not self._planned:
             self._planned = True
             asyncio.get_running_loop().call_later(_GATHERED, self._go_on)
 
     def _go_on(self) -> None:
-        """Widen a frame of every call that has one; those that have more get their turn again."""
+        """Widen a frame of every call that has one; calls with more frames get another turn."""
         self._planned = False
         if self.widen():
             self._planned = True
             asyncio.get_running_loop().call_soon(self._go_on)
 
     def widen(self) -> bool:
-        """Widen a frame of every call that has one; whether there was any."""
+        """Widen a frame of every call that has one; tells whether there was any."""
         ready = [call for call in self._calls if call.ready]
         if ready:
             hops, came = zip(*(call.next() for call in ready), strict=True)
@@ -227,7 +227,7 @@ class Switchboard:
         self._calls.pop(call).close()
 
     def watch(self) -> None:
-        """End calls that nothing comes of, from now on."""
+        """Start ending calls that send nothing."""
         now, timeout = _now(), self.settings.timeout
         for call in [call for call in self._calls if call.reason is None]:
             if now - call.heard_at > timeout:
@@ -237,7 +237,7 @@ class Switchboard:
         asyncio.get_running_loop().call_later(min(timeout / 4, 1), self.watch)
 
     def stop(self) -> None:
-        """End all calls, complete their recordings and tell how it went."""
+        """End all calls, complete their recordings and report the result."""
         for call, connection in list(self._calls.items()):
             if call.reason is None:
                 connection.end("the server stops")
@@ -251,7 +251,7 @@ def _now() -> float:
 
 
 class _Connection(asyncio.Protocol):
-    """Of one call."""
+    """The connection of one call."""
 
     def __init__(self, board: Switchboard):
         self._board = board
@@ -286,13 +286,13 @@ class _Connection(asyncio.Protocol):
             self.end("the connection broke" if error else "the connection was closed")
 
     def resume(self) -> None:
-        """Read on."""
+        """Resume reading."""
         self.paused = False
         if not self._transport.is_closing():
             self._transport.resume_reading()
 
     def end(self, reason: str) -> None:
-        """End the call; what is left of it is widened still."""
+        """End the call; the rest of its sound is still widened."""
         assert self._call is not None
         self._call.end(reason, _now())
         self._board.plan()
@@ -302,7 +302,7 @@ class _Connection(asyncio.Protocol):
         self._transport.close()
 
     def _reply(self, data: bytes) -> None:
-        """Send, unless the client does not read what it gets."""
+        """Send bytes, unless the client does not read them."""
         if self._transport.get_write_buffer_size() < _UNREAD:
             self._transport.write(data)
         else:

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: written atomically, and the newest good one found again."""
+"""Checkpoints of a run: written atomically; the newest good one is found again."""
 
 import logging
 import os
@@ -29,15 +29,15 @@ _DAMAGED = (tf.errors.OpError, AssertionError, IndexError, ValueError)
 
 
 class Checkpoints:
-    """Saves to a folder, keeping the newest, and restores.
+    """Saves checkpoints to a folder, keeps the newest, and restores one.
 
-    Each holds the upsampler with its weights and every optimizer (moving averages included) and
-    the step. There is no random state to hold: data and dropout are functions of seed and step.
+    Each holds the step, the upsampler with its weights, and every optimizer (moving averages
+    included). There is no random state to save: data and dropout are functions of seed and step.
 
     Args:
-        folder: where they are saved; created by the first `save`.
-        upsampler: what is saved and restored; its weights and optimizers exist already.
-        keep: how many are kept.
+        folder: folder of the checkpoints; created by the first `save`.
+        upsampler: the model to save and restore; its weights and optimizers exist already.
+        keep: number of checkpoints to keep.
     """
 
     def __init__(self, folder: Path, upsampler: Upsampler, keep: int = 3):
@@ -48,11 +48,11 @@ class Checkpoints:
 
     @property
     def step(self) -> int:
-        """That which was saved or restored last; 0 before."""
+        """The step that was last saved or restored; 0 before."""
         return int(self._step.numpy())
 
     def save(self, step: int) -> None:
-        """Write step `step`. TensorFlow writes beside and renames.
+        """Save step `step`. TensorFlow writes under another name and renames.
 
         Raises:
             UserError: a weight is no longer finite, or the disk is full or takes no files.
@@ -70,14 +70,14 @@ class Checkpoints:
         self._keep_newest(step)
 
     def restore(self, folder: Path, for_training: bool) -> int | None:
-        """Take a folder's newest checkpoint that reads whole; its step, None where there is none.
+        """Restore a folder's newest readable checkpoint; returns its step, None if there is none.
 
-        One that is damaged, after a full disk say, is passed over with a warning. `for_training`
-        removes it, with all else that a run which was killed may have left.
+        A damaged one, for example after a full disk, is skipped with a warning. `for_training` then
+        removes it, with everything else that a killed run may have left.
 
         Raises:
-            UserError: `for_training`, and none of those that are there has all that training needs.
-                So no run is begun anew in the place of another.
+            UserError: with `for_training`, there are checkpoints, but none has all that training
+                needs. So no new run replaces an old one.
         """
         if not _restore_newest(self._checkpoint, folder, for_training):
             if for_training and _newest_first(folder):
@@ -94,7 +94,7 @@ class Checkpoints:
         return found
 
     def _keep_newest(self, last: int | None) -> None:
-        """Of those up to `last`, by what lies there: a list of them may be older than a kill."""
+        """Keep the newest up to `last`, by the files: a list may be older than a kill."""
         found = [step for step in _steps(self._folder) if last is not None and step <= last]
         kept = found[: self._keep]
         if kept:  # as tf.train.latest_checkpoint and CheckpointManager read it
@@ -113,19 +113,19 @@ class Checkpoints:
 
 
 def newest_step(run_dir: Path) -> int:
-    """Of the checkpoints that lie in a run, whole or not; 0 where there is none."""
+    """The newest step among a run's checkpoints, readable or not; 0 if there is none."""
     return max(_steps(run_dir / "checkpoints"), default=0)
 
 
 def take_network(network: keras.Model, run_dir: str | os.PathLike) -> None:
-    """Bring the newest good weights that another run has for its `network` into this one.
+    """Load the newest good weights of another run's `network` into this one.
 
     Args:
-        network: built as that run's, its weights exist already.
+        network: built like that run's; its weights exist already.
         run_dir: of a run whose upsampler has the attribute `network`.
 
     Raises:
-        UserError: no readable checkpoint there, or one whose network is another.
+        UserError: there is no readable checkpoint, or its network is different.
     """
     source = tf.train.Checkpoint(upsampler=tf.train.Checkpoint(network=network))
     folder = Path(run_dir) / "checkpoints"
@@ -137,7 +137,7 @@ def take_network(network: keras.Model, run_dir: str | os.PathLike) -> None:
 
 
 def _restore_newest(checkpoint: tf.train.Checkpoint, folder: Path, entirely: bool) -> bool:
-    """Restore the newest that reads whole, and has all that is wanted of it if `entirely`."""
+    """Restore the newest readable checkpoint; `entirely` needs everything of it in there."""
     for path in _newest_first(folder):
         try:
             status = checkpoint.read(path)
@@ -157,7 +157,7 @@ def _restore_newest(checkpoint: tf.train.Checkpoint, folder: Path, entirely: boo
 
 
 def _require_readable(folder: Path, pattern: str) -> None:
-    """Raise UserError for a file that the disk does not give: what it holds may be whole."""
+    """Raise UserError for a file that cannot be read from the disk: it may be undamaged."""
     for path in folder.glob(pattern):
         try:
             with open(path, "rb") as file:
@@ -165,7 +165,7 @@ def _require_readable(folder: Path, pattern: str) -> None:
                     pass
         except OSError as error:
             raise UserError(
-                f"{path}: cannot be read ({error.strerror}); nothing is removed or passed over: "
+                f"{path}: cannot be read ({error.strerror}); nothing is removed or skipped: "
                 "make it readable, or move this checkpoint away"
             ) from error
 
@@ -175,13 +175,13 @@ def _newest_first(folder: Path) -> list[str]:
 
 
 def _steps(folder: Path) -> list[int]:
-    """All that lie there, newest first: a list of them may be damaged like any other file."""
+    """All steps in the folder, newest first; a stored list may be damaged like any other file."""
     found = [path.stem.removeprefix("step-") for path in folder.glob("step-*.index")]
     return sorted((int(number) for number in found if number.isdecimal()), reverse=True)
 
 
 def _remove_all_but(kept: Sequence[int], folder: Path) -> None:
-    """Indices before data, without which they would look whole."""
+    """Remove indices before data; without its index, a checkpoint is not taken for whole."""
     for path in sorted(folder.iterdir(), key=lambda path: path.suffix != ".index"):
         whole = _WHOLE.fullmatch(path.name)
         if whole and int(whole[1]) not in kept:
@@ -193,13 +193,13 @@ def _remove_all_but(kept: Sequence[int], folder: Path) -> None:
 
 
 def restore(upsampler: Upsampler, run_dir: Path) -> int:
-    """Bring the newest good weights of a run into `upsampler`, for anything but training.
+    """Load the newest good weights of a run into `upsampler`, for any use but training.
 
-    Where the optimizer keeps moving averages of the weights, these are taken. The card says from
-    what the run has learnt.
+    If the optimizer keeps moving averages of the weights, these are loaded. The card tells the
+    run's training data.
 
     Returns:
-        The step they were saved at.
+        The step at which they were saved.
 
     Raises:
         UserError: the run directory holds no readable checkpoint.

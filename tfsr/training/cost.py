@@ -1,4 +1,4 @@
-"""What a training step costs on this machine, said before it starts."""
+"""Estimate the cost of training on this machine before it starts."""
 
 import time
 
@@ -11,7 +11,7 @@ _TRAINING_OVER_FORWARD = 3
 
 
 def announcement(experiment: Experiment) -> str:
-    """Steps and parameters; without a GPU also the time that they will take, and a way out."""
+    """Steps and parameters. Without a GPU also the expected time, and a remedy if it is long."""
     upsampler, steps = experiment.upsampler, experiment.steps
     if not upsampler.updates:
         return "nothing to train"
@@ -27,7 +27,7 @@ def announcement(experiment: Experiment) -> str:
 
 
 def step_seconds(experiment: Experiment) -> float:
-    """An estimate from one forward pass of one patch: a step of a large network takes minutes."""
+    """Estimated from one forward pass of one patch: a step of a large network takes minutes."""
     data, upsampler = experiment.data, experiment.upsampler
     generator = tf.random.Generator.from_seed(0)
     batch = {

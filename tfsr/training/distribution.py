@@ -1,4 +1,4 @@
-"""Which devices and machines train, and how a dataset is dealt to them."""
+"""Distribute training, and its data set, over devices and machines."""
 
 import os
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from tensorflow.python.util import _pywrap_util_port
 from tfsr.errors import UserError
 
 DatasetOf = Callable[[int, int], tf.data.Dataset]
-"""(this worker's index, number of workers) -> its slices of the global batches"""
+"""(this worker's index, number of workers) -> its slices of the global batches."""
 
 
 def strategy() -> tf.distribute.Strategy:
@@ -24,8 +24,8 @@ def strategy() -> tf.distribute.Strategy:
 def make_cpu_deterministic() -> None:
     """Sum in the same order on every run, so that a resumed run repeats itself bit for bit.
 
-    It costs a few percent on a CPU. GPUs have faster and slower ways to do the same operation and
-    are left free to choose.
+    It costs a few percent on a CPU. On GPUs TensorFlow may choose among faster and slower ways of
+    the same operation.
     """
     if not _gpus():
         tf.config.experimental.enable_op_determinism()
@@ -33,25 +33,25 @@ def make_cpu_deterministic() -> None:
 
 
 def keep_sums_of_two() -> None:
-    """Keep TensorFlow from making one sum of several.
+    """Keep TensorFlow from merging several sums into one.
 
-    What sums three or more begins with one that nothing else needs any more, and which that is
-    depends on how fast the other threads are.
+    A sum of three or more begins with a term that nothing else needs any more. Which term that is
+    depends on the speed of other threads.
     """
     tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
 
 
 def one_dnn_is_on() -> bool:
-    """Whether TensorFlow computes with oneDNN on the CPU, whose sums have another order.
+    """Whether TensorFlow computes with oneDNN on the CPU, which sums in another order.
 
-    Without the variable TF_ENABLE_ONEDNN_OPTS this depends on the processor. The answer is that of
-    the function which TensorFlow's own rewriting of graphs asks.
+    Without the variable TF_ENABLE_ONEDNN_OPTS this depends on the processor. The answer comes from
+    the function that TensorFlow itself asks when it rewrites graphs.
     """
     return _pywrap_util_port.IsMklEnabled()
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process writes the run directory (there is one such)."""
+    """Whether this process writes the run directory (only one does)."""
     resolver = strategy.cluster_resolver
     return (
         resolver is None
@@ -61,7 +61,7 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 
 def distribute(strategy: tf.distribute.Strategy, batch: int, per_step: int, dataset_of: DatasetOf):
-    """`dataset_of`'s steps of `per_step` global batches, dealt to every worker and replica."""
+    """`dataset_of`'s steps of `per_step` global batches, shared by all workers and replicas."""
     replicas = strategy.num_replicas_in_sync
     if replicas == 1:
         return dataset_of(0, 1)

@@ -1,6 +1,6 @@
-"""TensorBoard's file of a run: one, which a run that goes on cuts and appends to.
+"""TensorBoard's file of a run: a single file, which a resumed run cuts and continues.
 
-TensorFlow's own writer begins another file each time, and says nothing of a full disk.
+TensorFlow's own writer begins another file each time, and does not report a full disk.
 """
 
 import struct
@@ -14,7 +14,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 NAME = "events.out.tfevents.tfsr"
-"""Behind those of earlier versions, which have the time in this place."""
+"""Sorts after file names of earlier versions, which have the time in this place."""
 
 _SUMMARY = tf.compat.v1.Summary
 _VERSION = "brain.Event:2"
@@ -37,11 +37,11 @@ def append(path: Path, step: int, values: Iterable[Any]) -> None:
 
 
 def cut(path: Path, is_kept: Callable[[int, str], bool]) -> None:
-    """Take out all from the first event on that is not kept, or was cut by a kill.
+    """Remove all events from the first one on that is not kept, or was cut by a kill.
 
     Args:
-        path: of the file; there may be none.
-        is_kept: of a step, and the name of a value.
+        path: of the file; it may be missing.
+        is_kept: whether to keep a value, from its step and name.
     """
     if not path.exists():
         return
@@ -55,7 +55,7 @@ def cut(path: Path, is_kept: Callable[[int, str], bool]) -> None:
 
 
 def scalar(name: str, value: float) -> Any:
-    """A number."""
+    """A scalar value."""
     return _SUMMARY.Value(tag=name, simple_value=value)
 
 
@@ -83,7 +83,7 @@ def audio(name: str, sound: np.ndarray, rate: int) -> Any:
 
 
 def _events(path: Path) -> Iterator[tuple[Any, int]]:
-    """Those up to the first that is not whole, each with the place behind it."""
+    """The events before the first incomplete one, each with its end position in the file."""
     size = path.stat().st_size
     with path.open("rb") as file:
         while len(head := file.read(12)) == 12:
@@ -99,7 +99,7 @@ def _events(path: Path) -> Iterator[tuple[Any, int]]:
 
 
 def _framed(record: bytes) -> bytes:
-    """As a TFRecord, whose sums TensorFlow knows."""
+    """A record framed as in a TFRecord, with the checksums of TensorFlow."""
     with tf.io.TFRecordWriter(_MEMORY) as writer:
         writer.write(record)
     framed = tf.io.read_file(_MEMORY).numpy()

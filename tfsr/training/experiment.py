@@ -1,4 +1,4 @@
-"""What a configuration describes: an upsampler, its data, and how long and how often."""
+"""The content of a configuration: an upsampler, its data, and its numbers of steps."""
 
 import dataclasses
 import operator
@@ -16,17 +16,17 @@ class Experiment:
     """Everything that training, evaluation, upsampling and export need.
 
     Args:
-        upsampler: what is trained.
-        data: where its batches and its test recordings come from.
-        steps: training steps in all; 0 makes a run of what is `pretrained`.
-        log_every: steps whose mean losses make one line of the log.
+        upsampler: the model to train.
+        data: source of its batches and its test recordings.
+        steps: training steps in total; with 0 the run consists of what is `pretrained`.
+        log_every: number of steps whose mean losses make one line of the log.
         checkpoint_every: steps between checkpoints; a multiple of `log_every`, so that a resumed
             run writes the same log.
         validate_every: steps between validations, at which pictures and sounds are logged too.
-        keep: how many checkpoints are kept.
-        pretrained: attribute of the upsampler that is a network ("vocoder.network" for one of a
-            part) -> directory of the run whose `network` gives it the weights to begin with. Later
-            on they are in this run's own checkpoints.
+        keep: number of checkpoints to keep.
+        pretrained: attribute of the upsampler that is a network -> directory of a run. Its weights
+            start as those of that run's `network`. ("vocoder.network" is the network of a part.)
+            Later they are in this run's own checkpoints.
     """
 
     upsampler: Upsampler

@@ -1,4 +1,4 @@
-"""The log of a run: a line of losses every so often, and pictures and sounds for TensorBoard."""
+"""The log of a run: regular lines of losses, and pictures and sounds for TensorBoard."""
 
 import contextlib
 import csv
@@ -21,10 +21,10 @@ class Log:
     """`losses.csv`, `validation.csv` and TensorBoard's events below a folder.
 
     Args:
-        folder: where they are written.
-        step: the step that training goes on from. What a run that was killed has left of later
-            ones is taken out, and what it has left of a validation that was not done.
-        validated: whether that of this step was, see `is_validated`.
+        folder: folder of these files.
+        step: the step at which training continues. Later entries, which a killed run has left, are
+            removed. So are those of an unfinished validation.
+        validated: whether the validation of this step is complete, see `is_validated`.
 
     Attributes:
         validated: as given.
@@ -44,7 +44,7 @@ class Log:
             events.cut(path, is_kept)
 
     def losses(self, step: int, values: Mapping[str, float]) -> None:
-        """A line of `losses.csv`, and the same to TensorBoard."""
+        """Add a line to `losses.csv`, and the same to TensorBoard."""
         self._events(step, _scalars(_LOSSES, values))
         self._line(_LOSSES, step, values)
 
@@ -56,9 +56,9 @@ class Log:
         low: np.ndarray,
         high: np.ndarray,
     ) -> None:
-        """A line of `validation.csv`, which says that all of it is there; TensorBoard has more.
+        """Add a line to `validation.csv`, after everything else; TensorBoard gets more.
 
-        Spectrograms side by side, and sounds, of low [time], its estimate, and high.
+        It gets spectrograms side by side, and sounds, of low [time], its estimate, and high.
         """
         knowing = upsampler.with_reference(high)
         estimate = upsample_array(knowing, low, knowing.chunk)
@@ -94,7 +94,7 @@ def _scalars(kind: str, values: Mapping[str, float]) -> list:
 
 @contextlib.contextmanager
 def _writing(path: Path) -> Iterator[Path]:
-    """What was half written is taken out when the run goes on."""
+    """Report errors of writing; a resumed run removes incomplete entries."""
     try:
         yield path
     except OSError as error:
@@ -105,7 +105,7 @@ def _writing(path: Path) -> Iterator[Path]:
 
 
 def _truncate(path: Path, step: int) -> None:
-    """Keep the header and the lines up to `step`; at 0 nothing, for losses may have other names."""
+    """Keep the header and the lines up to `step`; at 0 nothing, since losses may be renamed."""
     if not step:
         path.unlink(missing_ok=True)
     elif path.exists():
@@ -115,7 +115,7 @@ def _truncate(path: Path, step: int) -> None:
 
 
 def _lines(path: Path) -> list[str]:
-    """Those that are whole, of any line ends: the last may have been cut by a kill."""
+    """The complete lines, with any line ends: a kill may have cut the last one."""
     if not path.exists():
         return []
     text = path.read_bytes().decode(errors="replace")
@@ -126,7 +126,7 @@ def _step_of(line: str, path: Path) -> int:
     number = line.partition(",")[0]
     if not number.isdecimal():
         raise UserError(
-            f"{path}: has the line {line[:40]!r}, which begins with no step; take it out, or move "
-            "the file away"
+            f"{path}: has the line {line[:40]!r}, which does not begin with a step; remove it, or "
+            "move the file away"
         )
     return int(number)

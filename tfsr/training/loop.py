@@ -1,4 +1,4 @@
-"""The one training loop: `fit` from wherever the run directory stands to the last step."""
+"""The training loop: `fit` from the state of the run directory to the last step."""
 
 import contextlib
 import functools
@@ -23,33 +23,33 @@ from tfsr.training.log import Log, is_validated
 from tfsr.upsamplers.base import Upsampler
 
 Action = Callable[[int, dict[str, float]], None]
-"""Done after a training step, with its number and the losses averaged since the last log line."""
+"""Called after a training step, with its number and the mean losses since the last log line."""
 
 
 def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strategy) -> int:
-    """Train up to `experiment.steps`, going on from the newest good checkpoint of `run_dir`.
+    """Train up to `experiment.steps`, from the newest good checkpoint of `run_dir` on.
 
-    A run that is killed at any instant and started again ends with the same files as one that was
-    not, on the same hardware and with oneDNN on, or off, throughout. Only the times that
-    TensorBoard's events have differ.
+    A run may be killed at any instant and started again. It then ends with the same files as a run
+    without interruption. This holds on the same hardware, with oneDNN always on or always off. Only
+    the times of TensorBoard's events differ.
 
-    At Ctrl-C and SIGTERM the step that has begun is finished and saved before they end the program;
-    a second one ends it at once. (With several workers, which save together, the first does.)
+    At Ctrl-C and SIGTERM the current step is finished and saved before the program ends. A second
+    signal ends it at once. (With several workers, which save together, the first signal does.)
 
     Args:
         experiment: made under `strategy.scope()`, its upsampler initialised there.
         run_dir: gets `versions.json`, `data.json`, `checkpoints/`, `logs/` and `model/`, which is
-            the model for use as `tfsr.model_folder` opens it. Nothing else may train there
-            meanwhile, see `folder_lock`: what killed runs have left there is removed.
-        strategy: how the batch is shared. With several workers all of them must see `run_dir`;
-            only their chief writes there.
+            the model for use, in the form of `tfsr.model_folder`. No other training may run there,
+            see `folder_lock`: files that killed runs have left there are removed.
+        strategy: how the batch is shared. Several workers must all see `run_dir`; only their chief
+            writes there.
 
     Returns:
-        The step that training went on from.
+        The step at which training continued.
 
     Raises:
-        UserError: a loss is no longer finite, and the message names step and recordings; or a file
-            of the run is damaged or cannot be written.
+        UserError: a loss is no longer finite; the message names step and recordings. Or a file of
+            the run is damaged or cannot be written.
     """
     run_dir = Path(run_dir)
     with strategy.scope():
@@ -85,7 +85,7 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
 
 
 def _write_model(upsampler: Upsampler, run_dir: Path) -> Callable[[int], None]:
-    """What puts the model of a step into a run, for use."""
+    """A function that writes the model of a step into a run, for use."""
     upsampler.card = ModelCard(training_data=provenance.sources(run_dir))
     if not run_model.can_be_written(upsampler):
         return lambda step: None
@@ -93,7 +93,7 @@ def _write_model(upsampler: Upsampler, run_dir: Path) -> Callable[[int], None]:
 
 
 def _begin(experiment: Experiment, strategy: tf.distribute.Strategy) -> None:
-    """What comes before the first step."""
+    """Do everything that comes before the first step."""
     upsampler = experiment.upsampler
     with strategy.scope():
         for part, run_dir in experiment.pretrained.items():
@@ -159,7 +159,7 @@ class _AfterEachStep(keras.callbacks.Callback):
 
 
 class _Means(keras.callbacks.Callback):
-    """Gives the running means of losses, which `fit` resets, the values they were saved with."""
+    """Restores the saved running means of losses, which `fit` resets."""
 
     def __init__(self, values: list[np.ndarray]):
         super().__init__()
@@ -216,7 +216,7 @@ def _end(
     run_dir: Path,
     step: int,
 ) -> None:
-    """Save and end, if a signal has asked for it."""
+    """Save and end, if a signal has asked for this."""
     if signals.waiting:
         if checkpoints.step != step:
             save(step)
@@ -234,7 +234,7 @@ def _is_validated_at(step: int, experiment: Experiment) -> bool:
 
 
 def _validate(experiment: Experiment, log: Log, step: int) -> None:
-    """Where anything is held out for it."""
+    """Validate, if there are validation recordings."""
     upsampler, data = experiment.upsampler, experiment.data
     if data.recordings("validation"):
         dataset = data.validation()
@@ -247,7 +247,7 @@ def _validate(experiment: Experiment, log: Log, step: int) -> None:
 
 @contextlib.contextmanager
 def _folder_to_write(run_dir: Path, strategy: tf.distribute.Strategy) -> Iterator[Path]:
-    """The run directory for the chief; for others, who must take part in a save, one to forget."""
+    """The run directory for the chief; a temporary one for others, which must join in saving."""
     if distribution.is_chief(strategy):
         yield run_dir
     else:

@@ -1,4 +1,4 @@
-"""What a run was made with, and of which recordings, in files beside its checkpoints."""
+"""Record the software of a run and its recordings, in files beside its checkpoints."""
 
 import dataclasses
 import json
@@ -27,9 +27,9 @@ _WORDS = {False: "off", True: "on"}
 
 
 def write(run_dir: Path, experiment: Experiment, resumed: bool) -> None:
-    """Keep versions of the packages, whether oneDNN is on, and the corpora with their licences.
+    """Store versions of the packages, whether oneDNN is on, and the corpora with their licences.
 
-    Where a run is resumed with another setting of oneDNN, a warning says what follows.
+    If a run is resumed with another setting of oneDNN, a warning tells the effect.
     """
     if resumed:
         _tell_of_other_sums(run_dir)
@@ -52,10 +52,10 @@ def one_dnn() -> str:
 
 
 def sources(run_dir: str | os.PathLike) -> tuple[Source, ...]:
-    """All that a run has learnt from; none where it does not tell.
+    """All training data of a run; empty if the run does not tell it.
 
     Raises:
-        UserError: the file that tells it is damaged.
+        UserError: the file with these data is damaged.
     """
     path = Path(run_dir, SOURCES)
     told = {"training_data": _read(path, [])}
@@ -66,7 +66,7 @@ def sources(run_dir: str | os.PathLike) -> tuple[Source, ...]:
 
 
 def _tell_of_other_sums(run_dir: Path) -> None:
-    """On GPUs no run repeats itself, and a run may be too old to tell."""
+    """Warn of another oneDNN setting, unless on GPUs (nothing repeats) or for too old runs."""
     path, now = run_dir / VERSIONS, distribution.one_dnn_is_on()
     told = _read(path, {})
     before = told.get("onednn", now) if isinstance(told, dict) else now
@@ -79,7 +79,7 @@ def _tell_of_other_sums(run_dir: Path) -> None:
 
 
 def _sources(experiment: Experiment) -> list[dict[str, str]]:
-    """Those that its parts were trained on come after its own."""
+    """The corpora of the run, then those of its pretrained parts."""
     found = list(experiment.data.corpus.sources)
     for run_dir in experiment.pretrained.values():
         told = map(dataclasses.asdict, sources(run_dir))

@@ -1,4 +1,4 @@
-"""The model of a run, as the folder that it can be opened from without its configuration."""
+"""The model folder of a run, from which it can be opened without its configuration."""
 
 import dataclasses
 import logging
@@ -14,9 +14,9 @@ _log = logging.getLogger("tfsr")
 
 
 def write(upsampler: Upsampler, run_dir: Path, step: int) -> None:
-    """Put the model as it is at a step in the place of the one before.
+    """Write the model of a step, and replace the one before.
 
-    Its weights are those that evaluation uses: moving averages where an optimizer keeps them.
+    It has the weights of evaluation: moving averages if an optimizer keeps them.
     """
     upsampler.card = dataclasses.replace(upsampler.card, steps=step)
     with upsampler.averages():
@@ -24,7 +24,7 @@ def write(upsampler: Upsampler, run_dir: Path, step: int) -> None:
 
 
 def is_of(run_dir: Path, step: int) -> bool:
-    """Whether the model of this step is there; a run may have been killed before it was."""
+    """Whether the model of this step exists; the run may have been killed before."""
     try:
         return ModelConfig.read(run_dir / RUN_MODEL).card.steps == step
     except UserError:  # none, or one of an earlier tfsr that this one does not read
@@ -32,7 +32,7 @@ def is_of(run_dir: Path, step: int) -> bool:
 
 
 def can_be_written(upsampler: Upsampler) -> bool:
-    """Whether it has tfsr's parts only; a warning says what else there is."""
+    """Whether it has only tfsr's parts; a warning names other parts."""
     try:
         describe(upsampler)
     except UserError as error:

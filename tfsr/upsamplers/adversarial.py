@@ -1,4 +1,4 @@
-"""Adversarial training: what discriminators learn, and what a network learns from them."""
+"""Adversarial training: the losses of discriminators, and those that a network gets from them."""
 
 import dataclasses
 import functools
@@ -30,10 +30,10 @@ _RANGES = {
 
 
 class Generator(Protocol):
-    """What makes waveforms, as `tfsr.upsamplers.reconstruction.Reconstruction` does.
+    """A model that makes waveforms, as `tfsr.upsamplers.reconstruction.Reconstruction` does.
 
     Attributes:
-        loss_weights: of its losses in their sum; 1 where not given.
+        loss_weights: name -> weight of its loss in the sum; 1 where not given.
     """
 
     loss_weights: Mapping[str, float]
@@ -42,18 +42,18 @@ class Generator(Protocol):
         """The waveforms, float32 [batch, time] as batch["high"]."""
 
     def reconstructed(self, batch: Batch, training: bool) -> tuple[tf.Tensor, Losses]:
-        """The waveforms, and their losses without discriminators, not weighted yet."""
+        """The waveforms, and their losses without discriminators, before weighting."""
 
     def given(self, batch: Batch) -> tf.Tensor:
-        """What they are made from, at the output rate, float32 [batch, time] as batch["high"]."""
+        """The input at the output rate, float32 [batch, time] as batch["high"]."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Adversarial:
-    """Families of discriminators: what they want, how they count, and how they learn.
+    """Families of discriminators: their objective, their weights, and their training.
 
-    In a step first the discriminators learn, then the network, each from a batch of its own. Most
-    published programs give both the same batch.
+    In a step the discriminators learn first, then the network, each from a batch of its own. Most
+    published programs use the same batch for both.
 
     Losses of the network: "adversarial", and "feature_matching" where features are matched. Losses
     of the discriminators: "discriminators", the weighted sum that they minimise. The figures of the
@@ -61,30 +61,33 @@ class Adversarial:
 
     Args:
         discriminators: family -> network, [batch, time, 1] -> scores [batch, ...], or a list of
-            such. With `conditional` it is [batch, time, 2]. To match features it has a function
-            `maps` too: (x, training) -> for each score a list of feature maps [batch, ...], which
-            ends with the score. `samples` is the time that it is made for, where it has one.
-        objective: what discriminators and network want, one of `tfsr.losses.gan_objectives`.
-        updates: of the discriminators in a step, each from a batch of its own. Batches given to
-            `fit` must be multiples of this number plus 1.
+            such scores. With `conditional` its input is [batch, time, 2]. For feature matching it
+            also has a function `maps`: (x, training) -> lists of feature maps [batch, ...], one
+            for each score. Each list ends with the score. `samples` is the number of samples that
+            it is built for, if it is fixed.
+        objective: the GAN objective, one of `tfsr.losses.gan_objectives`.
+        updates: number of discriminator updates in a step, each from a batch of its own. The size
+            of a batch given to `fit` must be a multiple of this number plus 1.
         weight: of the "adversarial" loss in the loss of the network.
-        matching_weight: of the "feature_matching" loss in the same.
+        matching_weight: of the "feature_matching" loss in the loss of the network.
         weights: of families in the "adversarial" loss; 1 where not given. No weight is negative.
-        averaged: that is the mean over families, not their sum.
+        averaged: whether the "adversarial" loss is the mean over families, not their sum.
         discriminator_weights: of families in the "discriminators" loss; 1 where not given.
         feature_weights: of families in the "feature_matching" loss; 0, which costs nothing, where
             not given.
-        start_step: the step at which discriminators begin to learn, and the network from them.
-            Their optimizer counts the steps before it, as its schedule does.
-        network_start: the step at which the network begins to learn from them; before `start_step`
-            it never does.
-        clip_norm: the gradient of each family, over all replicas, is shortened to this norm.
+        start_step: the step from which the discriminators learn. Their optimizer, and with it the
+            schedule, also counts the steps before it.
+        network_start: the step from which the network learns from the discriminators. If it is
+            before `start_step`, the network begins at `start_step`.
+        clip_norm: largest norm of each family's gradient, over all replicas; longer ones are
+            scaled down to it.
         optimizer: of the discriminators; Adam with 1e-4 unless given.
-        conditional: show the discriminators what the network was given, as a second channel.
+        conditional: show the discriminators the input of the network, as a second channel.
 
     Raises:
-        UserError: no discriminators, or such as are made for different times; weights of a family
-            that is not there, or has no `maps`; a number out of its range.
+        UserError: there are no discriminators, or they are built for different numbers of samples.
+            Or a weight is for a family that does not exist or has no `maps`. Or a number is out of
+            range.
 
     Example:
         >>> from tfsr.losses.gan_objectives import WassersteinGP
@@ -115,7 +118,7 @@ class Adversarial:
         if not isinstance(self.discriminators, Mapping) or not self.discriminators:
             raise UserError(
                 "Adversarial.discriminators wants names and networks, such as "
-                '{"srgan": SrganCritic()}; for none leave Adversarial out'
+                '{"srgan": SrganCritic()}; to use none, leave Adversarial out'
             )
         check("Adversarial", vars(self), _RANGES)
         check_optimizer(self.optimizer)
@@ -131,12 +134,12 @@ class Adversarial:
 
     @property
     def loss_names(self) -> tuple[str, ...]:
-        """Of all that is logged: the network's losses, then the discriminators'."""
+        """Names of all logged losses: the network's, then the discriminators'."""
         return (*self._network_names, *self.objective.names)
 
     @property
     def samples(self) -> int | None:
-        """That the waveforms must have; None: any number."""
+        """Number of samples that the waveforms must have; None: any number."""
         return next(iter(self._lengths), None)
 
     @property
@@ -146,22 +149,22 @@ class Adversarial:
 
     @property
     def variables(self) -> list[tf.Variable]:
-        """What the discriminators learn, family after family."""
+        """The trainable variables of the discriminators, family after family."""
         built = [made for made in self.discriminators.values() if made.built]
         return [variable for made in built for variable in made.trainable_variables]
 
     def initialize(self, samples: int) -> None:
-        """Create the weights; `samples` is a length that the network can make."""
+        """Create the weights; `samples` is a signal length that the network can produce."""
         shape = [1, self.samples or samples, 2 if self.conditional else 1]
         for discriminator in self.discriminators.values():
             discriminator(tf.zeros(shape))
 
     def added_to(self, network: Update, generator: Generator) -> list[Update]:
-        """The updates of a step, of discriminators and network.
+        """The updates of a step, for discriminators and network.
 
         Args:
-            network: the update that there would be without discriminators.
-            generator: what the network makes waveforms with.
+            network: the network's update without discriminators.
+            generator: the model that makes the waveforms.
         """
         iterations = network.optimizer.iterations
         discriminators = Update(
@@ -183,12 +186,12 @@ class Adversarial:
     def network_losses(
         self, real: tf.Tensor, fake: tf.Tensor, given: tf.Tensor | None, training: bool
     ) -> Losses:
-        """What the network learns from the discriminators.
+        """The losses that the network gets from the discriminators.
 
         Args:
             real, fake: waveforms, float32 [batch, time].
-            given: what the network was given, like them; None unless `conditional`.
-            training: for the discriminators.
+            given: the network's input, with the same shape; None unless `conditional`.
+            training: whether the discriminators run in training mode.
 
         Returns:
             "adversarial", and "feature_matching" where features are matched: [batch] each.
@@ -214,7 +217,7 @@ class Adversarial:
     def discriminator_losses(
         self, real: tf.Tensor, fake: tf.Tensor, given: tf.Tensor | None, training: bool
     ) -> Losses:
-        """What the discriminators minimise, and the figures of the objective: [batch] each.
+        """The loss that the discriminators minimise, and the objective's figures: [batch] each.
 
         Args:
             real, fake, given, training: as in `network_losses`.
@@ -279,7 +282,7 @@ class Adversarial:
         given: tf.Tensor | None,
         training: bool,
     ) -> tuple[Losses, tf.Tensor]:
-        """`network_losses`, and the gradient of their weighted sum at the samples of `fake`."""
+        """`network_losses`, and the gradient of their weighted sum with respect to `fake`."""
         losses, (gradient,) = differentiated(
             optimizer,
             [fake],
@@ -292,7 +295,7 @@ class Adversarial:
         return generator.given(batch) if self.conditional else None
 
     def _clipped(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """Gradients of `variables`, those of each family shortened to `clip_norm`."""
+        """Gradients of `variables`, each family's scaled down to at most `clip_norm`."""
         remaining, clipped = iter(gradients), []
         for discriminator in self.discriminators.values():
             own = [next(remaining) for _ in discriminator.trainable_variables]
@@ -309,16 +312,16 @@ class Adversarial:
 
 
 def _from(step: int, iterations: tf.Variable) -> Callable[[], tf.Tensor] | None:
-    """Whether that step has come; None: it always has."""
+    """Whether that step has come; None: there is nothing to wait for."""
     return (lambda: iterations >= step) if step else None
 
 
 def _stacked(waveform: tf.Tensor, given: tf.Tensor | None) -> tf.Tensor:
-    """[batch, time, channels]."""
+    """The channels side by side, [batch, time, channels]."""
     return tf.stack([waveform] if given is None else [waveform, given], axis=-1)
 
 
 @tf.custom_gradient
 def _with_gradient(x: tf.Tensor, gradient: tf.Tensor):
-    """0 for each example, with this gradient at x, both [batch, time]."""
+    """0 for each example, but with this gradient with respect to x, both [batch, time]."""
     return tf.zeros_like(x[:, 0]), lambda upstream: (upstream[:, tf.newaxis] * gradient, None)

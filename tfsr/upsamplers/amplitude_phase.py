@@ -1,4 +1,4 @@
-"""Amplitudes and phases of the whole band at once: AP-BWE (Lu, Ai, Du & Ling 2024)."""
+"""Predict amplitudes and phases of the whole band together: AP-BWE (Lu, Ai, Du & Ling 2024)."""
 
 import math
 from collections.abc import Mapping
@@ -28,16 +28,16 @@ def apbwe_adamw(
     weight_decay: float = 0.01,
     clip: float | None = 10.0,
 ) -> keras.optimizers.Optimizer:
-    """The authors' optimizer, of network or discriminators.
+    """The authors' optimizer, for the network or the discriminators.
 
     Args:
-        learning_rate: at first.
-        factor: by which it falls, all at once.
-        every: steps after which it does; 2,558 batches of 16 are the authors' epoch.
-        weight_decay: share of every weight, biases too, that a step takes away, times the learning
-            rate, as PyTorch's AdamW does.
-        clip: norm of all gradients together that longer ones are shortened to; None for
-            discriminators, whose families `Adversarial.clip_norm` shortens each by itself.
+        learning_rate: its first value.
+        factor: the learning rate is multiplied by it after every `every` steps, at once.
+        every: number of steps between two drops; the authors' epoch has 2,558 batches of 16.
+        weight_decay: a step takes away this share, times the learning rate, of every weight. This
+            includes biases, as in PyTorch's AdamW.
+        clip: largest norm of all gradients together; longer ones are scaled down. None is for
+            discriminators: `Adversarial.clip_norm` scales each family separately.
     """
     rate = keras.optimizers.schedules.ExponentialDecay(learning_rate, every, factor, staircase=True)
     return keras.optimizers.AdamW(
@@ -51,38 +51,39 @@ def apbwe_adamw(
 
 
 class Estimate(NamedTuple):
-    """What the network makes: a spectrum, and the signal [batch, time] of it."""
+    """The network's output: a spectrum, and the signal [batch, time] made from it."""
 
     polar: Polar
     waveform: tf.Tensor
 
 
 class AmplitudePhase(Reconstruction):
-    """Interpolate, then make amplitudes and phases of all frames and bins anew.
+    """Interpolate, then predict amplitudes and phases of all frames and bins.
 
-    The losses: "amplitude", "phase" (see `tfsr.losses.phase`), "complex" between the spectra, and
-    "consistency" between the estimated spectrum and that of the signal made of it.
+    There are four losses. "amplitude" and "phase" are described in `tfsr.losses.phase`. "complex"
+    compares the spectra. "consistency" compares the estimated spectrum with the spectrum of the
+    signal made from it.
 
-    Any length is kept; the authors' code leaves out what follows the last whole hop.
+    Any length is kept; the authors' code drops the samples after the last whole hop.
 
-    In a band that is empty phases are a matter of rounding, and the network hears them. Frames of a
-    chunk are those of the whole, so that chunks equal it all the same; TensorFlow Lite transforms
-    with other roundings and agrees to 1e-4 only where there is sound in the whole band.
+    In an empty band, phases depend on rounding, and the network sees them. Chunks still equal the
+    whole, because they have the same frames. TensorFlow Lite rounds its transforms differently. It
+    agrees to 1e-4 only where there is sound in the whole band.
 
-    Two rates that are equal make a network for any bandwidth: which one it is can be seen in the
-    log amplitudes, so that the degradation may draw it.
+    With two equal rates the network handles any bandwidth. It sees the bandwidth in the log
+    amplitudes, so that the degradation may draw it at random.
 
     Args:
         network: two streams of frames.
         input_rate, output_rate: Hz.
-        transform: what spectra are made with; its bins are those of the network.
+        transform: makes the spectra; its bins are those of the network.
         interpolation: brings the low-rate signal to the output rate.
-        weights: of the four losses; where one is not given it is the authors' 45, 100, 90 or 90.
+        weights: of the four losses; one that is not given is the authors' 45, 100, 90 or 90.
         adversarial: discriminators; None: there are none.
         optimizer: of the network; `apbwe_adamw()` unless given.
 
     Raises:
-        UserError: network and transform differ in their bins.
+        UserError: network and transform have different numbers of bins.
     """
 
     def __init__(

@@ -1,11 +1,12 @@
-"""The high band of each frame from the low one: Li, Huang, Xu & Lee 2015.
+"""Predict each frame's high band from its low band: Li, Huang, Xu & Lee 2015.
 
-A network predicts the log powers that a frame's upper bins have from the log powers of its lower
-ones. The lower bins stay what they are, and the phase of the upper ones comes from elsewhere.
+A network predicts the log powers of a frame's upper bins from those of its lower bins. The lower
+bins stay as they are. The phase of the upper bins comes from elsewhere.
 
-Paper and programs take the low bins from the high-rate signal. Here they are those of the
-low-rate signal, as it is all there is in use: at its rate, with every ratio-th sample of the
-window, the transform times the ratio is the same but for what the low-pass has taken.
+The paper and its programs take the low bins from the high-rate signal. Here they come from the
+low-rate signal, since nothing else is available in use. The transform is computed at the low rate,
+with every ratio-th sample of the window, and multiplied by the ratio. It is the same as at the high
+rate, except for what the low-pass has removed.
 """
 
 import dataclasses
@@ -41,10 +42,10 @@ _TINY = 2.0**-24
 
 @dataclasses.dataclass(frozen=True)
 class ImagedPhase:
-    """The low band's phase, mirrored at the low Nyquist frequency and with the sign changed.
+    """The low band's phase, mirrored at the low Nyquist frequency, with its sign changed.
 
-    So Li et al. 2015, for ratio 2. Above twice the low Nyquist frequency the images alternate, as
-    they do in a low-rate signal with zeros put between its samples: upright, mirrored, upright.
+    Li et al. 2015 do this for ratio 2. Above twice the low Nyquist frequency the images alternate:
+    upright, mirrored, upright. They do so too in a low-rate signal with zeros between its samples.
     """
 
     parts = ("magnitude",)
@@ -60,7 +61,7 @@ class ImagedPhase:
 
 @dataclasses.dataclass(frozen=True)
 class RegressedPhase:
-    """The network predicts the wrapped phases of the high band too, and is given the low band's."""
+    """The network also predicts the wrapped phases of the high band, from those of the low band."""
 
     parts = ("magnitude", "phase")
 
@@ -70,13 +71,13 @@ class RegressedPhase:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TruePhase:
-    """The original's: an upper bound, which Kuleshov et al.'s program calls "cheated".
+    """The original's phase: an upper bound, which Kuleshov et al.'s program calls "cheated".
 
     Args:
-        phasors: of the high band of one recording; `BandRegression.with_reference` knows them.
+        phasors: of one recording's high band; `BandRegression.with_reference` sets them.
 
     Raises:
-        UserError: when it is asked for the phase without `phasors`.
+        UserError: the phase is asked for without `phasors`.
     """
 
     parts = ("magnitude",)
@@ -95,17 +96,17 @@ class BandRegression(Upsampler):
     """Predict the high band of each frame from the low band of that frame and its neighbours.
 
     Args:
-        network: makes the network when it is called with `outputs`: [batch, frames, features] ->
+        network: called with `outputs`, it makes the network: [batch, frames, features] ->
             [batch, frames, outputs], with its `receptive_field` in frames.
         input_rate, output_rate: Hz; the ratio divides the hop of 256 samples: 2, 4, 8, ...
-        phase: where the high band's phase comes from, `ImagedPhase()`, `RegressedPhase()` or
+        phase: source of the high band's phase, `ImagedPhase()`, `RegressedPhase()` or
             `TruePhase()`.
-        whitening: makes one of `tfsr.layers.whitening`'s when it is called; features and targets
-            each have their own.
+        whitening: called, it makes one of `tfsr.layers.whitening`; features and targets each get
+            their own.
         optimizer: Adam with 1e-3 unless given.
 
     Raises:
-        UserError: a ratio that is not one of these.
+        UserError: the ratio is not one of these.
     """
 
     adapt_batches = 50
@@ -139,7 +140,7 @@ class BandRegression(Upsampler):
         self.receptive_field = (self.network.receptive_field + _N_FFT // _HOP) * self.hop - 1
 
     def losses_for(self, batch: Batch, training: bool) -> Losses:
-        """Mean squares in the whitened domain, over frames and bins; "loss" is that of all bins."""
+        """Mean squares in the whitened domain, over frames and bins; "loss" is over all bins."""
         estimates = self._estimates(self._low_band(batch["low"]), training)
         targets = self._whitened("high", self._high_band(batch["high"]))
         parts = {part: _mean_square(estimates[part] - targets[part]) for part in self.phase.parts}
@@ -151,11 +152,11 @@ class BandRegression(Upsampler):
     def upsample_with(
         self, phase: Callable[[Spectrum, Parts], Spectrum], low: tf.Tensor
     ) -> tf.Tensor:
-        """`upsample` with the high band's phase from elsewhere.
+        """`upsample`, with another source of the high band's phase.
 
         Args:
-            phase: function of the low band and the predicted parts of the high band, whose phasors
-                it gives.
+            phase: function of the low band and the predicted parts of the high band; it returns
+                the phasors of the high band.
         """
         low_band = self._low_band(low)
         estimates = self._estimates(low_band, training=False)
@@ -167,7 +168,7 @@ class BandRegression(Upsampler):
         return high[:, : self.ratio * time]
 
     def with_reference(self, high: np.ndarray) -> Upsampler:
-        """Where the phase is the true one, an upsampler that knows it, for a low of that length."""
+        """With `TruePhase`, an upsampler that knows the phase, for a low signal of that length."""
         if not isinstance(self.phase, TruePhase):
             return self
         return _WithTruePhase(self, _phasors(self._high_band(np.float32(high[np.newaxis]))))
@@ -183,7 +184,7 @@ class BandRegression(Upsampler):
             whitening.adapt(np.concatenate(frames[name]))
 
     def initialize(self) -> None:
-        """By way of the losses, which every weight has a part in; `TruePhase` cannot upsample."""
+        """Create the weights via the losses, which use them all; `TruePhase` cannot upsample."""
         zeros = {"low": tf.zeros([1, self.hop]), "high": tf.zeros([1, _HOP])}
         self.losses_for(zeros, training=False)
         self.built = True
@@ -194,8 +195,9 @@ class BandRegression(Upsampler):
     def _low_band(self, low: tf.Tensor) -> Spectrum:
         """The lower bins of the spectrum at the output rate.
 
-        A bin at the Nyquist frequency holds what at a higher rate two bins hold, at plus and minus
-        that frequency. Without a high band the output then passes through the input's samples.
+        A bin at the low Nyquist frequency holds the sum of two bins of a higher rate: those at plus
+        and minus that frequency. Without a high band, the output then passes through the input
+        samples.
         """
         scales = np.array([self.ratio] * (self._low_bins - 1) + [self.ratio / 2], np.float32)
         return Spectrum(*(part * scales for part in self._low_stft(low)))
@@ -204,7 +206,7 @@ class BandRegression(Upsampler):
         return Spectrum(*(part[..., self._low_bins :] for part in self._high_stft(high)))
 
     def _waveform(self, low_band: Spectrum, log_power: tf.Tensor, phasors: Spectrum) -> tf.Tensor:
-        """Both bands in one spectrum, and back; lengthened to whole hops."""
+        """The signal of both bands, lengthened to whole hops."""
         modulus = tf.minimum(tf.exp(log_power / 2), _LARGEST_MODULUS)
         real, imag = (
             tf.concat([low, modulus * high], axis=-1)
@@ -213,7 +215,7 @@ class BandRegression(Upsampler):
         return self._high_stft.inverse(Spectrum(real, imag))
 
     def _estimates(self, low_band: Spectrum, training: bool) -> Parts:
-        """The whitened parts of the high band."""
+        """The network's outputs: the whitened parts of the high band."""
         features = self._whitened("low", low_band)
         out = self.network(tf.concat(list(features.values()), axis=-1), training=training)
         parts = tf.split(tf.cast(out, tf.float32), len(self.phase.parts), axis=-1)
@@ -228,7 +230,7 @@ class BandRegression(Upsampler):
 
 
 class _WithTruePhase(Upsampler):
-    """A `BandRegression` for one recording, the phasors of whose high band are known."""
+    """A `BandRegression` for one recording whose high band has known phasors."""
 
     def __init__(self, upsampler: BandRegression, phasors: Spectrum):
         super().__init__(upsampler.input_rate, upsampler.output_rate)
@@ -245,7 +247,7 @@ def _log_power(spectrum: Spectrum) -> tf.Tensor:
 
 
 def _angle(spectrum: Spectrum) -> tf.Tensor:
-    """Wrapped, pi where only rounding would choose between that and -pi."""
+    """The wrapped phase; where only rounding would choose between pi and -pi, it is pi."""
     is_real = tf.abs(spectrum.imag) < 1e-5 * tf.abs(spectrum.real)
     imag = tf.where(is_real, tf.zeros_like(spectrum.imag), spectrum.imag)
     return tf.atan2(imag, spectrum.real)
@@ -259,13 +261,13 @@ def _modulus(spectrum: Spectrum) -> tf.Tensor:
 
 
 def _phasors(spectrum: Spectrum) -> Spectrum:
-    """Of modulus 1, and 0 where there is nothing: silence has no high band."""
+    """Phasors of modulus 1, and 0 where the spectrum is 0: silence gets no high band."""
     modulus = tf.maximum(_modulus(spectrum), _TINY)
     return Spectrum(spectrum.real / modulus, spectrum.imag / modulus)
 
 
 def _images(low_bins: int, high_bins: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each high bin the low one that it is an image of, and -1 where that is mirrored."""
+    """For each high bin, the low bin whose image it is, and a sign: -1 if mirrored."""
     period = 2 * (low_bins - 1)
     places = np.arange(low_bins, low_bins + high_bins) % period
     mirrored = places >= low_bins

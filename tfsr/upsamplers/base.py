@@ -1,4 +1,4 @@
-"""The contract: the one thing that is trained, checkpointed, evaluated, used and exported."""
+"""The contract of upsamplers, which are trained, checkpointed, evaluated, used and exported."""
 
 import dataclasses
 import os
@@ -25,10 +25,11 @@ class Signature(NamedTuple):
     """A function of a SavedModel.
 
     Attributes:
-        function: takes the inputs by name; gives float32 [batch, ratio * time], or a dict of such.
-        inputs: name -> what it must be.
-        examples: name -> a number that an input may be, of those that are numbers: one for all, or
-            one for each recording. Warming up takes these.
+        function: takes the inputs by name; returns float32 [batch, ratio * time], or a dict of
+            tensors.
+        inputs: name -> specification of the input.
+        examples: name -> an example value, for inputs that are numbers. It is one number for all
+            recordings, or one for each. The warm-up uses these.
     """
 
     function: Callable
@@ -37,22 +38,22 @@ class Signature(NamedTuple):
 
 
 class GraphStreams(Streams, Protocol):
-    """`Streams` of tensors, any number of them at once, which can be exported."""
+    """`Streams` on tensors, for any number of streams, which can be exported."""
 
     def initial_state(self, batch: int | tf.Tensor = 1) -> Mapping[str, tf.Tensor]:
-        """The state before the first hop of a stream, of so many streams."""
+        """The state before the first hop, for `batch` streams."""
 
     def step_signature(self, batch: int | None = None, hops: int | None = None) -> Signature:
-        """`step` from {"audio"} and the state, by name, to the same.
+        """The signature of `step`: it maps {"audio"} and the state, by name, to the same names.
 
         Args:
-            batch: how many streams; None: any number.
-            hops: how many at once; None: any number.
+            batch: number of streams; None: any number.
+            hops: number of hops in one call; None: any number.
         """
 
 
 class _Graphs:
-    """Functions that were traced already; an object, for Keras looks for weights in a dict."""
+    """Functions already traced. It is an object because Keras would search a dict for weights."""
 
     def __init__(self):
         self._known = {}
@@ -64,18 +65,18 @@ class _Graphs:
 
 
 class Upsampler(Trainable, Backend):
-    """A network (or several) plus an objective plus a way to sample.
+    """A network (or several), an objective and a way to sample.
 
-    A subclass gives what a `Trainable` wants, and `upsample`; its attributes are a `Backend`'s.
-    Everything around an upsampler speaks only to what stands in these three.
+    A subclass implements `Trainable` and `upsample`, and sets the attributes of `Backend`. All
+    other code uses upsamplers only through these three classes.
 
-    `Stage.function` is (signal, condition, noise, *settings) -> signal. `signal` is what the stage
-    before gave. The first stage gets the empty tuple () and begins without it, by a function of its
-    own where the others want a signal. `condition` is that of `condition`; `noise` is `noise_steps`
-    tensors, float32 [batch, ratio * time]. Signals and conditions are nests of tensors
-    [batch, time, ...], whose time is a fixed multiple or part of the input's.
+    `Stage.function` is (signal, condition, noise, *settings) -> signal. `signal` is the output of
+    the stage before. The first stage gets the empty tuple () instead. If the other stages need a
+    signal, the first has a function of its own. `condition` is the output of `condition`. `noise`
+    has `noise_steps` tensors, float32 [batch, ratio * time]. Signals and conditions are nests of
+    tensors [batch, time, ...], whose time is a fixed multiple or fraction of the input's.
 
-    `streams` are `GraphStreams`, of those that run on streams.
+    `streams` is a `GraphStreams`, for upsamplers that run on streams.
     """
 
     def __init__(
@@ -98,8 +99,8 @@ class Upsampler(Trainable, Backend):
         Args:
             low: float32 [batch, time] at `input_rate`, any time >= 1.
             noise: float32 [noise_steps, batch, ratio * time], standard normal; not needed where
-                `noise_steps` is 0. Noise is an argument so that results repeat, chunks agree with
-                the whole and an exported graph needs no random operation.
+                `noise_steps` is 0. Because noise is an argument, results repeat and chunks agree
+                with the whole. An exported graph then needs no random operation.
 
         Returns:
             float32 [batch, ratio * time] at `output_rate`.
@@ -108,15 +109,15 @@ class Upsampler(Trainable, Backend):
 
     @property
     def stages(self) -> Sequence[Stage]:
-        """The passes that `upsample` consists of; what runs long signals in parts goes by these."""
+        """The passes that make up `upsample`; long signals are processed in parts with these."""
         return [Stage(self._at_once, self.noise_steps)]
 
     def condition(self, low: tf.Tensor) -> Nest:
-        """What all stages need of `low`, computed once for them; here `low` itself."""
+        """The condition that all stages share, computed once; here it is `low` itself."""
         return low
 
     def chain(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
-        """`upsample`, one stage after the other."""
+        """`upsample`, computed one stage after the other."""
         steps = self.given_noise(noise) if self.noise_steps else ()
         condition, signal, drawn = self.condition(low), (), 0
         for stage in self.stages:
@@ -126,10 +127,10 @@ class Upsampler(Trainable, Backend):
         return signal
 
     def given_noise(self, noise: tf.Tensor | None) -> tf.Tensor:
-        """The noise that `upsample` was given.
+        """The noise, after a check that it was given.
 
         Raises:
-            UserError: there is none.
+            UserError: the noise is missing.
         """
         if noise is None:
             raise UserError(
@@ -140,7 +141,7 @@ class Upsampler(Trainable, Backend):
 
     @property
     def streams(self) -> GraphStreams | None:
-        """What runs on streams, where it can: see `Backend`."""
+        """The form that runs on streams, or None: see `Backend`."""
         return None
 
     def run_condition(self, low: np.ndarray) -> Nest:
@@ -155,10 +156,10 @@ class Upsampler(Trainable, Backend):
 
     @property
     def signatures(self) -> dict[str, Signature]:
-        """What a SavedModel of this upsampler answers to; "serving_default" must be among them.
+        """The signatures of this upsampler's SavedModel; "serving_default" is always one of them.
 
-        Those that draw noise take a seed for it there, and the noise itself in "with_noise". Those
-        with `streams` have a "step" of them too, and the "initial_state" for it.
+        If the model uses noise, "serving_default" takes a seed for it, and "with_noise" takes the
+        noise itself. If it has `streams`, "step" and "initial_state" run them.
         """
         audio = {"audio": tf.TensorSpec([None, None])}
         if not self.noise_steps:
@@ -170,24 +171,24 @@ class Upsampler(Trainable, Backend):
         }
 
     def serve(self, audio: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
-        """`upsample` at a level that it knows, that of each recording of the batch by itself."""
+        """`upsample`, with each recording of the batch scaled to a trained level."""
         return self.at_known_level(audio, lambda low: self.upsample(low, noise))
 
     def at_known_level(self, low: tf.Tensor, upsample: Callable) -> tf.Tensor:
-        """`upsample(low)`, if need be louder or softer in between, see `peaks`."""
+        """`upsample(low)`, scaled to a trained level before and back after, see `peaks`."""
         if self.peaks is None:
             return upsample(low)
         gain = _gains(tf.reduce_max(tf.abs(low), axis=1, keepdims=True), *self.peaks)
         return upsample(gain * low) / gain
 
     def _run(self, function: Callable, *inputs: Nest) -> Nest:
-        """A function of a stage, or `condition`, as a graph, traced once for every batch and time.
+        """Run a stage's function or `condition` as a graph, traced once for any batch and time.
 
         Args:
-            inputs: nests of numbers and arrays; all but numbers are [batch, time, ...].
+            inputs: nests of numbers and arrays; arrays are [batch, time, ...].
 
         Returns:
-            A nest of arrays, which are not to be written to: they are TensorFlow's.
+            A nest of arrays. They belong to TensorFlow: do not write to them.
         """
         inputs = tf.nest.map_structure(tf.convert_to_tensor, inputs)
         specs = tf.nest.map_structure(_any_length, inputs)
@@ -198,17 +199,17 @@ class Upsampler(Trainable, Backend):
         return self.upsample(low, noise)
 
     def initialize(self) -> None:
-        """Create every weight, so that they can be counted, restored and exported."""
+        """Create all weights, so that they can be counted, restored and exported."""
         low = tf.zeros([1, self.hop])
         self(low, tf.zeros([self.noise_steps, 1, self.hop * self.ratio]))
 
     def save(self, folder: str | os.PathLike, half_precision: bool = False) -> None:
-        """Write it into a new folder, for `tfsr.model_folder.load`; see `tfsr.model_folder.save`.
+        """Write it into a new folder for `tfsr.model_folder.load`; see `tfsr.model_folder.save`.
 
-        Keras's `save_weights` and `load_weights` keep the weights alone.
+        Keras's `save_weights` and `load_weights` handle the weights only.
 
         Args:
-            folder: must not be there yet, or be empty.
+            folder: must be new or empty.
             half_precision: store weights in float16, in half the space.
 
         Raises:
@@ -228,7 +229,7 @@ class Upsampler(Trainable, Backend):
 
 
 def check_ratio(network: keras.Model, wanted: int, more: str = "") -> None:
-    """Raise UserError, with `more` advice, unless a network raises the rate so many times."""
+    """Raise UserError, with extra advice `more`, unless a network has the wanted ratio."""
     if network.ratio != wanted:
         raise UserError(
             f"{type(network).__name__} raises the rate {network.ratio} times where {wanted} times "
@@ -237,7 +238,7 @@ def check_ratio(network: keras.Model, wanted: int, more: str = "") -> None:
 
 
 def _gains(peak: tf.Tensor, least: float, most: float) -> tf.Tensor:
-    """`gain` in a graph, of each recording of a batch."""
+    """`gain` in a graph, for each recording of a batch."""
     known = tf.clip_by_value(peak, least, most)
     return tf.where(peak > 0, tf.math.divide_no_nan(known, peak), 1.0)
 
@@ -248,10 +249,10 @@ def _graph(function: Callable, specs: Sequence[Nest]) -> Callable:
 
 @dataclasses.dataclass(frozen=True)
 class _OnPart:
-    """A stage's function with a part of the condition.
+    """A stage's function, applied to a part of the condition.
 
-    Cut out in the graph, where a tensor is let go as soon as it has been used: the condition may
-    have many.
+    The graph cuts out the part. There a tensor is freed right after its last use, and a condition
+    may have many tensors.
     """
 
     function: Callable

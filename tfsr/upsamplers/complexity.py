@@ -1,4 +1,4 @@
-"""How large and how costly an upsampler is, counted on its graph."""
+"""The size and the cost of an upsampler, counted on its graph."""
 
 import dataclasses
 import math
@@ -15,12 +15,12 @@ class Complexity:
     """Counts of one upsampler.
 
     Attributes:
-        parameters: trainable weights that upsampling reads, those of a part that was trained by
-            itself too; `fixed_parameters`: the others that it reads (running statistics).
-        training_parameters: trainable weights that only training has, such as a critic's.
+        parameters: trainable weights that upsampling reads, also those of a part trained
+            separately; `fixed_parameters`: the other weights that it reads (running statistics).
+        training_parameters: trainable weights used only in training, such as a critic's.
         multiply_adds: of convolutions and matrix products, per second of audio, one channel.
         receptive_field, hop: input samples, see `Upsampler`.
-        weight_bytes: what upsampling reads, in float32.
+        weight_bytes: size of the weights that upsampling reads, in float32.
         training_bytes: all weights, gradients and Adam's two moments in float32.
         activation_bytes: results of convolutions and matrix products, per second of audio.
     """
@@ -37,7 +37,7 @@ class Complexity:
 
 
 def complexity(upsampler: Upsampler) -> Complexity:
-    """Count what upsampling one second takes (rounded up to whole hops, then scaled back)."""
+    """Count the cost of upsampling one second (rounded up to whole hops, then scaled back)."""
     upsampler.initialize()
     samples = math.ceil(upsampler.input_rate / upsampler.hop) * upsampler.hop
     share = upsampler.input_rate / samples
@@ -78,7 +78,7 @@ def _products(graph: tf.Graph):
 
 
 def _sum_length(operation: tf.Operation) -> int:
-    """How many products are summed for one output element."""
+    """Number of products that are summed for one output element."""
     kernel = operation.inputs[1].shape.as_list()
     if operation.type == "Conv2D":
         return math.prod(kernel[:-1])

@@ -1,4 +1,4 @@
-"""A network that estimates noise, and the chain of steps that makes a waveform from it."""
+"""Diffusion: a network estimates noise, and a chain of steps makes a waveform from noise."""
 
 import logging
 import math
@@ -20,7 +20,7 @@ from tfsr.upsamplers.optimizers import averaging_adam
 from tfsr.upsamplers.update import Batch, Losses
 
 FEWEST_STEPS, MOST_STEPS = 2, 64
-"""What the number of steps of an exported model may be."""
+"""Range of the number of steps in an exported model."""
 
 _CONDITION_BYTES = 150_000_000
 
@@ -38,26 +38,26 @@ class Diffusion(Upsampler):
     """Sample by taking noise away step by step (Ho, Jain & Abbeel 2020; Lee & Han 2021, NU-Wave).
 
     Args:
-        network: has `condition(low) -> nest of [batch, time, ...]`, float32 [batch, time] at the
-            output rate, and (noisy [batch, time], condition, noise level [batch, 1]) -> noise
-            [batch, time]; also `hop`, `condition_channels`, and in samples `receptive_field`
-            and `condition_field`.
+        network: maps (noisy [batch, time], condition, noise level [batch, 1]) -> noise
+            [batch, time]. Its `condition(low)` maps float32 [batch, time] at the output rate to a
+            nest of [batch, time, ...]. It has `hop`, `condition_channels`, and in samples
+            `receptive_field` and `condition_field`.
         input_rate, output_rate: Hz.
-        schedule: of the steps that upsampling takes; warns where it begins with noise alone and
+        schedule: noise schedule of upsampling. A warning tells if it begins with noise alone while
             more than half of the signal's amplitude would be left.
-        eta: how much of the noise that a step takes away is put back, drawn anew: 1 is the
-            ancestral sampling of the papers, 0 draws at the beginning only (DDIM, Song, Meng &
-            Ermon 2021).
-        training_schedule: noise levels to train with lie between those of its steps. A step of it
-            is drawn uniformly, and the level uniformly within the step (Chen et al. 2021,
-            WaveGrad); validation takes the levels of whole steps.
-        loss: function of (noise, estimate), both [batch, time], that gives [batch].
+        eta: share of the noise removed in a step that is put back, drawn anew: 1 is the ancestral
+            sampling of the papers; 0 draws at the beginning only (DDIM, Song, Meng & Ermon 2021).
+        training_schedule: training draws a step of it uniformly, then a noise level uniformly
+            within the step (Chen et al. 2021, WaveGrad). Validation takes the levels of whole
+            steps.
+        loss: function (noise, estimate), both [batch, time], -> [batch].
         interpolation: brings the low-rate signal to the output rate. NU-Wave's is late by
             (ratio - 1) / 2 samples, which the network learns to undo.
         clip: keep each step's estimate of the waveform within [-1, 1].
-        start_from_low: begin with the interpolated low-rate signal and the noise of the last step,
-            instead of with noise alone. The schedule may then end with a small share of noise.
-        peaks: see `Upsampler`; those of the training patches.
+        start_from_low: begin with the interpolated low-rate signal plus the noise of the last
+            step, instead of with noise alone. The schedule may then end with a small share of
+            noise.
+        peaks: see `Upsampler`; the range of the training patches.
         optimizer: NU-Wave's unless given.
     """
 
@@ -121,7 +121,7 @@ class Diffusion(Upsampler):
             low, high: float32 [batch, time], [batch, ratio * time].
             level: float32 [batch, 1], the share of `high` in amplitude.
             noise: of the shape of `high`, standard normal.
-            training: whether the network is told that it trains.
+            training: whether the network runs in training mode.
         """
         noisy = level * high + tf.sqrt(1 - level**2) * noise
         condition = self.network.condition(self.interpolation(low, self.ratio))
@@ -129,7 +129,7 @@ class Diffusion(Upsampler):
 
     @property
     def chunk(self) -> int:
-        """So long that what the network makes of the low-rate signal takes 150 MB."""
+        """A chunk length for which the network's condition takes 150 MB."""
         samples = _CONDITION_BYTES // (4 * self.network.condition_channels)
         return min(samples // self.ratio, super().chunk)
 
@@ -148,10 +148,10 @@ class Diffusion(Upsampler):
 
     @property
     def signatures(self) -> dict[str, Signature]:
-        """As those of the base, but "serving_default" takes the number of steps too.
+        """As in the base class, but "serving_default" also takes the number of steps.
 
-        "with_noise", which phones run, has the steps one after the other: a loop took TensorFlow
-        Lite 2.3 times as long.
+        "with_noise", for phones, has the steps unrolled: a loop took TensorFlow Lite 2.3 times as
+        long.
         """
         given = super().signatures
         _, inputs, examples = given["serving_default"]
@@ -182,9 +182,9 @@ class Diffusion(Upsampler):
         return self.at_known_level(audio, lambda low: self._loop(low, rows, steps, draw))
 
     def _tables(self) -> np.ndarray:
-        """[MOST_STEPS + 1, MOST_STEPS, 6]: the rows for any number of steps.
+        """[MOST_STEPS + 1, MOST_STEPS, 6]: the rows of the schedule for any number of steps.
 
-        Other numbers than the schedule's own go from its first noise to its last.
+        For other numbers of steps, the schedule runs from its first noise level to its last.
         """
         ends = np.sqrt(1 - self.schedule.levels[[1, -1]] ** 2)
         tables = np.zeros([MOST_STEPS + 1, MOST_STEPS, 6], np.float32)
@@ -197,7 +197,7 @@ class Diffusion(Upsampler):
     def _loop(
         self, low: tf.Tensor, rows: tf.Tensor, steps: tf.Tensor | int, drawn: Callable
     ) -> tf.Tensor:
-        """The chain as one loop, which takes a graph the room of one step."""
+        """The chain as one loop, whose graph is as small as that of one step."""
         condition = self.condition(low)
 
         def body(step: tf.Tensor, signal: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -208,7 +208,7 @@ class Diffusion(Upsampler):
         return tf.while_loop(lambda step, _: step < steps, body, begin, parallel_iterations=1)[1]
 
     def _begin(self, condition: Nest, level: tf.Tensor) -> tf.Tensor:
-        """What the first step, at this level, adds its noise to."""
+        """The signal to which the first step, at this level, adds its noise."""
         interpolated, _ = condition
         return level * interpolated if self._start_from_low else tf.zeros_like(interpolated)
 
@@ -220,7 +220,7 @@ class Diffusion(Upsampler):
         level: tf.Tensor,
         *others: tf.Tensor,
     ) -> tf.Tensor:
-        """`_step`, from where sampling begins."""
+        """`_step`, for the first step of sampling."""
         return self._step(self._begin(condition, level), condition, noise, level, *others)
 
     def _step(
@@ -235,7 +235,7 @@ class Diffusion(Upsampler):
         c2: tf.Tensor,
         added: tf.Tensor,
     ) -> tf.Tensor:
-        """From a noise level to the mean of the next lower one, as `Sampling` has it."""
+        """From one noise level to the mean of the next lower one, see `Sampling`."""
         noisy = signal + added * noise[0]
         levels = tf.fill([tf.shape(noisy)[0], 1], level)
         estimate = self.network(noisy, condition[1], levels)
@@ -245,7 +245,7 @@ class Diffusion(Upsampler):
         return c1 * clean + c2 * noisy
 
     def _steps(self, schedule: NoiseSchedule) -> _Steps:
-        """In the order in which sampling takes them, the noisiest first."""
+        """The steps in the order of sampling, the noisiest first."""
         sampling = schedule.sampling(self._eta)
         left = schedule.levels[-1]
         first = np.sqrt(1 - left**2) if self._start_from_low else 1.0
@@ -257,7 +257,7 @@ class Diffusion(Upsampler):
         return np.stack(columns, axis=1)[::-1].astype(np.float32)
 
     def _drawn_levels(self, batch: tf.Tensor, training: bool) -> tf.Tensor:
-        """[batch, 1]"""
+        """Noise levels, [batch, 1]."""
         levels = tf.constant(self._training_levels)
         step = tf.random.stateless_uniform(
             [batch, 1], random.next_seed(), 1, len(self._training_levels), tf.int32
@@ -272,12 +272,12 @@ class Diffusion(Upsampler):
 def nuwave_adam(
     learning_rate: float = 3e-5, clip: float | None = 0.5, average: float | None = None
 ) -> keras.optimizers.Optimizer:
-    """Adam as Lee & Han's code sets it.
+    """Adam with the settings of Lee & Han's code.
 
     Args:
         learning_rate: constant.
         clip: largest L2 norm of all gradients together.
-        average: momentum of moving averages of the weights, with which validation, evaluation and
-            export then work; 0.999 in their code, where it has no effect.
+        average: momentum of moving averages of the weights, which validation, evaluation and export
+            then use. Their code has 0.999, without effect.
     """
     return averaging_adam(learning_rate, 0.5, 0.999, average, epsilon=1e-9, global_clipnorm=clip)

@@ -1,4 +1,4 @@
-"""A normalising flow between high-rate signals and noise: trained by likelihood, sampled back."""
+"""A normalising flow from high-rate signals to noise: trained by likelihood, inverted to sample."""
 
 import functools
 import math
@@ -19,21 +19,21 @@ _LOG_TWO_PI = math.log(2 * math.pi)
 class Flow(Upsampler):
     """Maximum likelihood of the high-rate signal, given the low-rate one (Zhang et al. 2021).
 
-    The loss is the negative logarithm of the likelihood for each sample, without the constant
-    log(2 pi) / 2, as the sum of its three terms: "prior" from the energy of the noise,
-    "convolution" and "coupling" from the Jacobian's determinant. "bits" is the whole of it, in
-    bits per sample of the high-rate signal.
+    The loss is the negative log-likelihood per sample, without the constant log(2 pi) / 2. It is
+    the sum of three terms: "prior" from the energy of the noise, "convolution" and "coupling" from
+    the Jacobian's determinant. "bits" is the full negative log-likelihood, in bits per sample of
+    the high-rate signal.
 
     Args:
         network: has `ratio`, `group`, `hop`, `receptive_field`, `steps`, and the functions
             `condition`, `forward`, `inverse_step`, `tables`, `groups` and `waveform`, as
             `tfsr.networks.wsrglow.WSRGlow` has.
         input_rate, output_rate: Hz.
-        sigma: standard deviation of the noise in upsampling, the "temperature" of the authors'
-            code (the paper calls its square so); training has 1.
-        look_up: upsample with the condition's projections read from tables, which are made for a
-            chunk at a time. Exact but for rounding, and faster for chunks over 0.2 s or so.
-        optimizer: the paper's Adam with 1e-4 and the code's clipping unless given.
+        sigma: standard deviation of the noise in upsampling; 1 in training. The authors' code
+            calls it "temperature", and the paper uses that name for its square.
+        look_up: read the condition's projections from tables, made for one chunk at a time, when
+            upsampling. This is exact except for rounding, and faster for chunks over about 0.2 s.
+        optimizer: unless given, the paper's Adam with 1e-4 and the clipping of the code.
     """
 
     ranges = {"sigma": NOT_NEGATIVE}
@@ -79,7 +79,7 @@ class Flow(Upsampler):
             low: float32 [batch, time], at least a group.
 
         Returns:
-            float32 [batch], of all samples together.
+            float32 [batch], summed over all samples.
         """
         z, log_dets = self._to_noise(high, low)
         return tf.add_n(list(log_dets.values())) - 0.5 * (_energy(z) + _samples(z) * _LOG_TWO_PI)
@@ -100,7 +100,7 @@ class Flow(Upsampler):
 
     @property
     def signatures(self) -> dict[str, Signature]:
-        """Sampling takes sigma too; "log_prob" takes high and low."""
+        """Sampling also takes sigma; "log_prob" takes high and low."""
         given = super().signatures
         _, inputs, examples = given["serving_default"]
         inputs, examples = inputs | {"sigma": tf.TensorSpec([])}, {**examples, "sigma": 1.0}
@@ -131,7 +131,7 @@ class Flow(Upsampler):
         return self._inverse(flow, signal, condition, self._look_up)
 
     def _inverse(self, flow: int, x: tf.Tensor, condition: Nest, look_up: bool) -> tf.Tensor:
-        """One step back, [batch, groups, group]; the last gives the sound [batch, time]."""
+        """One inverse step, [batch, groups, group]; the last gives the sound [batch, time]."""
         low, encoded = condition
         tables = self.network.tables(flow) if look_up else None
         x = self.network.inverse_step(flow, x, encoded, tables)
@@ -152,10 +152,10 @@ class Flow(Upsampler):
 def wsrglow_adam(
     learning_rate: float = 1e-4, beta_2: float = 0.98, clip: float | None = 1.0
 ) -> keras.optimizers.Optimizer:
-    """Adam as Zhang et al. set it; their code clips, and leaves beta_2 at 0.999.
+    """Adam as in Zhang et al.; their code clips, and leaves beta_2 at 0.999.
 
-    Keras adds epsilon before it corrects the bias of the means, PyTorch after it: where clipped
-    gradients are as small as 1e-8, the first steps are smaller here.
+    Keras adds epsilon before it corrects the bias of the means, PyTorch after it. So the first
+    steps are smaller here where clipped gradients are as small as 1e-8.
 
     Args:
         learning_rate: constant.
@@ -170,5 +170,5 @@ def _energy(z: tf.Tensor) -> tf.Tensor:
 
 
 def _samples(z: tf.Tensor) -> tf.Tensor:
-    """How many samples [batch, groups, group] has for each example."""
+    """Number of samples in each example of [batch, groups, group]."""
     return tf.cast(tf.shape(z)[1] * tf.shape(z)[2], tf.float32)

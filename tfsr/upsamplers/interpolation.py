@@ -1,4 +1,4 @@
-"""Interpolation as an upsampler: the baselines every learned system is compared with."""
+"""Interpolation as an upsampler: the baselines for all learned systems."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ class Interpolation(Upsampler):
 
     Args:
         input_rate, output_rate: Hz.
-        interpolation: one of `tfsr.signal.interpolation`'s.
+        interpolation: one of `tfsr.signal.interpolation`.
     """
 
     def __init__(self, input_rate: int, output_rate: int, interpolation: Interpolates = Spline()):

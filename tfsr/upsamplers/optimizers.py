@@ -1,4 +1,4 @@
-"""What optimizers of several systems have in common."""
+"""Optimizer parts that several systems share."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ _OF_SCHEDULES = dict.fromkeys(
 
 
 def check_optimizer(optimizer: keras.optimizers.Optimizer) -> None:
-    """Refuse numbers that Keras takes without a word.
+    """Refuse bad settings that Keras accepts silently.
 
     Raises:
         UserError: a number is out of its range.
@@ -38,21 +38,21 @@ def check_optimizer(optimizer: keras.optimizers.Optimizer) -> None:
 def averaging_adam(
     learning_rate: float, beta_1: float, beta_2: float, average: float | None, **others: Any
 ) -> keras.optimizers.Optimizer:
-    """Adam, with moving averages of the weights where `average`, their momentum, is given."""
+    """Adam; if `average` is given, it is the momentum of moving averages of the weights."""
     averaging = {} if average is None else {"use_ema": True, "ema_momentum": average}
     return keras.optimizers.Adam(learning_rate, beta_1=beta_1, beta_2=beta_2, **others, **averaging)
 
 
 class WarmUpDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises in a straight line from 0, then falls by a factor every so many steps.
+    """The learning rate rises linearly from 0, then drops by a factor at regular intervals.
 
-    The steps of the fall are counted from the beginning of training, as in VoiceFixer's code.
+    The intervals are counted from the beginning of training, as in VoiceFixer's code.
 
     Args:
-        peak: what it rises to.
-        warm_up: steps of the rise.
-        factor: of each fall.
-        every: steps between two falls.
+        peak: the learning rate after the warm-up.
+        warm_up: number of steps of the rise.
+        factor: multiplies the learning rate at each drop.
+        every: number of steps between two drops.
     """
 
     def __init__(self, peak: float, warm_up: int = 1000, factor: float = 0.9, every: int = 20_000):

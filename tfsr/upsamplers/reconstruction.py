@@ -1,4 +1,4 @@
-"""What makes waveforms and trains by reconstruction losses, with or without discriminators."""
+"""Upsamplers that make waveforms and train with reconstruction losses and, if any, critics."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -25,22 +25,22 @@ _SHOWN_FIRST = 8192
 class Reconstruction(Upsampler):
     """A network whose estimates are compared with the original.
 
-    A subclass sets `network` and gives `widened`. Where an estimate is more than a waveform, or
-    losses are computed together, it gives `estimate`, `waveform`, `distances` and `upsample`.
+    A subclass sets `network` and implements `widened`. If an estimate is more than a waveform, or
+    losses are computed together, it implements `estimate`, `waveform`, `distances` and `upsample`.
 
     Args:
         input_rate, output_rate: Hz.
-        losses: name -> how far a waveform is from the original. Names alone, of a subclass that
-            gives `distances`.
-        weights: of the losses in the sum that is minimised; 1 where not given, none negative.
-        adversarial: discriminators, and what the network learns from them; None: it has none.
+        losses: name -> distance between a waveform and the original. A subclass that implements
+            `distances` gives the names only.
+        weights: of the losses in the minimised sum; 1 where not given, none negative.
+        adversarial: discriminators, and the losses from them; None: it has none.
         optimizer: of the network; Adam with 1e-4 unless given.
 
     Raises:
-        UserError: a weight of a loss that is not there, or two losses of one name.
+        UserError: a weight is for a loss that does not exist, or two losses have one name.
 
     Attributes:
-        network: all that learns, besides the discriminators.
+        network: everything that is trained, except the discriminators.
         loss_weights: `weights`.
     """
 
@@ -86,7 +86,7 @@ class Reconstruction(Upsampler):
         """See `Trainable.compile`.
 
         Raises:
-            UserError: there are no losses, as in presets, which are for use alone.
+            UserError: there are no losses, as in presets, which are not for training.
         """
         if self.loss_names == ("loss",):
             raise UserError(
@@ -96,30 +96,30 @@ class Reconstruction(Upsampler):
         super().compile(*given, **named)
 
     def initialize_network(self) -> None:
-        """Create the weights of the network, and of what else its losses need."""
+        """Create the weights of the network, and of other parts that its losses need."""
         super().initialize()
 
     def widened(self, low: tf.Tensor, training: bool) -> tf.Tensor:
-        """float32 [batch, time] -> [batch, ratio * time]."""
+        """The upsampled signal: float32 [batch, time] -> [batch, ratio * time]."""
         raise NotImplementedError
 
     def upsample(self, low: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
         return self.widened(low, training=False)
 
     def estimate(self, batch: Batch, training: bool) -> Nest:
-        """What the network makes of a batch."""
+        """The network's estimate for a batch."""
         return self.widened(batch["low"], training)
 
     def waveform(self, estimate: Nest) -> tf.Tensor:
-        """Of an estimate, float32 [batch, time] as long as batch["high"]."""
+        """The waveform of an estimate, float32 [batch, time] as long as batch["high"]."""
         return estimate
 
     def distances(self, batch: Batch, estimate: Nest) -> Losses:
-        """How far an estimate is from the original, by name, [batch] each."""
+        """Distances between an estimate and the original, by name, [batch] each."""
         return {name: loss(batch["high"], estimate) for name, loss in self._losses_by_name.items()}
 
     def given(self, batch: Batch) -> tf.Tensor:
-        """What the network was given, at the output rate, float32 [batch, time] as "high"."""
+        """The network's input, at the output rate, float32 [batch, time] as "high"."""
         raise UserError(
             f"Adversarial.conditional is set, but {type(self).__name__} has nothing to show to "
             "discriminators beside the waveform: leave it out"

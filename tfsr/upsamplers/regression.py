@@ -1,4 +1,4 @@
-"""A network that is trained to come near the high-rate signal: AudioUNet, AudioEDSR, MU-GAN."""
+"""A network trained to approximate the high-rate signal: AudioUNet, AudioEDSR, MU-GAN."""
 
 import functools
 import math
@@ -16,26 +16,26 @@ from tfsr.upsamplers.update import Batch
 
 
 class Regression(Reconstruction):
-    """Interpolate, then let the network add what is missing.
+    """Interpolate, then let the network add the missing band.
 
     Args:
         network: [batch, time, 1] -> [batch, network.ratio * time, 1]; has `hop` and
-            `receptive_field` in samples of its input. Its ratio is 1 after an interpolation, and
-            that of the rates without one.
+            `receptive_field` in samples of its input. After an interpolation its ratio is 1;
+            without one it is the ratio of the rates.
         input_rate, output_rate: Hz.
-        losses: name -> function of (high, estimate), both [batch, time], that gives [batch].
-        weights: name -> weight of that loss in the sum that is minimised; 1 where not given.
-        features: a network with a function `encode`, [batch, time, 1] -> [batch, frames, channels],
-            that is not trained here: the mean square distance of what it makes of high and
-            estimate is one more loss, "features" (Kim & Sathe 2019).
-        interpolation: brings the low-rate signal to the output rate; None for a network that
-            does it itself.
+        losses: name -> function (high, estimate), both [batch, time], -> [batch].
+        weights: name -> weight of that loss in the minimised sum; 1 where not given.
+        features: a network that is not trained here, with a function `encode`: [batch, time, 1] ->
+            [batch, frames, channels]. It adds the loss "features": the mean square distance
+            between the features of high and estimate (Kim & Sathe 2019).
+        interpolation: brings the low-rate signal to the output rate; None: the network does it
+            itself.
         optimizer: the paper's Adam with 1e-4 unless given.
-        adversarial: discriminators, as of AudioUNetGAN (King et al. 2021) and MU-GAN (Kim & Sathe
-            2019); None: there are none.
+        adversarial: discriminators, such as those of AudioUNetGAN (King et al. 2021) and MU-GAN
+            (Kim & Sathe 2019); None: there are none.
 
     Raises:
-        UserError: the network's ratio is not what the rates ask for.
+        UserError: the network's ratio does not fit the rates.
     """
 
     training_only = Reconstruction.training_only | {"losses": {}, "features": None}

@@ -1,8 +1,8 @@
-"""Speech restoration by way of spectrograms: VoiceFixer and its baseline (Liu et al. 2022).
+"""Speech restoration through spectrograms: VoiceFixer and its baseline (Liu et al. 2022).
 
-Both go from 44.1 kHz to 44.1 kHz; a recording at another rate is brought there first. Their
-receptive fields are many seconds, those of networks that halve six times and of a vocoder with
-dilations up to 2187. Of these, chunks of a long signal see a second on each side.
+Both go from 44.1 kHz to 44.1 kHz; a recording at another rate is first brought there. Their
+receptive fields are many seconds: the networks halve the resolution six times, and the vocoder has
+dilations up to 2187. A chunk of a long signal sees only one second on each side.
 """
 
 import math
@@ -37,17 +37,17 @@ def voicefixer_adam(
 
     Args:
         learning_rate: after the warm-up.
-        warm_up: steps of the rise from 0.
-        every: steps after which the rate falls by a tenth; 20,000 are 400 h of patches of 3 s in
-            batches of 24.
-        amsgrad: whether the greatest of all second moments counts.
+        warm_up: number of steps of the rise from 0.
+        every: number of steps after which the rate falls by a tenth; 20,000 are 400 h of patches
+            of 3 s in batches of 24.
+        amsgrad: whether the maximum of all second moments is used.
     """
     rate = WarmUpDecay(learning_rate, warm_up, 0.9, every)
     return keras.optimizers.Adam(rate, beta_1=0.5, beta_2=0.999, epsilon=1e-8, amsgrad=amsgrad)
 
 
 class Restoration(Upsampler):
-    """At one rate, in chunks that see `context_seconds` on each side."""
+    """Restoration at one rate, in chunks that see `context_seconds` on each side."""
 
     ranges = {"context_seconds": NOT_NEGATIVE}
 
@@ -66,23 +66,23 @@ class Restoration(Upsampler):
 
 
 class VoiceFixer(Restoration):
-    """A network restores the mel spectrogram, a vocoder makes the signal of that.
+    """A network restores the mel spectrogram, and a vocoder makes the signal from it.
 
-    The network is what is trained here. The vocoder is trained by itself, and its weights are
-    brought in before the first step: `Experiment.pretrained = {'vocoder.network': 'runs/vocoder'}`.
+    Only the network is trained here. The vocoder is trained separately. Its weights are loaded
+    before the first step: `Experiment.pretrained = {'vocoder.network': 'runs/vocoder'}`.
 
     Args:
         network: a mask on mel spectrograms, one of `tfsr.networks.mel_mask`'s.
-        vocoder: also says what mel spectrograms are made of, and where the signal is cut.
-        mode: 0 as trained; 1 takes away first what lies above the band in use, where a recording
-            has noise there; 2 has the network normalise each recording by its own statistics, with
-            the dropout of training, for speech that is damaged beyond what it was trained for. The
-            authors recommend 0. Unlike theirs, mode 2 leaves the running statistics as they are.
+        vocoder: also defines the mel spectrograms, and where the signal is cut.
+        mode: 0 works as trained. 1 first removes noise above the band in use. 2 is for speech that
+            is more damaged than in training: the network uses dropout as in training, and
+            normalises each recording by its own statistics. The authors recommend 0. Unlike
+            theirs, mode 2 does not change the running statistics.
         context_seconds: see `Backend.context`. The authors' code has none, for chunks of 30 s.
         optimizer: `voicefixer_adam()` unless given.
 
     Raises:
-        UserError: another mode.
+        UserError: the mode is none of these.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class VoiceFixer(Restoration):
         return self.vocoder.resynthesize(self.restored_mel(low), time_of(low))
 
     def restored_mel(self, low: tf.Tensor) -> tf.Tensor:
-        """The linear mel spectrogram that the signal should have had.
+        """The restored linear mel spectrogram.
 
         Args:
             low: float32 [batch, time], any time >= 1.
@@ -137,7 +137,7 @@ class VoiceFixer(Restoration):
 
     @property
     def signatures(self) -> dict[str, Signature]:
-        """The whole, and its two stages: "analysis" gives {"mel"}, "synthesis" takes that."""
+        """The whole, and its two stages: "analysis" gives {"mel"}, "synthesis" takes it."""
         bands = self.vocoder.spectrogram.bands
         return super().signatures | {
             "analysis": Signature(
@@ -160,14 +160,14 @@ class VoiceFixer(Restoration):
 
 
 class BaselineUNet(Restoration):
-    """A network restores the magnitudes, the phases remain: VoiceFixer's one-stage baseline.
+    """A network restores the magnitudes, and the phases are kept: VoiceFixer's one-stage baseline.
 
     Args:
         network: [batch, frames, bins, 1] -> [batch, frames, bins, 1]; `ResUNet()`, with 65,152,867
             parameters, unless given.
-        spectrogram: whose rate and frames are used, not its bands.
-        masked: whether the network's output is a factor for the magnitudes; by default it is the
-            magnitudes themselves, as in the authors' code.
+        spectrogram: sets the rate and the frames; its bands are not used.
+        masked: whether the network's output is multiplied with the magnitudes; by default it is
+            the magnitudes themselves, as in the authors' code.
         context_seconds: see `Backend.context`.
         optimizer: `voicefixer_adam()` unless given.
     """

@@ -1,10 +1,10 @@
 """The low band as it is, and above it what a network makes of spectra: whole files and streams.
 
-Interpolation and upper bins are made apart and added. Up to `passed` of the low Nyquist frequency
-the output is the interpolated input, whatever the network says, but for what the synthesis window
-spreads of the bins above: 63 to 74 dB below the signal where these are at -20 dB, with random
-weights and the windows of the configurations. Known bins that are copied within one transform
-would be 2 to 5 dB worse, and cut off anew in every frame.
+Interpolation and upper bins are computed separately and added. Up to `passed` of the low Nyquist
+frequency the output is the interpolated input, whatever the network predicts. Only leakage of the
+synthesis window from the bins above is added. Where these bins are at -20 dB, it is 63 to 74 dB
+below the signal. (This is for random weights and the windows of the configurations.) To copy known
+bins within one transform would be 2 to 5 dB worse. It would also cut them off anew in every frame.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""What trains: losses, the updates of a step, and the step."""
+"""Training: losses, the updates of a step, and the step."""
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,21 +13,21 @@ from tfsr.upsamplers.optimizers import check_optimizer
 from tfsr.upsamplers.update import Batch, Losses, Update, seeded
 
 Pair = tuple[tf.Tensor, tf.Tensor]
-"""(low, high) of a data set of the user's, shapes as in `Batch`"""
+"""(low, high) of a user's data set, shapes as in `Batch`"""
 
 
 class Trainable(Describable, keras.Model):
     """A network, or several, with an objective.
 
-    A subclass gives `loss_names` and `losses_for`; those that train more than one network give
-    `updates` too.
+    A subclass implements `loss_names` and `losses_for`. If it trains more than one network, it
+    implements `updates` too.
 
     Attributes:
-        loss_names: the losses that are logged; the first is "loss", the one that is minimised.
-        patch: output samples that training patches must have; None where any number will do.
-        adapt_batches: how many training batches `adapt` wants to see before the first step.
-        training_only: argument -> the description that stands for it in a model which is opened
-            for upsampling alone, see `tfsr.description`.
+        loss_names: the logged losses; the first is "loss", which is minimised.
+        patch: number of output samples that training patches must have; None: any number.
+        adapt_batches: number of training batches that `adapt` needs before the first step.
+        training_only: argument -> the description that replaces it if the model is opened only to
+            upsample, see `tfsr.description`.
     """
 
     loss_names: tuple[str, ...] = ("loss",)
@@ -50,33 +50,33 @@ class Trainable(Describable, keras.Model):
 
     @property
     def updates(self) -> Sequence[Update]:
-        """What a training step does, in this order, each on a batch of its own.
+        """The updates of a training step, in this order, each on a batch of its own.
 
-        One that is done several times in a step is there several times.
+        An update that is done several times in a step is listed several times.
         """
         optimizer, variables = self._training_optimizer, self.trainable_variables
         return [Update("network", self.loss_names, self.losses_for, optimizer, variables)]
 
     @property
     def batches_per_step(self) -> int:
-        """`train_step` wants so many batches, as one batch that is so many times as large."""
+        """`train_step` needs this many batches, joined into one larger batch."""
         return len(self.updates)
 
     def adapt(self, batches: Iterable[Batch]) -> None:
-        """Set what is computed from data and not trained (means, say) before the first step.
+        """Before the first step, set values computed from data and not trained (means, say).
 
-        Called once in a run, with `adapt_batches` training batches. What is set must be weights,
-        so that checkpoints hold it.
+        It is called once in a run, with `adapt_batches` training batches. The values must be
+        weights, so that checkpoints store them.
         """
 
     def compile(self, *given: Any, **named: Any) -> None:
-        """Make ready for `fit`; losses and optimizers were given at construction.
+        """Prepare for `fit`; losses and optimizers were given to the constructor.
 
-        Weights are created where there are none yet, and the optimizers' variables, so that a
-        checkpoint can be restored into them.
+        Missing weights are created, and the optimizers' variables too. A checkpoint can then be
+        restored into them.
 
         Raises:
-            UserError: something is given, for losses and optimizer belong to the constructor.
+            UserError: an argument is given; losses and optimizer belong to the constructor.
         """
         if given or named:
             raise UserError(
@@ -101,7 +101,7 @@ class Trainable(Describable, keras.Model):
         return any(_averages(update.optimizer) for update in self.updates)
 
     def begin_averages(self) -> None:
-        """Let the moving averages begin at the weights, which may be those of another run."""
+        """Start the moving averages at the weights, which may come from another run."""
         for update in self.updates:
             if _averages(update.optimizer):
                 averages = update.optimizer._model_variables_moving_average
@@ -109,14 +109,14 @@ class Trainable(Describable, keras.Model):
                     average.assign(variable)
 
     def take_averages(self) -> None:
-        """Put the moving averages in the place of the weights; for use, not for more training."""
+        """Replace the weights by their moving averages; for use, not for more training."""
         for update in self.updates:
             if _averages(update.optimizer):
                 update.optimizer.finalize_variable_values(update.variables)
 
     @contextlib.contextmanager
     def averages(self) -> Iterator[None]:
-        """Within it, the weights are the moving averages where these are kept."""
+        """Within it, the weights are the moving averages, if there are any."""
         changed = [v for u in self.updates if _averages(u.optimizer) for v in u.variables]
         with kept(changed):
             self.take_averages()
@@ -143,7 +143,7 @@ class Trainable(Describable, keras.Model):
         return self.track(self.all_losses(self._batch(data, 1), training=False))
 
     def all_losses(self, batch: Batch, training: bool) -> Losses:
-        """The losses of all updates, all of the same batch: name -> [batch]."""
+        """The losses of all updates on the same batch: name -> [batch]."""
         losses: Losses = {}
         with seeded(batch):
             # The network's first, as if it were alone.
@@ -152,11 +152,11 @@ class Trainable(Describable, keras.Model):
         return losses
 
     def _batch(self, data: Batch | Pair, parts: int) -> Batch:
-        """A pair as a batch of the pipeline; what is random follows from the step.
+        """A pair as a batch of the pipeline; its random seed follows from the step.
 
         Args:
             data: as `fit` gives it.
-            parts: that it must be divisible into.
+            parts: number of parts into which the batch must be divisible.
         """
         if isinstance(data, dict):
             return data
@@ -187,7 +187,7 @@ class Trainable(Describable, keras.Model):
             raise UserError(_indivisible(batch, parts))
 
     def track(self, losses: Losses) -> Losses:
-        """Add per-example losses to the running means and return all of these."""
+        """Add per-example losses to the running means and return all running means."""
         for name, values in losses.items():
             self._trackers[name].update_state(values)
         return {name: tracker.result() for name, tracker in self._trackers.items()}
@@ -195,7 +195,7 @@ class Trainable(Describable, keras.Model):
 
 @contextlib.contextmanager
 def kept(variables: Sequence[tf.Variable]) -> Iterator[None]:
-    """Whatever happens to the variables within, they have their values again after it."""
+    """At its end, the variables get their earlier values back."""
     values = [tf.identity(variable) for variable in variables]
     yield
     for variable, value in zip(variables, values, strict=True):
@@ -203,7 +203,7 @@ def kept(variables: Sequence[tf.Variable]) -> Iterator[None]:
 
 
 class _Compiled:
-    """What `compile` found; an object, for Keras looks for weights in a list."""
+    """Result of `compile`. It is an object because Keras would search a list for weights."""
 
     def __init__(self, updates: Sequence[Update]):
         self.updates = tuple(updates)
@@ -217,7 +217,7 @@ def _indivisible(batch: int | str, parts: int) -> str:
 
 
 def with_total(losses: Losses, weights: Mapping[str, float] | None = None) -> Losses:
-    """The losses and, as "loss", their sum; those without a weight count once."""
+    """The losses and, as "loss", their weighted sum; a weight that is not given is 1."""
     weighted = [(weights or {}).get(name, 1.0) * loss for name, loss in losses.items()]
     return {"loss": tf.add_n(weighted), **losses}
 

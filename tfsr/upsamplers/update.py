@@ -1,4 +1,4 @@
-"""One change of weights within a training step: what is minimised, by what, and from when on."""
+"""One change of weights within a training step: its loss, its optimizer and its first step."""
 
 import dataclasses
 import functools
@@ -26,16 +26,16 @@ class Update:
     """One change of weights within a training step, on a batch of its own.
 
     Args:
-        name: whose weights it changes, such as "network" or "discriminators".
-        loss_names: of what `losses_for` gives; the first is minimised.
-        losses_for: (batch, training) -> losses; the same whenever it is asked for.
+        name: the part whose weights it changes, such as "network" or "discriminators".
+        loss_names: names of the losses from `losses_for`; the first is minimised.
+        losses_for: (batch, training) -> losses; a repeated call gives the same.
         optimizer: takes the step.
-        variables: what it changes.
-        begun: whether there is anything to do yet, a scalar boolean tensor. Until then the losses
-            are 0 and the weights stay as they are, also where they decay by themselves. None: from
-            the first step on.
-        clipped: gradients, summed over all replicas -> those that the step is taken with. None:
-            the same.
+        variables: the variables that it changes.
+        begun: whether the update is active, a scalar boolean tensor. Before that the losses are 0,
+            and the weights stay as they are, even with weight decay. None: it is active from the
+            first step on.
+        clipped: maps the gradients, summed over all replicas, to those of the step. None: they are
+            used unchanged.
     """
 
     name: str
@@ -47,18 +47,18 @@ class Update:
     clipped: Callable[[Gradients], Gradients] | None = None
 
     def step(self, batch: Batch) -> Losses:
-        """Change the weights, and give the losses before that."""
+        """Change the weights, and return the losses before the change."""
         losses, gradients = self._graph(batch)
         self._apply(gradients)
         return losses
 
     def losses(self, batch: Batch, training: bool) -> Losses:
-        """Without a change of weights."""
+        """The losses, without a change of weights."""
         losses = functools.partial(self.losses_for, batch, training)
         return once(self.begun, losses, functools.partial(self._none, batch))
 
     def losses_and_gradients(self, batch: Batch) -> tuple[Losses, Gradients]:
-        """The gradients are this replica's part of those of the global batch's mean."""
+        """The gradients are this replica's part of the global batch's mean gradient."""
         # To differentiate a condition takes minutes to trace: it is the other way round.
         return once(
             self.begun,
@@ -68,7 +68,7 @@ class Update:
 
     @functools.cached_property
     def _graph(self) -> Callable:
-        """Traced once for all steps. Replicas meet in the optimizer, which cannot be in it."""
+        """The graph traced once for all steps. The optimizer is outside: replicas meet in it."""
         return tf.function(self.losses_and_gradients, autograph=False)
 
     def _differentiated(self, batch: Batch) -> tuple[Losses, Gradients]:
@@ -111,7 +111,7 @@ class Update:
 def once(
     begun: Callable[[], tf.Tensor] | None, do: Callable[[], _Result], rest: Callable[[], _Result]
 ) -> _Result:
-    """`do()` where `begun()` is true in the graph, or is None; else `rest()`."""
+    """`do()` if `begun()` is true in the graph, or is None; else `rest()`."""
     return do() if begun is None else tf.cond(begun(), do, rest)
 
 
@@ -132,7 +132,7 @@ def differentiated(
     losses_for: Callable[[], Losses],
     minimised: Callable[[Losses], tf.Tensor],
 ) -> tuple[Losses, Gradients]:
-    """Losses, and the gradient at `sources` of what is minimised, a function of these losses."""
+    """The losses, and the gradient of the minimised function of them with respect to `sources`."""
     scaled, unscaled = _loss_scaling(optimizer)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(sources)
@@ -142,9 +142,9 @@ def differentiated(
 
 
 def _loss_scaling(optimizer: keras.optimizers.Optimizer) -> tuple[Callable, Callable]:
-    """What is done with a loss before it is differentiated, and then with the list of gradients.
+    """Two functions: one scales a loss before the gradient, the other unscales the gradients.
 
-    In half precision small gradients would be lost; elsewhere nothing is done.
+    Half precision would lose small gradients; in other precisions the functions do nothing.
     """
     if isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer):
         return optimizer.get_scaled_loss, optimizer.get_unscaled_gradients

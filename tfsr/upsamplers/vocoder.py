@@ -1,8 +1,8 @@
-"""A mel spectrogram made audible again: the vocoder of VoiceFixer (Liu et al. 2022).
+"""The vocoder of VoiceFixer, from mel spectrograms to sound (Liu et al. 2022).
 
-Its trainer is not published. What is known of it, the weights of the losses and when the
-adversarial ones begin, is the default here; the losses are described in `tfsr.losses.vocoder`, the
-discriminators in `tfsr.networks.tfgan_critics`.
+Its trainer is not published. Published are the weights of the losses and the step at which the
+adversarial ones begin; they are the defaults here. The losses are described in
+`tfsr.losses.vocoder`, the discriminators in `tfsr.networks.tfgan_critics`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,20 +42,20 @@ _WEIGHTS = {
 class Vocoder(Reconstruction):
     """From a signal to its mel spectrogram and back, at one rate.
 
-    That shows how much of a signal its mel spectrogram holds, and is what restoration ends with,
-    which gives `resynthesize` another mel spectrogram. Trained on undamaged signals: `low` is not
-    used.
+    This shows how much of a signal its mel spectrogram holds. Restoration uses it as its last part:
+    `resynthesize` then gets another mel spectrogram. It is trained on undamaged signals; `low` is
+    not used.
 
     Args:
         network: from mel spectrograms to signals.
-        adversarial: discriminators of the signals that it makes, their published weight is 4; None:
+        adversarial: discriminators of the generated signals, whose published weight is 4; None:
             there are none.
-        losses: each (high, estimate) -> losses by name, see `tfsr.losses.vocoder`.
-        weights: of the losses of all these names; where one is not given it is the published one.
-        spectrogram: what the generator is conditioned on; it sets the rate.
-        compat: cut the generated signal as VoiceFixer does, which fits the weights that its authors
-            released: the same number of samples from both ends, so that the result is late or early
-            by up to 7 ms. There is no cutting long signals up then.
+        losses: each maps (high, estimate) -> losses by name, see `tfsr.losses.vocoder`.
+        weights: of the losses with these names; one that is not given is the published one.
+        spectrogram: the input of the generator; it sets the rate.
+        compat: cut the generated signal as VoiceFixer does, for the weights that its authors
+            released. The same number of samples is cut from both ends. So the result is late or
+            early by up to 7 ms, and long signals cannot be processed in chunks.
         optimizer: of the generator; `tfgan_adam` unless given.
 
     Raises:
@@ -99,7 +99,7 @@ class Vocoder(Reconstruction):
 
     @property
     def chunk(self) -> int:
-        """At least as long as what is seen on both sides, 12 s with the published sizes."""
+        """At least as long as the context on both sides, 12 s with the published sizes."""
         return max(super().chunk, 2 * (self.receptive_field or 0))
 
     def estimate(self, batch: Batch, training: bool) -> tf.Tensor:
@@ -117,13 +117,13 @@ class Vocoder(Reconstruction):
     def resynthesize(
         self, mel: tf.Tensor, samples: int | tf.Tensor, training: bool = False
     ) -> tf.Tensor:
-        """The signal with a mel spectrogram.
+        """The signal of a mel spectrogram.
 
         Args:
-            mel: float32 [batch, frames, bands], as `spectrogram` gives it: the middle of frame t is
-                at sample t * hop_length.
-            samples: at most (frames + 4) * hop_length; those after the first frames * hop_length
-                are nearly silent.
+            mel: float32 [batch, frames, bands], as `spectrogram` gives it. The middle of frame t
+                is at sample t * hop_length.
+            samples: at most (frames + 4) * hop_length; samples after frames * hop_length are
+                nearly silent.
 
         Returns:
             float32 [batch, samples] in [-1, 1].
@@ -133,7 +133,7 @@ class Vocoder(Reconstruction):
         return x[:, first : first + samples, 0]
 
     def with_reference(self, high: np.ndarray) -> Upsampler:
-        """Oracle-Mel: what restoration can come to, made of the original's mel spectrogram."""
+        """Oracle-Mel: the upper bound of restoration, from the original's mel spectrogram."""
         return _OfReference(self, high)
 
     def _resynthesized(self, signal: tf.Tensor, training: bool) -> tf.Tensor:
@@ -141,7 +141,7 @@ class Vocoder(Reconstruction):
 
 
 class _OfReference(Upsampler):
-    """A `Vocoder` that is given one recording whatever it is asked for."""
+    """A `Vocoder` that always gets the same recording as its input."""
 
     def __init__(self, vocoder: Vocoder, high: np.ndarray):
         super().__init__(vocoder.input_rate, vocoder.output_rate)
@@ -163,12 +163,12 @@ def tfgan_adam(
     Args:
         learning_rate: constant; 1e-3 is published.
         beta_1, beta_2: decay of the means of gradients and of their squares.
-        average: momentum of moving averages of the weights, with which validation, evaluation and
-            export then work; 0.99 is published, of the generator's.
+        average: momentum of moving averages of the weights, which validation, evaluation and export
+            then use. 0.99 is published, for the generator.
     """
     return averaging_adam(learning_rate, beta_1, beta_2, average)
 
 
 def _receptive_field(network: TFGAN, spectrogram: MelSpectrogram) -> int:
-    """Samples: of the frames, the part of one that lies beside it, and half of a window."""
+    """Samples: of the frames, the part of a frame outside its hop, and half of a window."""
     return (network.receptive_field + 1) * network.hop + spectrogram.n_fft // 2

@@ -1,7 +1,7 @@
-"""The conventions by which published figures were computed, under their names.
+"""The conventions of published figures, by name.
 
-Nothing but a protocol decides which reference an estimate is compared with, how the low-rate
-signal was made, which interpolations stand beside it and what the columns mean.
+Only a protocol decides with which reference an estimate is compared, and how the low-rate signal is
+made. It also decides which interpolations stand beside it, and how the columns are defined.
 """
 
 import importlib
@@ -35,11 +35,11 @@ def named(name: str) -> Protocol:
     """A protocol by its name, or "module:attribute", which is imported.
 
     Args:
-        name: one of `PROTOCOLS`, or where somebody's own one is: modules are found as Python finds
-            them, and in the current folder.
+        name: one of `PROTOCOLS`, or the place of one of your own. Its module is found as Python
+            finds modules, and in the current folder.
 
     Raises:
-        UserError: there is none of that name, no such module or attribute, or it is no Protocol.
+        UserError: there is no such name, module or attribute, or it is no Protocol.
     """
     if ":" in name:
         return _imported(name)

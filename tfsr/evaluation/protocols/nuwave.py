@@ -1,4 +1,4 @@
-"""Protocols of NU-Wave, of NU-Wave 2, and of FLowHigh, which takes over the latter's."""
+"""Protocols of NU-Wave, of NU-Wave 2, and of FLowHigh, which uses that of NU-Wave 2."""
 
 import dataclasses
 

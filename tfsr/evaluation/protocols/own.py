@@ -1,4 +1,4 @@
-"""This package's own protocols: formulas of the papers, and how it sounds."""
+"""This package's own protocols: formulas of the papers, and perceived quality."""
 
 import dataclasses
 
@@ -41,7 +41,7 @@ _TELEPHONY = tuple(
 )
 
 STEEP = WindowedSinc(reach=320)
-"""Keeps the band up to 0.99 of the low Nyquist frequency."""
+"""A degradation that keeps the band up to 0.99 of the low Nyquist frequency."""
 
 _PERCEIVED = Protocol(
     "perceived",

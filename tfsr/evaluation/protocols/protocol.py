@@ -1,4 +1,4 @@
-"""What a protocol is, and what several of them have in common."""
+"""The class of protocols, and parts that several of them share."""
 
 import dataclasses
 import functools
@@ -25,20 +25,20 @@ class Protocol:
     """One convention.
 
     Args:
-        name: what users call it.
-        source: where it comes from.
+        name: its name for users.
+        source: its origin.
         metrics: column -> metric.
-        baselines: label -> interpolation; the first is the one that pages show.
+        baselines: label -> interpolation; pages show the first.
         degradation: makes the low-rate signals; None: that of the evaluated run.
         preparation: of the references.
         output_rate: the only one it is made for, in Hz; None: any.
-        draws: how often an upsampler that draws noise is asked; its scores are averaged.
+        draws: number of draws for an upsampler that uses noise; its scores are averaged.
         by_speaker: whether means are first over the files of a speaker, then over speakers.
-        pcm16: whether what is compared has been written to files of 16 bits; "truncated" where
-            samples are rounded towards 0, and -1 is the least.
-        fitting: more metrics, of (input_rate, output_rate, frame_rate), see `fitted`.
-        originals: whether the references stand in the tables too, as if a system had made them.
-        cutoff_hz: where the band of its inputs ends; None: at half of the input rate.
+        pcm16: whether the compared signals have been written to files of 16 bits; "truncated":
+            samples are rounded towards 0, and the smallest is -1.
+        fitting: more metrics, from (input_rate, output_rate, frame_rate), see `fitted`.
+        originals: whether the references are in the tables too, as if a system had made them.
+        cutoff_hz: the end of its inputs' band; None: half of the input rate.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Protocol:
 
     @property
     def needing_cutoff(self) -> tuple[str, ...]:
-        """The columns that depend on where the input's band ends, unless the protocol fixes it."""
+        """The columns that depend on the end of the input's band, unless the protocol fixes it."""
         if self.cutoff_hz is not None:
             return ()
         return tuple(column for column, metric in self.metrics.items() if uses_cutoff(metric))
@@ -72,7 +72,7 @@ class Protocol:
         if self.output_rate not in (None, output_rate):
             raise UserError(
                 f"protocol {self.name} is made for {self.output_rate} Hz, "
-                f"and these signals are at {output_rate} Hz: choose another, such as tfsr"
+                f"but these signals are at {output_rate} Hz: choose another, such as tfsr"
             )
 
     def fitted(self, input_rate: int, output_rate: int, frame_rate: float | None) -> "Protocol":
@@ -85,10 +85,10 @@ class Protocol:
     def test_set(
         self, recordings: Sequence[Recording], degradation: Degradation, seed: int = 0
     ) -> Degraded:
-        """Recordings as this protocol wants them, at least one.
+        """Prepared recordings, at least one.
 
         Args:
-            degradation: makes the low-rate signals where the protocol leaves that open.
+            degradation: makes the low-rate signals if the protocol does not define how.
             seed: see `Degraded`.
         """
         return Degraded(recordings, self.degradation or degradation, self.preparation, seed)
@@ -98,7 +98,7 @@ class Protocol:
     ) -> dict[str, float]:
         """Every column for an estimate of `high`, both [time] at `output_rate`.
 
-        Columns that need a package which is not installed are left out.
+        Columns whose package is not installed are left out.
         """
         if self.pcm16:
             high, estimate = (self._from_pcm16(signal) for signal in (high, estimate))
@@ -109,7 +109,7 @@ class Protocol:
         }
 
     def _from_pcm16(self, signal: np.ndarray) -> np.ndarray:
-        """What a file of 16 bits gives back, by libsndfile's factors, in float32 as programs do."""
+        """The signal after a file of 16 bits, by libsndfile's factors, in float32 as usual."""
         scaled = np.asarray(signal, np.float32) * 32767
         if self.pcm16 == "truncated":
             return np.trunc(np.clip(scaled, -32767, 32767)) / 32768
@@ -132,7 +132,7 @@ def columns(snr: Snr, lsd: Lsd) -> dict[str, Metric]:
 
 
 def interpolations(spline: Spline = Spline(), linear: Linear = Linear()) -> dict[str, Interpolates]:
-    """What stands beside an estimate at a higher rate, the spline first, as the source had them."""
+    """The baselines beside an estimate at a higher rate, the spline first, as in the source."""
     return {"spline": spline, "linear": linear, "sinc": SincHann()}
 
 
@@ -143,9 +143,9 @@ def at_one_rate(
 
     Args:
         protocol: for systems of two rates.
-        khz: what rates the input was at.
-        filters: take from it what these cannot carry.
-        label: what the input as it is is called in tables.
+        khz: the rates of the input before.
+        filters: remove what these rates cannot carry.
+        label: the table's name for the unchanged input.
     """
     return tuple(
         dataclasses.replace(

@@ -12,7 +12,7 @@ _8K_BIN = 80
 
 
 def first_bin(cutoff_hz: float, rate: int, n_fft: int) -> int:
-    """Their table, 80, 128, 170, 256 for 8, 12, 16, 24 kHz: rounded down, but for the first."""
+    """Their table: 80, 128, 170, 256 for 8, 12, 16, 24 kHz, rounded down except for the first."""
     return _8K_BIN if cutoff_hz == 4000 else int(cutoff_hz * n_fft / rate)
 
 

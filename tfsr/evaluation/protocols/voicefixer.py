@@ -11,7 +11,7 @@ from tfsr.evaluation.test_set import Preparation
 from tfsr.signal.interpolation import Flat
 
 LSD = Lsd(2048, 441, ratio_offset=1e-12, sizes_at=44100)
-"""That of ssr_eval too."""
+"""The log-spectral distance, also that of ssr_eval."""
 
 _RESTORATION: dict[str, Metric] = {
     "PESQ": PesqWideband(),
