@@ -1,7 +1,7 @@
 """Noise to train restoration with, without recordings of it.
 
-Each is called with a number of samples (at least 1), a rate in Hz (at least 8,000) and a
-generator. The generator is the only source of randomness. The result is float32 [samples]. Its
+Each is called with a number of samples, a rate of at least 8,000 Hz, and a generator. The generator
+is the only source of randomness. The result is float32 [samples]. Its
 level has no meaning: `tfsr.degradation.effects.Added` and others set it.
 """
 

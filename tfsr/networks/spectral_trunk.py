@@ -1,4 +1,4 @@
-"""What compact networks on spectra share: features of frames, one trunk over them, streams."""
+"""The base of compact networks on spectra: features of frames, a trunk over them, streams."""
 
 import tensorflow as tf
 import tf_keras as keras
@@ -20,24 +20,24 @@ LARGEST = 8.0
 
 
 class SpectralTrunk(Describable, keras.Model):
-    """Spectrum [batch, frames, bins] -> another one, by ConvNeXt blocks over frames.
+    """Spectrum [batch, frames, bins] -> Spectrum, by ConvNeXt blocks over frames.
 
-    The network sees the log amplitude, and cosine and sine of the phase, which fade where a bin is
-    empty. A subclass gives `bins`, which makes the spectrum of what the blocks say.
+    The inputs are the log amplitude, and the cosine and sine of the phase. The latter two go to 0
+    where a bin is empty. A subclass defines `bins`, the output layers after the blocks.
 
     Args:
-        channels: of the blocks.
-        blocks: how many.
-        kernel: frames that a block sees.
-        input_kernel: frames that the convolution before them sees.
-        expansion: how many times as wide a block is within.
-        causal: whether no later frame is seen. If so, `initial_state` and `step` run the network
+        channels: number of channels of the blocks.
+        blocks: number of blocks.
+        kernel: frames that a block's convolution covers.
+        input_kernel: frames that the first convolution covers.
+        expansion: factor between the channels inside a block and outside.
+        causal: whether no later frame is used. If so, `initial_state` and `step` run the network
             frame by frame, as in `tfsr.layers.streaming`.
 
     Attributes:
         causal: as given.
-        latency: later frames that a frame waits for.
-        receptive_field: frames before and after that a frame depends on.
+        latency: number of later frames that a frame needs.
+        receptive_field: number of frames before and after that a frame depends on.
 
     Raises:
         UserError: an even kernel that is not causal.
@@ -63,12 +63,12 @@ class SpectralTrunk(Describable, keras.Model):
         self.receptive_field = self.trunk.receptive_field
 
     def bins(self, x: tf.Tensor, level: tf.Tensor, spectrum: Spectrum) -> Spectrum:
-        """What is made of frames.
+        """The output spectrum.
 
         Args:
-            x: of the trunk, [batch, frames, channels].
+            x: output of the trunk, [batch, frames, channels].
             level: mean log amplitude of each frame, [batch, frames, 1].
-            spectrum: that the network was given.
+            spectrum: input of the network.
         """
         raise NotImplementedError
 
@@ -85,7 +85,7 @@ class SpectralTrunk(Describable, keras.Model):
         return self.trunk.initial_state(batch)
 
     def step(self, spectrum: Spectrum, state: State) -> tuple[Spectrum, State]:
-        """What is made of the next frames, any number of them, and the next state."""
+        """The output of the next frames, any number of them, and the next state."""
         features, level = _features(spectrum)
         x, state = self.trunk.step(features, state)
         return self.bins(x, level, spectrum), state
