@@ -1,4 +1,4 @@
-"""A compact network that restores each frame: a complex mask for what is there, and what is not.
+"""A compact network that restores each frame by a complex mask and a generated spectrum.
 
 The mask changes the bins of the damaged input (Williamson et al. 2016, "Complex ratio masking for
 monaural speech separation"). Where they hold nothing of the original, the network adds a spectrum
@@ -27,7 +27,7 @@ class RestoredBins(SpectralTrunk):
     Args:
         outputs: number of bins, of input and output.
         channels, blocks, kernel, input_kernel, expansion, causal: see `SpectralTrunk`. Noise and
-            rooms last: kernels are long.
+            reverberation last long, so the kernels are long.
     """
 
     ranges = SpectralTrunk.ranges | {"outputs": COUNT}

@@ -1,5 +1,4 @@
-"""What works frame by frame: a network on spectra whose frames are added up, for whole files and
-streams."""
+"""The base of systems that work frame by frame, on whole files and on streams."""
 
 from collections.abc import Callable, Mapping
 
@@ -23,21 +22,21 @@ State = dict[str, tf.Tensor]
 
 
 class Framewise(Reconstruction):
-    """Frames of the input become frames of the output, which are added up.
+    """A network turns frames of the input into frames of the output, which are overlap-added.
 
-    With a causal network it runs on streams too, hop by hop: it is its own `streams`. A subclass
-    may give `beside`, what the frames are added to, and `framed`, how loud they are.
+    A causal network also runs on streams, hop by hop: the system is its own `streams`. A subclass
+    may override `beside`, a signal to which the frames are added. It may also override `framed`.
 
     Args:
-        network: makes the network when it is called with `outputs`: Spectrum of the input's bins
-            -> Spectrum of so many bins, the highest of the codec's.
-        outputs: their number.
+        network: makes the network when it is called with `outputs`. The network maps the Spectrum
+            of the input to a Spectrum of the highest `outputs` bins of the codec.
+        outputs: number of bins that the network gives.
         input_rate, output_rate: Hz.
         losses: name -> function of (high, estimate), both [batch, time], that gives [batch].
         codec: frames at the output rate; the ratio divides its hop and half its n_fft.
-        reach: input samples before and after that `beside` depends on; it may wait no longer than
-            the frames do.
-        weights: of the losses in the sum that is minimised; 1 where not given.
+        reach: number of input samples before and after that `beside` depends on. It must not wait
+            longer than the frames do.
+        weights: weights of the losses in the sum that is minimised; 1 where not given.
         adversarial: discriminators; None: there are none.
         optimizer: Adam with 1e-3 unless given.
 
@@ -83,16 +82,16 @@ class Framewise(Reconstruction):
         )
 
     def beside(self, x: tf.Tensor) -> tf.Tensor | None:
-        """What the frames are added to, as many hops as they, `delay` late; None: nothing.
+        """The signal to which the frames are added, `delay` samples late; None: there is none.
 
         Args:
-            x: the input, float32 [batch, `_past` + time + `_late`] of whole files; `step` gives
-                [batch, `_past` + time].
+            x: the input with the samples before it, float32 [batch, `_past` + time]. For whole
+                files, `_late` samples follow.
         """
         return None
 
     def framed(self, frames: Spectrum, training: bool) -> tf.Tensor:
-        """The signal of the network's frames."""
+        """The signal of the network's frames, by synthesis and overlap-add."""
         return self.codec.synthesize(frames)
 
     @property

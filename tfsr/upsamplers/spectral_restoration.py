@@ -1,4 +1,4 @@
-"""Restoration frame by frame: what is there is kept or changed, what is missing is made."""
+"""Restoration of speech, frame by frame: noise, rooms, clipping, missing bands."""
 
 from collections.abc import Callable, Mapping
 
@@ -16,7 +16,7 @@ from tfsr.upsamplers.update import Batch
 class SpectralRestoration(Framewise):
     """Restore the bins of each frame of a damaged signal.
 
-    The output is aligned with the input, phase by phase: both may be mixed.
+    The output is aligned with the input, also in phase, so that both can be mixed.
 
     Args:
         network: makes the network when it is called with `outputs`, the number of all bins of a
