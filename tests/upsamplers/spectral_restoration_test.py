@@ -7,6 +7,7 @@ import tf_keras as keras
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tfsr.export.tflite import export_tflite
 from tfsr.inference.chunks import upsample_array
 from tfsr.losses.spectral_distances import CompressedStft
 from tfsr.networks.restored_bins import RestoredBins
@@ -88,3 +89,11 @@ def test_chunked_equals_whole():
     upsampler = built(causal=False)
     whole = upsample_array(upsampler, low)
     np.testing.assert_allclose(upsample_array(upsampler, low, 100), whole, rtol=0, atol=1e-5)
+
+
+def test_a_phone_restores_alike(on_both_runtimes, tmp_path):
+    upsampler, low = built(causal=False), noise(1, 1001)
+    export_tflite(upsampler, tmp_path / "model")
+    run = on_both_runtimes((tmp_path / "model").read_bytes(), "serving_default")
+    made = run(audio=low)["audio"]
+    np.testing.assert_allclose(made, upsampler.upsample(low), rtol=0, atol=1e-5)
