@@ -231,11 +231,13 @@ def test_bursts_too_short_for_the_share_are_refused():
         PacketLoss((0.0, 0.75))
 
 
-def test_an_aligned_room_keeps_the_direct_sound():
+def test_an_aligned_room_keeps_the_direct_sound_in_its_place_and_the_level():
     response = np.zeros(40)
     response[[3, 7, 20]] = 0.1, -0.5, 0.25
     sound = 20 * generator().normal(size=300)
     wet = reverberate(sound, response, aligned=True)
     echo = np.concatenate([np.zeros(13), sound[:-13]])
-    np.testing.assert_allclose(wet, sound - 0.5 * echo, atol=1e-9)
+    expected = sound - 0.5 * echo
+    np.testing.assert_allclose(wet, expected * np.std(sound) / np.std(expected), rtol=0.02)
+    assert np.sqrt(np.mean(wet**2)) == pytest.approx(np.sqrt(np.mean(sound**2)))
     assert not reverberate(sound, np.zeros(40), aligned=True).any()

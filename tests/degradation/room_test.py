@@ -53,7 +53,7 @@ def test_a_signal_sounds_as_in_the_room(tmp_path):
 
 
 @pytest.mark.parametrize("rate", [8000, RATE, 44100])
-def test_the_direct_path_may_be_where_and_as_loud_as_the_signal(tmp_path, rate):
+def test_the_direct_path_may_be_where_the_signal_is_and_the_level_its_own(tmp_path, rate):
     response = generator(1).normal(0, 0.01, [4000, 1]).astype(np.float32)
     response[800] = 0.3
     audio_file.write(tmp_path / "room.wav", response, RATE, "FLOAT")
@@ -61,7 +61,7 @@ def test_the_direct_path_may_be_where_and_as_loud_as_the_signal(tmp_path, rate):
     wet, late = (Room(tmp_path, aligned=on)(dry, rate, rate, generator()) for on in (True, False))
     correlation = scipy.signal.correlate(wet, dry) / np.vdot(dry, dry)
     assert np.argmax(correlation) == len(dry) - 1
-    assert correlation.max() == pytest.approx(1, abs=0.1)
+    assert np.mean(wet**2) == pytest.approx(np.mean(dry**2))
     shift = rate // 20
     assert np.argmax(scipy.signal.correlate(late, dry)) == len(dry) - 1 + shift
     loud = Room(tmp_path, aligned=True)(100 * dry, rate, rate, generator())

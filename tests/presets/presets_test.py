@@ -16,7 +16,7 @@ from tfsr.evaluation.metrics import LowBandSnr, Lsd
 from tfsr.lite.interpreter import WholeRecordings
 from tfsr.lite.streams import LiteStreams
 from tfsr.loading import load_streams, load_upsampler
-from tfsr.model_card import TELEPHONE
+from tfsr.model_card import STREAMS, TELEPHONE
 from tfsr.model_config import MODEL_TFLITE, STREAM_TFLITE, STREAMS_TFLITE, WEIGHTS
 from tfsr.presets.card import board, card, table
 from tfsr.signal.interpolation import Spline
@@ -43,8 +43,8 @@ def test_its_weights_are_those_that_were_made(preset):
 
 
 def test_a_preset_says_what_it_is_for():
-    assert [name for name in NAMES if presets.get(name).suited_to] == ["telephony-8k-16k"]
-    assert presets.get("telephony-8k-16k").suited_to == TELEPHONE
+    suited = {name: presets.get(name).suited_to for name in NAMES if presets.get(name).suited_to}
+    assert suited == {"telephony-8k-16k": TELEPHONE, "speech-16k-48k-live": STREAMS}
 
 
 def test_what_streams_has_a_file_for_it():

@@ -217,18 +217,19 @@ def reverberate(dry: np.ndarray, response: np.ndarray, aligned: bool = False) ->
     Args:
         dry: [time].
         response: [time] of the room, at the same rate.
-        aligned: whether the direct path, the response's largest sample, comes at once and with a
-            gain of 1. No level is changed then.
+        aligned: whether the direct path, the response's largest sample, comes at once. The level
+            (RMS) is then that of `dry`, however loud it is.
 
     Returns:
         float64 [time].
     """
+    dry = np.asarray(dry, np.float64)
     if aligned:
         direct = np.argmax(np.abs(response))
-        response = response[direct:] / (response[direct] or 1.0)
-    wet = scipy.signal.fftconvolve(np.asarray(dry, np.float64), response)
-    if aligned:
-        return wet[: len(dry)]
+        response = response[direct:] * np.sign(response[direct])
+        wet = scipy.signal.fftconvolve(dry, response)[: len(dry)]
+        return wet * _rms(dry) / (_rms(wet) or 1.0)
+    wet = scipy.signal.fftconvolve(dry, response)
     peak = np.abs(wet).max()
     return wet[: len(dry)] * (_ROOM_PEAK / peak if peak > _LOUDEST_ROOM else 1.0)
 

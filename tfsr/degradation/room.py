@@ -33,9 +33,9 @@ class Room(Degradation):
             tested in rooms that it has not heard; None uses all.
         test_share: of the responses, about (5,000 of 43,239, Liu et al. 2022). A file's part
             depends on its name without the extension, and so stays when others come.
-        aligned: whether the direct sound keeps its time and level. The signal itself is then the
-            target of restoration. Otherwise it is late by the distance from the speaker, and a too
-            loud signal becomes softer.
+        aligned: whether the direct sound keeps its time, and the whole its level. The signal itself
+            is then the target of restoration. Otherwise the sound is late by the distance from the
+            speaker, and a too loud signal becomes softer.
 
     Raises:
         UserError: when called, where there is no such folder or no response in it.
