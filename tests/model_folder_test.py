@@ -207,7 +207,11 @@ def refused(folder, pattern: str) -> None:
         (["format"], 0, "is of format 0, which there is not"),
         (["format"], -1, "is of format -1, which there is not"),
         (["card", "steps"], "many", r"card\.steps: wants a whole number"),
-        (["card", "suited_to"], "music", r"card\.suited_to: wants one of '', 'telephone', not 'mu"),
+        (
+            ["card", "suited_to"],
+            "music",
+            r"card\.suited_to: wants one of '', 'telephone', 'streams'",
+        ),
         (["card", "suited_to"], 7, r"card\.suited_to: wants a text"),
         (["card", "training_data"], [{"corpus": "x"}], r"training_data\[0\]: has no 'licence'"),
         (["card", "scores"], {"tfsr": [1]}, r"card\.scores\.tfsr: wants names and values"),

@@ -102,7 +102,7 @@ class Row:
 def kills(folder: Path, given: argparse.Namespace) -> Row:
     """One training, killed many times and started again, beside one that nothing disturbs.
 
-    Every second kill waits for a checkpoint that is being written.
+    Every second kill, the first among them, waits for a checkpoint that is being written.
     """
     config, settings = FAMILIES[given.family]
     write_voices(folder / "voices")
@@ -117,10 +117,12 @@ def kills(folder: Path, given: argparse.Namespace) -> Row:
         process = start("tfsr.train", *flags, f"--run_dir={killed}")
         wait_for_a_step(process, killed)
         time.sleep(random.uniform(0, 0.3))
-        if count % 2:
+        if within := count % 2 == 0:
             wait_for_a_checkpoint_that_is_written(process, killed)
         process.kill()
         process.join()
+        if within and not unfinished(killed):  # it was quicker: once more
+            continue
         count += process.exitcode == -signal.SIGKILL
         half_written += bool(unfinished(killed))
     last = start("tfsr.train", *flags, f"--run_dir={killed}")

@@ -40,7 +40,7 @@ def test_says_what_it_wrote(export, tmp_path, kind, name, more):
     "arguments, message",
     [
         ([], "--run_dir"),
-        (["--run_dir", "any", "--model", "other"], "one of them"),
+        (["--run_dir", "any", "--model", "other"], "give one of --run_dir DIR, --preset NAME and"),
         (
             ["--model", "any", "--format", "tflite", "--output", "x", "--gin_param", "x = 1"],
             "--gin_param is for --run_dir",
