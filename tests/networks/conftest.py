@@ -23,3 +23,17 @@ def measured_reach() -> Callable:
         return reach
 
     return measure
+
+
+@pytest.fixture(scope="session")
+def steps_equal_the_whole() -> Callable:
+    """A function that runs a causal network on parts of a spectrum, and on the whole."""
+    def compare(network, whole, splits: list[int]) -> None:
+        state, made = network.initial_state(whole.real.shape[0]), []
+        for parts in zip(*(tf.split(part, splits, axis=1) for part in whole), strict=True):
+            frames, state = network.step(type(whole)(*parts), state)
+            made.append(frames)
+        for parts, expected in zip(zip(*made, strict=True), network(whole), strict=True):
+            np.testing.assert_allclose(tf.concat(parts, axis=1), expected, rtol=1e-5, atol=1e-5)
+
+    return compare
