@@ -28,6 +28,7 @@ def measured_reach() -> Callable:
 @pytest.fixture(scope="session")
 def steps_equal_the_whole() -> Callable:
     """A function that runs a causal network on parts of a spectrum, and on the whole."""
+
     def compare(network, whole, splits: list[int]) -> None:
         state, made = network.initial_state(whole.real.shape[0]), []
         for parts in zip(*(tf.split(part, splits, axis=1) for part in whole), strict=True):
