@@ -85,9 +85,11 @@ def ending_at_once() -> Iterator[None]:
     for number, handler in earlier.items():
         if handler != signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
-    yield
-    for number, handler in earlier.items():
-        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
 
 
 class _Guarded:
