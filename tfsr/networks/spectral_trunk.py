@@ -5,7 +5,8 @@ import tf_keras as keras
 
 from tfsr.arguments import COUNT
 from tfsr.description.describable import Describable
-from tfsr.layers.convnext import ConvNeXt
+from tfsr.layers.convnext import ConvNeXt, normal
+from tfsr.signal.polar import Polar
 from tfsr.signal.stft import Spectrum
 
 State = tuple[tf.Tensor, ...]
@@ -15,17 +16,18 @@ _FLOOR = 1e-4
 _GATE = 1e-3
 _TINY = 1e-9
 
-LARGEST = 8.0
-"""Nepers. No frame of 4,096 samples at full scale has an amplitude above the other."""
+# Nepers. No frame of 4,096 samples at full scale has an amplitude above the other.
+_LARGEST = 8.0
 
 
 class SpectralTrunk(Describable, keras.Model):
     """Spectrum [batch, frames, bins] -> Spectrum, by ConvNeXt blocks over frames.
 
     The inputs are the log amplitude, and the cosine and sine of the phase. The latter two go to 0
-    where a bin is empty. A subclass defines `bins`, the output layers after the blocks.
+    where a bin is empty. A subclass defines `bins`, which may use the spectrum that is `generated`.
 
     Args:
+        outputs: number of output bins.
         channels: number of channels of the blocks.
         blocks: number of blocks.
         kernel: frames that a block's convolution covers.
@@ -36,6 +38,7 @@ class SpectralTrunk(Describable, keras.Model):
 
     Attributes:
         causal: as given.
+        initial_level: level of the generated spectrum at first, in nepers above the mean level.
         latency: number of later frames that a frame needs.
         receptive_field: number of frames before and after that a frame depends on.
 
@@ -43,10 +46,14 @@ class SpectralTrunk(Describable, keras.Model):
         UserError: an even kernel that is not causal.
     """
 
-    ranges = dict.fromkeys(("channels", "blocks", "kernel", "input_kernel", "expansion"), COUNT)
+    ranges = dict.fromkeys(
+        ("outputs", "channels", "blocks", "kernel", "input_kernel", "expansion"), COUNT
+    )
+    initial_level: float
 
     def __init__(
         self,
+        outputs: int,
         channels: int,
         blocks: int,
         kernel: int,
@@ -58,6 +65,11 @@ class SpectralTrunk(Describable, keras.Model):
         # Spectra stay float32 in mixed precision too: squares of them exceed half precision.
         super().__init__(name=name, autocast=False)
         self.trunk = ConvNeXt(channels, blocks, kernel, input_kernel, expansion, causal)
+        # float32 in mixed precision too, as a network's last layers should be.
+        self.amplitude, self.real, self.imag = (
+            keras.layers.Dense(outputs, kernel_initializer=normal(), dtype="float32")
+            for _ in range(3)
+        )
         self.causal = causal
         self.latency = self.trunk.latency
         self.receptive_field = self.trunk.receptive_field
@@ -71,6 +83,11 @@ class SpectralTrunk(Describable, keras.Model):
             spectrum: input of the network.
         """
         raise NotImplementedError
+
+    def generated(self, x: tf.Tensor, level: tf.Tensor) -> Spectrum:
+        """A spectrum of log amplitudes, relative to the level, and of phases; see `bins`."""
+        log_amplitude = tf.minimum(level + self.initial_level + self.amplitude(x), _LARGEST)
+        return Polar(log_amplitude, self.real(x), self.imag(x)).spectrum
 
     def call(self, spectrum: Spectrum, training: bool = False) -> Spectrum:
         features, level = _features(spectrum)

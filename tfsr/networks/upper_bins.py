@@ -6,16 +6,9 @@ upper bins: 436,065 parameters.
 """
 
 import tensorflow as tf
-import tf_keras as keras
 
-from tfsr.arguments import COUNT
-from tfsr.layers.convnext import normal
-from tfsr.networks.spectral_trunk import LARGEST, SpectralTrunk
-from tfsr.signal.polar import Polar
+from tfsr.networks.spectral_trunk import SpectralTrunk
 from tfsr.signal.stft import Spectrum
-
-# Nepers. The upper bins begin 26 dB below the mean level of the known ones.
-_INITIAL_LEVEL = -3.0
 
 
 class UpperBins(SpectralTrunk):
@@ -28,7 +21,8 @@ class UpperBins(SpectralTrunk):
         channels, blocks, kernel, input_kernel, expansion, causal: see `SpectralTrunk`.
     """
 
-    ranges = SpectralTrunk.ranges | {"outputs": COUNT}
+    # Nepers. The upper bins begin 26 dB below the mean level of the known ones.
+    initial_level = -3.0
 
     def __init__(
         self,
@@ -41,13 +35,7 @@ class UpperBins(SpectralTrunk):
         causal: bool = False,
         name: str | None = None,
     ):
-        super().__init__(channels, blocks, kernel, input_kernel, expansion, causal, name)
-        # float32 in mixed precision too, as a network's last layers should be.
-        self.amplitude, self.real, self.imag = (
-            keras.layers.Dense(outputs, kernel_initializer=normal(), dtype="float32")
-            for _ in range(3)
-        )
+        super().__init__(outputs, channels, blocks, kernel, input_kernel, expansion, causal, name)
 
     def bins(self, x: tf.Tensor, level: tf.Tensor, spectrum: Spectrum) -> Spectrum:
-        log_amplitude = tf.minimum(level + _INITIAL_LEVEL + self.amplitude(x), LARGEST)
-        return Polar(log_amplitude, self.real(x), self.imag(x)).spectrum
+        return self.generated(x, level)
