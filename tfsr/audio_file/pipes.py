@@ -106,15 +106,21 @@ class PipeReader:
 
     def _begins_as_wav(self) -> bool:
         """Whether it begins with a WAV header, decided by the first bytes."""
-        while len(self._held) < 12 and b"RIFF".startswith(self._held[:4]) and self._more():
+        if not self._begins_with(b"RIFF"):
+            return False
+        while len(self._held) < 12 and self._more():
             pass
-        return self._held[:4] == b"RIFF" and self._held[8:12] == b"WAVE"
+        return self._held[8:12] == b"WAVE"
+
+    def _begins_with(self, begin: bytes) -> bool:
+        """Whether the data begin so; no more are read than tell."""
+        while len(self._held) < len(begin) and begin.startswith(self._held) and self._more():
+            pass
+        return self._held.startswith(begin)
 
     def _refuse_others(self) -> None:
         for begin, kind in _OTHERS.items():
-            while len(self._held) < len(begin) and begin.startswith(self._held) and self._more():
-                pass
-            if self._held.startswith(begin):
+            if self._begins_with(begin):
                 raise UserError(
                     f"{self._name}: is {kind}; ffmpeg -i - -ar 8000 -ac 1 -f s16le - makes samples "
                     "of it, and `raw` takes it as it is"
