@@ -107,6 +107,7 @@ def test_a_call_needs_no_more_than_its_name(upsample, tmp_path):
         **{"source": str(source), "target": str(target), "channels": 2, "seconds": 1.0},
         **{"source_rate": 48_000, "input_rate": 8000, "output_rate": 16_000, "seed": 0},
         **{"system": "telephony", "speech": True, "assumed": None, "bands": None},
+        **{"noise_db": None, "clipped": None, "reverberation_s": None},
         **{"error": None, "skipped": False, "container": "FLAC"},
         **{"faults": [], "missing_seconds": 0, "lowered_db": 0, "clipped_samples": 0, "over_db": 0},
     }
@@ -116,7 +117,7 @@ def test_what_does_not_look_like_speech_is_told(upsample, tmp_path):
     source, target = tmp_path / "rain.wav", tmp_path / "rain.tfsr.wav"
     rain = np.random.default_rng(0).normal(0, 0.1, [24_000, 1])
     audio_file.write(source, rain.astype(np.float32), 8000)
-    told = "does not look like speech (music, noise?), and is upsampled all the same"
+    told = "does not look like speech (music, noise?), and is processed all the same"
     dry = upsample(source, "--dry_run")
     assert dry.stdout.splitlines() == [
         f"{source}: {told}",

@@ -3,6 +3,7 @@
     import tfsr
     wide, rate = tfsr.upsample(audio, 8000)
     tfsr.upsample_file("call.wav", "wide.wav")
+    tfsr.restore_file("noisy.wav", "clean.wav")
     model = tfsr.load("speech-16k-x2")
     wide = model.upsample(audio, rate=8000)
 
@@ -17,7 +18,16 @@ import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tfsr.api import compare, evaluate, load, score, upsample, upsample_file
+    from tfsr.api import (
+        compare,
+        evaluate,
+        load,
+        restore,
+        restore_file,
+        score,
+        upsample,
+        upsample_file,
+    )
     from tfsr.errors import UserError
     from tfsr.model import Model
 
@@ -29,6 +39,8 @@ __all__ = [
     "compare",
     "evaluate",
     "load",
+    "restore",
+    "restore_file",
     "score",
     "upsample",
     "upsample_file",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -26,7 +26,16 @@ if TYPE_CHECKING:  # these need TensorFlow
     from tfsr.evaluation.protocols import Protocol
     from tfsr.evaluation.results import Results
 
-__all__ = ["compare", "evaluate", "load", "score", "upsample", "upsample_file"]
+__all__ = [
+    "compare",
+    "evaluate",
+    "load",
+    "restore",
+    "restore_file",
+    "score",
+    "upsample",
+    "upsample_file",
+]
 
 
 def upsample(
@@ -63,7 +72,8 @@ def upsample(
     >>> wide.shape, rate
     ((16000,), 16000)
     """
-    return upsample_samples(_request(model, bandwidth, keep_low_band, seed), audio, rate)
+    how = {"bandwidth_hz": bandwidth, "keep_low_band": keep_low_band, "seed": seed}
+    return upsample_samples(_request(model, presets.suited, **how), audio, rate)
 
 
 def upsample_file(
@@ -100,27 +110,100 @@ def upsample_file(
     >>> tfsr.upsample_file("call.wav", "wide.wav").output_rate
     16000
     """
+    how = {"bandwidth_hz": bandwidth, "keep_low_band": keep_low_band, "seed": seed}
+    request = _request(model, presets.suited, rate=rate, subtype=subtype, **how)
+    return _of_file(request, source, target)
+
+
+def restore(
+    audio: np.ndarray,
+    rate: int,
+    model: Which | None = None,
+    *,
+    strength: float = 1.0,
+    seed: int = 0,
+) -> tuple[np.ndarray, int]:
+    """Restore a damaged recording of speech in memory: noise, rooms, clipping, missing bands.
+
+    Args:
+        audio, rate: see `upsample`.
+        model: a model that restores. None: the preset that suits the band of each channel.
+        strength: 0 leaves the recording as it is, 1 restores it in full; between is a mix.
+        seed: seed of the noise, for models that use noise.
+
+    Returns:
+        float32 [time] or [time, channels], with the duration of the audio, and its rate in Hz:
+        that of the model.
+
+    Raises:
+        UserError: the audio has another shape or type, or samples that are NaN or infinite; or
+            the model only widens the band.
+
+    >>> import numpy as np, tfsr
+    >>> noisy = np.random.default_rng(0).normal(0, 0.01, 16000)
+    >>> clean, rate = tfsr.restore(noisy, 16000, strength=0.8)
+    >>> clean.shape, rate
+    ((16000,), 16000)
+    """
+    request = _request(model, presets.restoring, strength=strength, seed=seed)
+    return upsample_samples(request, audio, rate)
+
+
+def restore_file(
+    source: str | os.PathLike,
+    target: str | os.PathLike | None = None,
+    model: Which | None = None,
+    *,
+    strength: float = 1.0,
+    rate: int | Literal["keep"] | None = "keep",
+    subtype: str | None = None,
+    seed: int = 0,
+) -> Record:
+    """Restore a damaged recording on disk, in constant memory, with its tags.
+
+    Args:
+        source, target, subtype: see `upsample_file`.
+        model, strength, seed: see `restore`.
+        rate: Hz of the output; "keep": the rate of the source, where that is higher than the
+            model's. None: the model's rate.
+
+    Returns:
+        A record of what was found and done; `str` of it is the text that the command prints.
+
+    Raises:
+        UserError: the source cannot be read, the target cannot be written, or the model only
+            widens the band.
+
+    >>> import tfsr
+    >>> record = tfsr.restore_file("call.wav", "clean.wav")
+    >>> record.clipped
+    0.0
+    """
+    how = {"strength": strength, "rate": rate, "subtype": subtype, "seed": seed}
+    return _of_file(_request(model, presets.restoring, **how), source, target)
+
+
+def _of_file(
+    request: Request, source: str | os.PathLike, target: str | os.PathLike | None
+) -> Record:
+    """Process one file."""
     source, target = path("source", source), None if target is None else path("target", target)
     if os.path.isdir(source):
-        raise UserError(f"{source}: is a folder; give one file, or use the command tfsr upsample")
-    request = _request(model, bandwidth, keep_low_band, seed, rate=rate, subtype=subtype)
+        raise UserError(f"{source}: is a folder; give one file, or use the command for folders")
     (job,), _ = plan([source], target)
     # A name that tells no format would be that of a folder.
     named = job.target if target is None or os.path.isdir(target) else target
-    require_subtype(named, subtype)
+    require_subtype(named, request.subtype)
     record = request.upsample(job, lambda share: None)
     if record.error:
         raise UserError(record.error)
     return record
 
 
-def _request(
-    model: Which | None, bandwidth: float | None, keep_low_band: bool, seed: int, **more
-) -> Request:
-    """The request for a given model, or for the presets."""
-    how = {"bandwidth_hz": bandwidth, "keep_low_band": keep_low_band, "seed": seed, **more}
+def _request(model: Which | None, suited: Callable[[float], str], **how: Any) -> Request:
+    """The request for a given model, or else for the preset that is suited to a bandwidth in Hz."""
     if model is None:
-        return Request(load=lambda name: _preset(name).backend, system=presets.suited, **how)
+        return Request(load=lambda name: _preset(name).backend, system=suited, **how)
     return request_for(load(model), **how)
 
 

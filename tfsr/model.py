@@ -216,7 +216,8 @@ class Model:
     def save(self, folder: str | os.PathLike, half_precision: bool = False) -> None:
         """Write the model as a folder that `tfsr.load` opens; it needs TensorFlow.
 
-        It has TensorFlow Lite files too, unless the model uses noise or restores.
+        It has TensorFlow Lite files too, unless the model uses noise, or processes long
+        recordings in chunks that are cross-faded.
 
         Args:
             folder: must be new or empty. It appears when everything is written.

@@ -16,7 +16,10 @@ TELEPHONE = "telephone"
 STREAMS = "streams"
 """Its value for a model that is only for live sound: there are better ones for whole recordings."""
 
-SUITED_TO = "", TELEPHONE, STREAMS
+RESTORATION = "restoration"
+"""Its value for a model that restores damaged recordings, and widens no undamaged ones."""
+
+SUITED_TO = "", TELEPHONE, STREAMS, RESTORATION
 """All values that `ModelCard.suited_to` may have."""
 
 Scores = Mapping[str, Mapping[str, Mapping[str, float | str]]]

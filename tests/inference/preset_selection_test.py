@@ -3,8 +3,8 @@ import dataclasses
 import pytest
 
 from tfsr.errors import UserError
-from tfsr.inference.preset_selection import choice, remark
-from tfsr.model_card import STREAMS, TELEPHONE
+from tfsr.inference.preset_selection import choice, remark, restoring
+from tfsr.model_card import RESTORATION, STREAMS, TELEPHONE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +27,8 @@ PRESETS = [
     Candidate("speech-48k-x6", 8000, 48_000),
     Candidate("calls", 8000, 16_000, TELEPHONE),
     Candidate("live", 16_000, 24_000, STREAMS),
+    Candidate("restore-16k", 16_000, 16_000, RESTORATION),
+    Candidate("restore-48k", 48_000, 48_000, RESTORATION),
 ]
 
 
@@ -53,6 +55,23 @@ def test_without_one_for_calls():
 def test_nothing_to_add():
     with pytest.raises(UserError, match=r"reaches 23\.5 kHz already"):
         choice(23_500, PRESETS)
+
+
+@pytest.mark.parametrize(
+    "bandwidth_hz, name",
+    [
+        *((hz, "restore-16k") for hz in (500, 3900, 8000, 9900)),
+        *((hz, "restore-48k") for hz in (10_100, 24_000, 48_000)),
+    ],
+)
+def test_restoration_by_bandwidth(bandwidth_hz, name):
+    assert restoring(bandwidth_hz, PRESETS) == restoring(bandwidth_hz, PRESETS[::-1]) == name
+
+
+def test_the_only_one_that_restores():
+    assert restoring(24_000, PRESETS[:-1]) == "restore-16k"
+    with pytest.raises(UserError, match="no preset restores recordings; give a `model` that does"):
+        restoring(4000, PRESETS[:-2])
 
 
 def test_remarks():

@@ -18,6 +18,9 @@ from tfsr.signal.resample import resample
 # About 100 MB of responses of half a second at 44.1 kHz.
 _KEPT = 1024
 
+# The direct sound, with all that microphones and resampling spread.
+_DIRECT_SECONDS = 0.0025
+
 
 @dataclass(frozen=True)
 class Room(Degradation):
@@ -36,6 +39,8 @@ class Room(Degradation):
         aligned: whether the direct sound keeps its time, and the whole its level. The signal itself
             is then the target of restoration. Otherwise the sound is late by the distance from the
             speaker, and a too loud signal becomes softer.
+        direct_db: least and most level of the direct sound over all other, in dB. A level is drawn
+            for each signal: speakers are nearer or farther. None: that of the response.
 
     Raises:
         UserError: when called, where there is no such folder or no response in it.
@@ -45,6 +50,7 @@ class Room(Degradation):
     part: str | None = None
     test_share: float = 5000 / 43239
     aligned: bool = False
+    direct_db: tuple[float, float] | None = None
     changes_rate = False
 
     def __post_init__(self):
@@ -55,8 +61,10 @@ class Room(Degradation):
     def __call__(
         self, high: np.ndarray, output_rate: int, input_rate: int, rng: np.random.Generator
     ) -> np.ndarray:
-        path = self._paths[rng.integers(len(self._paths))]
-        return reverberate(high, _response(path, output_rate), self.aligned)
+        response = _response(self._paths[rng.integers(len(self._paths))], output_rate)
+        if self.direct_db is not None:
+            response = _at_distance(response, output_rate, rng.uniform(*self.direct_db))
+        return reverberate(high, response, self.aligned)
 
     def check(self) -> None:
         """UserError where there is no response."""
@@ -80,6 +88,16 @@ class Room(Degradation):
             return True
         place = int.from_bytes(hashlib.sha256(path.stem.encode()).digest()[:6], "big") / 2**48
         return (self.part == "test") == (place < self.test_share)
+
+
+def _at_distance(response: np.ndarray, rate: int, direct_db: float) -> np.ndarray:
+    """The response with softer or louder reflections."""
+    place, near = int(np.argmax(np.abs(response))), round(_DIRECT_SECONDS * rate)
+    direct = np.zeros(len(response), bool)
+    direct[max(place - near, 0) : place + near + 1] = True
+    energy = [float(np.sum(np.square(response[of]))) for of in (direct, ~direct)]
+    gain = np.sqrt(energy[0] / (energy[1] or 1.0)) * 10 ** (-direct_db / 20)
+    return np.where(direct, response, np.float32(gain) * response)
 
 
 @functools.lru_cache(_KEPT)

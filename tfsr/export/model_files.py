@@ -16,15 +16,15 @@ from tfsr.upsamplers.base import Upsampler
 def save(upsampler: Upsampler, folder: str | os.PathLike, half_precision: bool = False) -> None:
     """Write a model folder as `tfsr.model_folder.save`, with the TensorFlow Lite files.
 
-    Models that use noise or restore get no such files, because only TensorFlow processes their long
-    recordings in parts.
+    Models that use noise get no such files, and neither do those whose chunks are cross-faded.
+    Only TensorFlow processes their long recordings in parts.
 
     Raises:
         UserError: as in `tfsr.model_folder.save`; or TensorFlow Lite cannot run the model.
     """
     with new_folder(folder) as part:
         model_folder.save(upsampler, part, half_precision)
-        if not (upsampler.noise_steps or upsampler.restores):
+        if not upsampler.noise_steps and upsampler.context is None:
             write_tflite(part)
 
 

@@ -41,7 +41,7 @@ def with_low_band(
     delay = len(kernel) // 2
     waiting = sums = None
     missing = delay
-    for low_block, high_block in _side_by_side(iter(low), high, delay):
+    for low_block, high_block in side_by_side(iter(low), high, delay):
         if waiting is None or sums is None:
             waiting = np.zeros([delay, low_block.shape[1]], np.float32)
             sums = np.zeros([len(kernel) - 1, low_block.shape[1]], np.float32)
@@ -83,7 +83,7 @@ def _convolved(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     return made[: time + taps - 1].astype(np.float32)
 
 
-def _side_by_side(
+def side_by_side(
     low: Iterator[np.ndarray], high: Iterable[np.ndarray], silence: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Blocks of both with equal lengths, until `low` ends; a shorter `high` gets silence."""

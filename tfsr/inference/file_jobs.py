@@ -1,12 +1,13 @@
 """Upsample many files, each with a suitable upsampler, and some of them at once."""
 
 import dataclasses
-import functools
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
+
+import numpy as np
 
 from tfsr.arguments import number
 from tfsr.audio_file import AudioFile, Raw
@@ -17,12 +18,25 @@ from tfsr.inference.files import KEEP, Plan, upsample_file
 from tfsr.inference.manifest import Record
 from tfsr.inference.output_paths import Job
 from tfsr.inference.samples import RATES, Samples
+from tfsr.signal.damage import Damage, DamageMeter, worst
 from tfsr.signal.speech import Heard, hear
 
 _LEAST_BANDWIDTH_HZ, _LEAST_CHUNK_SECONDS = 300, 0.01
 
 # A silent channel has no band; what is made of it is as silent, at a rate that speech has.
 _SILENT_HZ = 8000
+
+
+class Measured(NamedTuple):
+    """Measurements of a channel.
+
+    Attributes:
+        heard: its band, and whether it is speech.
+        damage: None: it was not measured.
+    """
+
+    heard: Heard
+    damage: Damage | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +50,9 @@ class Request:
         keep_low_band: whether a recording stays as it is below its cut-off. An upsampler that
             restores changes it anyway. The cut-off is the bandwidth. For a named system without a
             given bandwidth, it is at most half the input rate.
+        strength: for restoration: 0 leaves the recordings as they are, 1 restores them in full.
+            Damage is measured, and systems that only widen the band are refused. None: no
+            restoration is asked for.
         raw: coding of the samples in all of them; None: as the file tells.
         strict: whether unfinished and damaged recordings are refused.
         skip_existing: whether existing targets are skipped.
@@ -46,6 +63,7 @@ class Request:
     system: str | Callable[[float], str]
     bandwidth_hz: float | None = None
     keep_low_band: bool = True
+    strength: float | None = None
     raw: Raw | None = None
     strict: bool = False
     skip_existing: bool = False
@@ -64,6 +82,8 @@ class Request:
             number("chunk", self.chunk_seconds, "seconds", _LEAST_CHUNK_SECONDS)
         if self.rate not in (None, KEEP):
             number("rate", self.rate, "Hz", *RATES, whole=True)
+        if self.strength is not None:
+            number("strength", self.strength, "0 to 1", 0, 1)
         number("seed", self.seed, "0 or more", 0, whole=True)
 
     def open(self, job: Job) -> AudioFile:
@@ -84,19 +104,22 @@ class Request:
             UserError: the recording cannot be decoded, no system suits it, or `strict` refuses its
                 faults.
         """
-        heard = self._heard(source)
+        measured = self._measured(source)
+        known = [one for one in measured if one is not None]
         if self.strict and source.faults:
             faults = "; ".join(fault.text for fault in source.faults)
             raise UserError(f"{name}: {faults}; without `strict`, the readable part is used")
         try:
-            bands = self._bands(self._bandwidths(heard, source), source.rate)
+            bands = self._bands(self._bandwidths(measured, source), source.rate)
         except UserError as error:
             raise UserError(f"{name}: {error}") from error
         return Plan(
             source,
             bands,
-            speech=_any_speech(heard),
+            speech=not known or any(one.heard.speech for one in known) if measured else None,
+            damage=worst([one.damage for one in known if one.damage is not None]),
             keep_low_band=self.keep_low_band,
+            strength=1.0 if self.strength is None else self.strength,
             within_input=isinstance(self.system, str) and self.bandwidth_hz is None,
             chunk_seconds=self.chunk_seconds,
             seed=self.seed,
@@ -105,20 +128,26 @@ class Request:
             rescale=self.rescale,
         )
 
-    def _heard(self, source: AudioFile | Samples) -> list[Heard | None]:
+    def _measured(self, source: AudioFile | Samples) -> list[Measured | None]:
         """The measurements of each channel, None if silent; empty if the bandwidth is given."""
         if self.bandwidth_hz is not None:
             return []
-        measure = functools.partial(hear, rate=source.rate)
+
+        def measure(blocks: Iterable[np.ndarray]) -> Measured:
+            if self.strength is None:
+                return Measured(hear(blocks, source.rate), None)
+            meter = DamageMeter(source.rate)
+            return Measured(hear(meter.watched(blocks), source.rate), meter.damage)
+
         return of_each_channel(source.blocks(), source.channels, measure)
 
     def _bandwidths(
-        self, heard: list[Heard | None], source: AudioFile | Samples
+        self, measured: list[Measured | None], source: AudioFile | Samples
     ) -> list[float | None]:
         """The bandwidth of each channel; None for a silent one."""
         if self.bandwidth_hz is not None:
             return [min(self.bandwidth_hz, source.rate / 2)] * source.channels
-        return [None if one is None else one.bandwidth_hz for one in heard]
+        return [None if one is None else one.heard.bandwidth_hz for one in measured]
 
     def _bands(self, bandwidths: list[float | None], rate: int) -> list[Band]:
         """The bands of the channels; those with nothing to add stay as they are beside others.
@@ -150,10 +179,24 @@ class Request:
         return self.skip_existing and job.target.exists()
 
     def upsampler(self, system: str) -> Backend:
+        """The upsampler of that name.
+
+        Raises:
+            UserError: it cannot be loaded, or does not restore though this is asked for.
+        """
         with self._lock:
             if system not in self._loaded:
-                self._loaded[system] = self.load(system)
+                self._loaded[system] = self._load(system)
             return self._loaded[system]
+
+    def _load(self, system: str) -> Backend:
+        backend = self.load(system)
+        if self.strength is not None and not backend.restores:
+            raise UserError(
+                f"{system}: only widens the band and restores nothing; give a model that restores, "
+                "or use upsample"
+            )
+        return backend
 
     def upsample(self, job: Job, progress: Callable[[float], None]) -> Record:
         """Upsample a file; the record tells any error."""
@@ -194,11 +237,3 @@ def in_order(
             yield from pool.map(upsample, jobs)
         finally:
             stop()
-
-
-def _any_speech(heard: list[Heard | None]) -> bool | None:
-    """Whether a channel looks like speech, or all are silent; None if nothing was measured."""
-    if not heard:
-        return None
-    sounds = [one for one in heard if one is not None]
-    return not sounds or any(one.speech for one in sounds)

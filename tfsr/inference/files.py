@@ -17,8 +17,10 @@ from tfsr.errors import UserError
 from tfsr.inference.bands import Band
 from tfsr.inference.chunks import upsample_blocks
 from tfsr.inference.crossover import with_low_band
+from tfsr.inference.mixing import mixed
 from tfsr.inference.preset_selection import remark
 from tfsr.inference.samples import Samples
+from tfsr.signal.damage import Damage
 from tfsr.signal.resample import StreamResampler, resampled_length
 
 KEEP: Final = "keep"
@@ -36,9 +38,12 @@ class Plan:
         source: the recording.
         bands: groups of its channels; every channel is in one. Usually there is one group.
         speech: whether it looks like speech; None if this was not measured.
+        damage: what is wrong with it; None if this was not measured.
         keep_low_band: whether the channels stay as they are below their bandwidth, unless the
             upsampler is to restore them; see `tfsr.inference.crossover`.
         within_input: whether this is limited to half the upsampler's input rate.
+        strength: of an upsampler that restores: 0 leaves the channels as they are, 1 takes its
+            output; see `tfsr.inference.mixing`.
         chunk_seconds: seconds upsampled together. None: the upsampler's own number, for all
             channels together, so that six channels need no more memory than one.
         seed: of the noise, for upsamplers that use noise.
@@ -51,8 +56,10 @@ class Plan:
     source: AudioFile | Samples
     bands: Sequence[Band]
     speech: bool | None = None
+    damage: Damage | None = None
     keep_low_band: bool = False
     within_input: bool = False
+    strength: float = 1.0
     chunk_seconds: float | None = None
     seed: int = 0
     rate: int | Literal["keep"] | None = None
@@ -221,9 +228,11 @@ def _upsampled(
     for_high, for_low = itertools.tee(blocks)
     low_rate = _resampled(for_high, plan.source.rate, upsampler.input_rate)
     high = upsample_blocks(upsampler, low_rate, chunk, plan.seed, gain)
-    if cutoff_hz is None:
+    if cutoff_hz is None and (plan.strength == 1 or not upsampler.restores):
         return high
     low = _resampled(for_low, plan.source.rate, upsampler.output_rate)
+    if cutoff_hz is None:
+        return mixed(low, high, plan.strength, upsampler.output_rate)
     return with_low_band(low, high, cutoff_hz, upsampler.output_rate)
 
 

@@ -18,6 +18,9 @@ from tfsr.names import shown
 # Less than so many dB is rounding.
 _HEARD_DB = 0.005
 
+# A band that is no wider than this loses nothing to speak of.
+_WIDER = 1.05
+
 # Of a manifest, as `write` makes it.
 _START = re.compile(rb'\{\n "tfsr": "[^"\n]*",\n "files": \[')
 _LONGEST_START = 200
@@ -39,6 +42,9 @@ class Record:
         missing_seconds: missing part of the recording, as far as it is known.
         system: the preset or the run; several for channels that differ.
         speech: whether it looks like speech; None if this was not measured.
+        noise_db: level of the noise in pauses, in dB of full scale; None if it was not measured.
+        clipped: share of clipped samples in the recording, 0 to 1; None likewise.
+        reverberation_s: time in seconds in which sound decays by 60 dB; None likewise.
         seed: of the noise.
         clipped_samples, over_db: number of clipped output samples, and how far they were beyond
             full scale.
@@ -62,6 +68,9 @@ class Record:
     missing_seconds: float | None = None
     system: str | None = None
     speech: bool | None = None
+    noise_db: float | None = None
+    clipped: float | None = None
+    reverberation_s: float | None = None
     seed: int | None = None
     clipped_samples: int | None = None
     over_db: float | None = None
@@ -72,7 +81,7 @@ class Record:
 
     def planned(self, plan: Plan) -> "Record":
         """The record with all facts known before the upsampling."""
-        source = plan.source
+        source, damage = plan.source, plan.damage
         return dataclasses.replace(
             self,
             source_rate=source.rate,
@@ -85,6 +94,9 @@ class Record:
             missing_seconds=round(sum(fault.missing_seconds for fault in source.faults), 3),
             system=", ".join(plan.systems),
             speech=plan.speech,
+            noise_db=damage.noise_db if damage else None,
+            clipped=round(damage.clipped, 4) if damage else None,
+            reverberation_s=damage.reverberation_s if damage else None,
         )
 
     def done(self, input_rate: int, output_rate: int, fitted: Fitted) -> "Record":
@@ -114,15 +126,25 @@ class Record:
         lines = [f"{source}: {note}" for note in [*_assumption(self.assumed), *self.faults]]
         if self.speech is False:
             lines.append(f"{source}: {NO_SPEECH}")
+        if self.clipped is not None:
+            lines.append(f"{source}: {self._damage()}")
         rate, bandwidth_hz = self.source_rate, self.bandwidth_hz
         if self.bands:
             lines.append(f"{source}: {self.bands}")
         elif rate and bandwidth_hz is not None and rate != self.input_rate:
             resampled = f"resampled from {rate} to {self.input_rate} Hz first"
             lines += [f"{source}: {remark(bandwidth_hz, rate)}{resampled}"]
-        lines += [f"{target}: {note}" for note in [*self._level(), *self._size()]]
+        lines += [f"{target}: {note}" for note in [*self._lost(), *self._level(), *self._size()]]
         done = f"{source} {rate} Hz -> {target} {self.output_rate} Hz ({self.system})"
         return "\n".join([*lines, done])
+
+    def _lost(self) -> list[str]:
+        """A note on a band that restoration leaves out; upsampling keeps it."""
+        if self.clipped is None or self.input_rate is None or self.bandwidth_hz is None:
+            return []
+        end = self.input_rate / 2
+        lost = f"nothing above {end / 1000:.1f} kHz, where {self.system} ends"
+        return [lost] if self.bandwidth_hz > _WIDER * end else []
 
     def _level(self) -> list[str]:
         if self.lowered_db and self.lowered_db > _HEARD_DB:
@@ -133,6 +155,15 @@ class Record:
                 "clipped; `clip` rescale makes all softer instead"
             ]
         return []
+
+    def _damage(self) -> str:
+        found = [] if self.noise_db is None else [f"noise at {self.noise_db:.0f} dB"]
+        found.append(f"{100 * (self.clipped or 0):.1f} % clipped")
+        if self.reverberation_s is not None:
+            found.append(f"reverberation of {self.reverberation_s:.1f} s")
+        if self.bandwidth_hz is not None:
+            found.append(f"speech up to {self.bandwidth_hz / 1000:.1f} kHz")
+        return ", ".join(found)
 
     def _size(self) -> list[str]:
         return ["is RF64, for plain WAV ends at 4 GiB"] if self.container == "RF64" else []

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tfsr.errors import UserError
-from tfsr.model_card import STREAMS, TELEPHONE
+from tfsr.model_card import RESTORATION, STREAMS, TELEPHONE
 
 # A telephone's band ends at 3.4 kHz, at 4, or on some lines at 3.
 _TELEPHONE_HZ = (2800, 4400)
@@ -31,12 +31,12 @@ def choice(bandwidth_hz: float, presets: Sequence[Candidate]) -> str:
 
     Among several with that input, the one with the lowest output rate is chosen, which costs least.
     Presets for the telephone are used for all telephone recordings, and for no others. Presets for
-    streams are never chosen.
+    streams or restoration are never chosen.
 
     Raises:
         UserError: there is no band to add.
     """
-    presets = [one for one in presets if one.suited_to != STREAMS]
+    presets = [one for one in presets if one.suited_to not in (STREAMS, RESTORATION)]
     calls = [one for one in presets if one.suited_to == TELEPHONE]
     suited = calls if calls and is_telephone(bandwidth_hz) else _without(calls, presets)
     filled = [one for one in suited if _FILLED * one.bandwidth_hz <= bandwidth_hz]
@@ -55,11 +55,28 @@ def _without(calls: Sequence[Candidate], presets: Sequence[Candidate]) -> Sequen
     return [one for one in presets if one not in calls] or calls
 
 
+def restoring(bandwidth_hz: float, presets: Sequence[Candidate]) -> str:
+    """The name of the preset that restores recordings with such a bandwidth.
+
+    The one with the lowest output rate that holds the band is chosen, or else the one with the
+    highest.
+
+    Raises:
+        UserError: no preset restores.
+    """
+    presets = [one for one in presets if one.suited_to == RESTORATION]
+    if not presets:
+        raise UserError("no preset restores recordings; give a `model` that does")
+    wide = [one for one in presets if _FILLED * bandwidth_hz <= one.output_rate / 2]
+    lowest = min(wide, key=lambda one: one.output_rate, default=None)
+    return (lowest or max(presets, key=lambda one: one.output_rate)).name
+
+
 def is_telephone(bandwidth_hz: float) -> bool:
     return _TELEPHONE_HZ[0] <= bandwidth_hz <= _TELEPHONE_HZ[1]
 
 
-NO_SPEECH = "does not look like speech (music, noise?), and is upsampled all the same"
+NO_SPEECH = "does not look like speech (music, noise?), and is processed all the same"
 """The remark about such a recording."""
 
 

@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 from tfsr.errors import UserError
-from tfsr.inference.preset_selection import choice
+from tfsr.inference import preset_selection
 from tfsr.model_card import ModelCard
 from tfsr.model_config import CONFIG, ModelConfig
 
@@ -77,12 +77,25 @@ def suited(bandwidth_hz: float) -> str:
     Raises:
         UserError: there is no band to add.
     """
-    return choice(bandwidth_hz, [get(name) for name in names()])
+    return preset_selection.choice(bandwidth_hz, _all())
+
+
+def restoring(bandwidth_hz: float) -> str:
+    """The name of the preset that restores a recording with such a bandwidth.
+
+    Raises:
+        UserError: no preset restores.
+    """
+    return preset_selection.restoring(bandwidth_hz, _all())
 
 
 def folder() -> Path:
     """The folder that contains the presets' folders."""
     return Path(str(resources.files("tfsr.presets")))
+
+
+def _all() -> list[Preset]:
+    return [get(name) for name in names()]
 
 
 @functools.lru_cache

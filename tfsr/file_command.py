@@ -1,0 +1,288 @@
+"""Flags and course of the commands that process files: `tfsr.upsample` and `tfsr.restore`."""
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from absl import flags
+
+from tfsr import command
+from tfsr.errors import UserError
+from tfsr.names import shown
+
+# Flags that are defined here belong to the command that asks for them.
+flags.disclaim_key_flags()
+
+# So many files that are left out of folders are named.
+_LEFT_TOLD = 20
+
+
+class FileCommand:
+    """A command that processes files and folders. To make one defines its flags.
+
+    Args:
+        verb: its name.
+        participle: of the verb, for messages ("upsampled").
+        rate: value of the flag --rate unless the user gives one.
+    """
+
+    def __init__(self, verb: str, participle: str, rate: str | None = None):
+        self._verb, self._participle = verb, participle
+        self._out = flags.DEFINE_string(
+            "out",
+            None,
+            "For one file: its name or a folder. For several: a folder. - is standard output. "
+            "Default: beside each input.",
+            short_name="o",
+        )
+        self._preset = flags.DEFINE_string(
+            "preset", None, "One preset for all files. Default: one for each."
+        )
+        self._model = flags.DEFINE_string(
+            "model", None, "Instead: an exported file, or a model folder."
+        )
+        self._run_dir = flags.DEFINE_string(
+            "run_dir", None, "Instead: a run, a folder that tfsr.train wrote."
+        )
+        self._param = flags.DEFINE_multi_string(
+            "gin_param", [], "A setting to change in the run, such as its steps; may repeat."
+        )
+        self._allow_import = command.allow_import_flag()
+        self._rate = flags.DEFINE_string(
+            "rate", rate, "Hz of the outputs; keep: the rate of each input, where that is higher."
+        )
+        self._format = flags.DEFINE_string(
+            "format", None, "Format of the outputs: wav, flac, ogg, ..."
+        )
+        self._raw = flags.DEFINE_string(
+            "raw", None, "Hz, coding and channels of headerless files, such as 8000,ulaw,1."
+        )
+        self._strict = flags.DEFINE_bool(
+            "strict", False, "Refuse unfinished and damaged recordings."
+        )
+        self._clip = flags.DEFINE_enum(
+            "clip",
+            "cut",
+            ["cut", "rescale"],
+            "Too loud outputs: clip them, or scale the whole down.",
+        )
+        self._subtype = flags.DEFINE_string(
+            "subtype", None, "Subtype of outputs: PCM_16, PCM_24, FLOAT, ..."
+        )
+        self._chunk = flags.DEFINE_float(
+            "chunk",
+            None,
+            f"Seconds that are {participle} together: more is faster and needs more memory.",
+            lower_bound=0.01,
+        )
+        self._seed = flags.DEFINE_integer(
+            "seed", 0, "Seed of the noise, if the model uses any.", lower_bound=0
+        )
+        self._jobs = flags.DEFINE_integer(
+            "jobs", 1, "Files at once; each needs memory.", lower_bound=1
+        )
+        self._recursive = flags.DEFINE_bool("recursive", True, "Also read subfolders.")
+        self._skip_existing = flags.DEFINE_bool(
+            "skip_existing", False, "Skip outputs that already exist."
+        )
+        self._dry_run = flags.DEFINE_bool(
+            "dry_run", False, "Print what would be done, and write nothing."
+        )
+        self._manifest = command.report_flag("manifest", "A JSON file to record what was done.")
+
+    def run(self, positional: list[str], suited: Callable[[float], str], **how: Any) -> None:
+        """Process files and folders.
+
+        Args:
+            positional: their names.
+            suited: chooses the preset for a bandwidth in Hz, unless the user names a system.
+            how: further arguments of `tfsr.inference.file_jobs.Request`.
+
+        Raises:
+            UserError: some of them could not be processed, or flags contradict each other.
+        """
+        if not positional:
+            raise UserError(f"{self._verb}: give audio files or folders; --help shows how")
+        if sum(bool(flag.value) for flag in (self._preset, self._model, self._run_dir)) > 1:
+            raise UserError(f"{self._verb}: give one of --preset, --model and --run_dir")
+        for of_run in self._param, self._allow_import:
+            if of_run.value and not self._run_dir.value:
+                raise UserError(
+                    f"{self._verb}: --{of_run.name} is for a run; give --run_dir DIR too"
+                )
+        command.quiet_decoders()
+        command.share_one_heap()
+        request = self._request(suited, how)
+        from tfsr.inference.output_paths import plan
+        from tfsr.inference.pipes import PIPE, as_files
+
+        extension = f".{self._format.value.lower()}" if self._format.value else None
+        # What goes to standard output is the recording alone.
+        told = sys.stderr if PIPE in (self._out.value, *positional) else sys.stdout
+        with as_files(positional, self._out.value, extension) as files:
+            jobs, left = plan(files.inputs, files.output, extension, self._recursive.value)
+            self._check(jobs)
+            unreadable = _tell_unreadable(left)
+            do = self._tell if self._dry_run.value else self._process
+            failed = do(request, jobs, left, files.told, told)
+            _tell_left(left, told)
+            if failed or unreadable:
+                raise UserError(self._lacks(failed, len(jobs), unreadable))
+
+    def _check(self, jobs: list) -> None:
+        from tfsr import audio_file
+
+        if self._subtype.value:
+            for job in jobs:
+                audio_file.require_subtype(job.target, self._subtype.value)
+        if named := self._manifest.value:
+            target = Path(os.path.realpath(named))
+            ends = [one for job in jobs for one in (job.source, job.target)]
+            files = {Path(os.path.realpath(one)) for one in ends}
+            if target in files:
+                raise UserError(f"--manifest {named}: is a recording; give another name")
+            if any(target in file.parents for file in files):
+                raise UserError(f"--manifest {named}: is a folder; give a file name")
+
+    def _request(self, suited: Callable[[float], str], how: dict[str, Any]):
+        from tfsr.audio_file import parse_raw
+        from tfsr.inference.file_jobs import Request
+
+        return Request(
+            load=self._backend,
+            system=self._run_dir.value or self._model.value or self._preset.value or suited,
+            raw=parse_raw(self._raw.value) if self._raw.value else None,
+            strict=self._strict.value,
+            chunk_seconds=self._chunk.value,
+            seed=self._seed.value,
+            rate=self._output_rate(),
+            subtype=self._subtype.value,
+            rescale=self._clip.value == "rescale",
+            skip_existing=self._skip_existing.value,
+            **how,
+        )
+
+    def _output_rate(self) -> int | Literal["keep"] | None:
+        from tfsr.inference.files import KEEP
+
+        if self._rate.value is None:
+            return None
+        if self._rate.value == KEEP:
+            return KEEP
+        if not self._rate.value.isdecimal():
+            raise UserError(f"--rate {self._rate.value}: give Hz, such as 48000, or {KEEP}")
+        return int(self._rate.value)
+
+    def _backend(self, system: str):
+        """The backend of a preset, an exported file, a folder or a run."""
+        from tfsr.lite.interpreter import processors
+        from tfsr.loading import load
+
+        threads = max(1, processors() // self._jobs.value)
+        backend = load(system, self._param.value, threads, self._allow_import.value).backend
+        command.return_free_memory()
+        return backend
+
+    def _tell(self, request, jobs: list, left: list, names, told) -> int:
+        """Print what would be done; returns the number of files that fail."""
+        self._earlier()
+        failed = 0
+        for job in jobs:
+            if request.skips(job):
+                continue
+            try:
+                for line in _planned(request, job):
+                    print(shown(command.as_flags(names(line))), file=told)
+            except UserError as error:
+                failed += 1
+                print(shown(command.as_flags(names(f"tfsr: {error}"))), file=sys.stderr)
+        return failed
+
+    def _lacks(self, failed: int, files: int, unreadable: int) -> str:
+        lacks = [f"{failed} of {files} files could not be {self._participle}"] if failed else []
+        folders = "1 folder" if unreadable == 1 else f"{unreadable} folders"
+        return ", ".join([*lacks, *([f"{folders} could not be read"] if unreadable else [])])
+
+    def _earlier(self) -> dict:
+        """The entries of an existing manifest, by target; another existing file is refused."""
+        from tfsr.inference import manifest
+
+        return manifest.read(self._manifest.value) if self._manifest.value else {}
+
+    def _process(self, request, jobs: list, left: list, names, told) -> int:
+        """Returns how many files failed; for a single file it raises instead."""
+        from tqdm import tqdm
+
+        from tfsr.inference import manifest
+        from tfsr.inference.file_jobs import in_order
+
+        earlier = self._earlier()
+        if isinstance(request.system, str):
+            request.upsampler(request.system)
+        records: dict[Path, manifest.Record] = {}
+        stopped = threading.Event()
+
+        def one(job):
+            return _one(request, job, bar, records, names, stopped)
+
+        try:
+            with (
+                tqdm(total=len(jobs), unit="file", unit_scale=True, disable=None) as bar,
+                contextlib.closing(in_order(jobs, one, self._jobs.value, stopped.set)) as done,
+            ):
+                for record in done:
+                    if record.error and len(jobs) == 1:
+                        raise UserError(record.error)
+                    stream = sys.stderr if record.error else told
+                    bar.write(command.as_flags(str(record)), file=stream)
+        finally:
+            if self._manifest.value:
+                made = [records[job.target] for job in jobs if job.target in records]
+                manifest.write(self._manifest.value, made, left, earlier)
+        return sum(record.error is not None for record in records.values())
+
+
+def _planned(request, job) -> list[str]:
+    from tfsr.inference.manifest import notes
+
+    with request.open(job) as source:
+        plan = request.plan(source, job.source)
+        line = f"{job.source} {plan} -> {job.target}"
+        return [*(f"{job.source}: {note}" for note in notes(plan)), line]
+
+
+def _tell_unreadable(left: list) -> int:
+    """Name the folders that could not be read; returns their number."""
+    unreadable = [one for one in left if one.unreadable]
+    for one in unreadable:
+        print(shown(f"tfsr: {one.path}: {one.reason}"), file=sys.stderr)
+    return len(unreadable)
+
+
+def _tell_left(left: list, told) -> None:
+    """Tell what else the folders hold, by name if it is not much."""
+    others = [one for one in left if not one.unreadable]
+    for one in others[:_LEFT_TOLD]:
+        print(shown(f"left out: {one.path} {one.reason}"), file=told)
+    if len(others) > _LEFT_TOLD:
+        print(f"left out: {len(others) - _LEFT_TOLD} more, see --manifest", file=told)
+
+
+def _one(request, job, bar, records: dict, names, stopped: threading.Event):
+    """Process one file, store and return its record, and advance the bar by its share."""
+    done = 0.0
+
+    def show(share: float) -> None:
+        nonlocal done
+        if stopped.is_set():
+            raise KeyboardInterrupt
+        bar.update(share - done)
+        done = share
+
+    records[job.target] = request.upsample(job, show).told(names)
+    show(1.0)
+    return records[job.target]
