@@ -31,6 +31,8 @@ FLOORS = [
             "train",
             "evaluate",
             "upsample",
+            "restore",
+            "file_command",
             "prepare",
             "score",
             "summarize",
@@ -59,7 +61,8 @@ LIGHT = (
     *("atomic_files", "seal", "audio_file", "lite", "inference", "telephony"),
     *("convert.checkpoint", "convert.known_globals", "convert.pickled", "convert.pytorch"),
     *("convert.safetensors", "convert.tensors"),
-    *("signal.resample", "signal.power", "signal.bandwidth", "signal.speech", "presets"),
+    *("signal.resample", "signal.power", "signal.bandwidth", "signal.speech", "signal.damage"),
+    *("presets", "file_command"),
     *("command", "upsample", "list", "loading", "model", "api", "__main__"),
     "evaluation.protocol_names",
 )

@@ -13,8 +13,8 @@ _FRAME_SECONDS = 0.01
 _PAUSES, _LOUD = 10, 95
 
 # A sample is clipped where a neighbour differs from it by no more than this share of it, and where
-# no sample is louder. Tops of a sine of 100 Hz at 16 kHz differ by more. A codec makes clipped samples
-# differ, so that they are not found.
+# no sample is louder. Tops of a sine of 100 Hz at 16 kHz differ by more. After a codec, clipped
+# samples differ too, and are not found.
 _FLAT = 2e-4
 _CLASSES_PER_DB = 20
 _PEAK_DB = 0.25
@@ -41,8 +41,8 @@ class Damage:
             digital silence.
         speech_db: level of the loud frames, likewise.
         clipped: share of the samples that are clipped, 0 to 1.
-        reverberation_s: time in seconds in which sound decays by 60 dB, estimated from the ends of
-            sounds in the first ten minutes; None: there are too few, or too much noise.
+        reverberation_s: time in seconds in which sound decays by 60 dB. It is estimated from the
+            ends of sounds in the first ten minutes; None: there are too few, or too much noise.
     """
 
     noise_db: float | None
