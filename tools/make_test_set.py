@@ -7,8 +7,9 @@
         --low hifi_res/low --high hifi_res/high
 
 Corpus, rates and degradation are those of the configurations, the last one deciding. Excerpts are
-taken from one recording after the other, and again from the first after the last; where they begin
-and how they are damaged depends on --seed and their number alone. FLAC of 24 bits; `items.csv` says
+taken from one recording after the other, and again from the first after the last; with --by_speaker
+from the first recording of each speaker. Where they begin and how they are damaged depends on --seed
+and their number alone. --peak brings each to a level before it is damaged. FLAC of 24 bits; `items.csv` says
 of every item where it is from and what its samples hash to, and the printed hash of that list names
 the set.
 """
@@ -29,7 +30,7 @@ from tfsr.atomic_files import write_text
 from tfsr.data.pipeline import Patches
 from tfsr.data.recordings import SPLITS, Recording
 from tfsr.errors import UserError
-from tfsr.evaluation.test_set import Degraded, Item
+from tfsr.evaluation.test_set import Degraded, Item, Preparation
 
 LIST = "items.csv"
 
@@ -60,13 +61,16 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each, or what there is")
     parser.add_argument("--seed", type=int, default=0, help="at least 0")
+    parser.add_argument("--by_speaker", action="store_true", help="one recording of each speaker")
+    parser.add_argument("--peak", type=float, default=0.0, help="0 keeps the level")
     arguments = parser.parse_args()
     try:
         data = gin_config.experiment(arguments.gin, arguments.gin_param).data
-        chosen = excerpts(
-            data.recordings(arguments.split), arguments.items, arguments.seconds, arguments.seed
-        )
-        print(make_test_set(arguments.folder, data, chosen, arguments.seed))
+        recordings = data.recordings(arguments.split)
+        if arguments.by_speaker:
+            recordings = first_of_speakers(recordings)
+        chosen = excerpts(recordings, arguments.items, arguments.seconds, arguments.seed)
+        print(make_test_set(arguments.folder, data, chosen, arguments.seed, arguments.peak))
     except UserError as error:
         parser.error(str(error))
 
@@ -78,6 +82,14 @@ def excerpts(
     if not recordings or items < 1 or seconds <= 0 or seed < 0:
         raise UserError("needs recordings, an item at least, a positive --seconds, and --seed >= 0")
     return [excerpt(recordings[n % len(recordings)], n, seconds, seed) for n in range(items)]
+
+
+def first_of_speakers(recordings: Sequence[Recording]) -> list[Recording]:
+    """The first recording of each speaker."""
+    first: dict[str, Recording] = {}
+    for one in recordings:
+        first.setdefault(one.speaker, one)
+    return list(first.values())
 
 
 def excerpt(recording: Recording, number: int, seconds: float, seed: int) -> Excerpt:
@@ -95,8 +107,13 @@ def excerpt(recording: Recording, number: int, seconds: float, seed: int) -> Exc
     )
 
 
-def make_test_set(folder: Path, data: Patches, chosen: Sequence[Excerpt], seed: int) -> str:
+def make_test_set(
+    folder: Path, data: Patches, chosen: Sequence[Excerpt], seed: int, peak: float = 0.0
+) -> str:
     """Write the pairs and then the list; what to tell of it.
+
+    Args:
+        peak: largest sample of an excerpt before it is damaged; 0 keeps the level.
 
     Raises:
         UserError: the folder has a set already, or something in it is missing or too loud.
@@ -104,7 +121,7 @@ def make_test_set(folder: Path, data: Patches, chosen: Sequence[Excerpt], seed: 
     if (folder / LIST).exists():
         raise UserError(f"{folder}: holds a test set already; give another folder")
     data.degradation.check()
-    degraded = Degraded(chosen, data.degradation, seed=seed)
+    degraded = Degraded(chosen, data.degradation, Preparation(peak=peak), seed)
     items = degraded.items(data.input_rate, data.output_rate)
     pairs = zip(chosen, tqdm(items, "items", len(chosen), leave=False, disable=None), strict=True)
     rows = [row(folder, part, item, data, seed) for part, item in pairs]
@@ -134,7 +151,7 @@ def row(folder: Path, part: Excerpt, item: Item, data: Patches, seed: int) -> di
 def save(path: Path, signal: np.ndarray, rate: int) -> str:
     """Write [time]; the SHA-256 of the samples as the file has them, float32."""
     if np.abs(signal).max() > 1:
-        raise UserError(f"{path}: would be clipped; let the degradation end with a level")
+        raise UserError(f"{path}: would be clipped; give a lower --peak")
     audio_file.write(path, signal[:, np.newaxis], rate, "PCM_24")
     kept = np.concatenate(list(audio_file.blocks(path, 2**16)))
     return hashlib.sha256(kept.astype("<f4").tobytes()).hexdigest()

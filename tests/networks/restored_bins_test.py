@@ -29,7 +29,7 @@ def built(causal: bool = False, gain: float = 1.0) -> RestoredBins:
 def test_parameter_count():
     network = RestoredBins(257)
     network(Spectrum(*(tf.zeros([1, 1, 257]) for _ in range(2))))
-    assert network.count_params() == 1_268_965
+    assert network.count_params() == 1_310_342
 
 
 def test_what_comes_in_goes_out_at_first():
@@ -41,15 +41,34 @@ def test_what_comes_in_goes_out_at_first():
         assert error < 0.01 * np.std(low.real)
 
 
-def test_the_mask_is_complex():
-    """One of i turns each bin by a quarter."""
-    network, low = built(), spectrum()
+def silent(network: RestoredBins, noise: float = -50.0) -> RestoredBins:
+    """Without a generated spectrum, and with another level of noise."""
     network.amplitude.bias.assign(tf.fill([BINS], -50.0))
-    network.mask_real.bias.assign(tf.fill([BINS], -1.0))
-    network.mask_imag.bias.assign(tf.ones([BINS]))
+    network.noise.bias.assign(tf.fill([BINS], noise))
+    return network
+
+
+def test_the_factor_is_complex():
+    """One of i turns each bin by a quarter."""
+    network, low = silent(built()), spectrum()
+    network.factor_real.bias.assign(tf.fill([BINS], -1.0))
+    network.factor_imag.bias.assign(tf.ones([BINS]))
     turned = network(low)
     np.testing.assert_allclose(turned.real, -low.imag, rtol=0, atol=1e-6)
     np.testing.assert_allclose(turned.imag, low.real, rtol=0, atol=1e-6)
+
+
+def test_the_gain_is_wiener_s():
+    """Noise as strong as a bin takes half of it away, and loud bins stay."""
+    network = silent(built(), noise=-RestoredBins.initial_noise)
+    network.noise.kernel.assign(tf.zeros_like(network.noise.kernel))
+    equal = Spectrum(tf.ones([1, 3, BINS]), tf.zeros([1, 3, BINS]))
+    np.testing.assert_allclose(network(equal).real, 0.5, rtol=1e-3)
+    loud = equal.real * np.where(np.arange(BINS) == 4, 100.0, 1.0)
+    kept = network(Spectrum(tf.constant(loud, tf.float32), equal.imag)).real / loud
+    noise = 100 ** (2 / BINS)  # the mean log power
+    np.testing.assert_allclose(kept[0, 0, 4], 1 / (1 + noise / 1e4), rtol=1e-3)
+    np.testing.assert_allclose(kept[0, 0, 0], 1 / (1 + noise), rtol=1e-3)
 
 
 def test_empty_bins_can_be_filled_and_silence_stays_silent():

@@ -13,7 +13,8 @@ _HALVES = "{2k,4k,8k,12k,16k,24k,32k}"
 _AT_48K = "{,_8k,_12k,_16k,_24k}"
 
 FAMILIES = (
-    *("tfsr", "telephony{,_g711,_gsm}", "perceived", "kuleshov2017", "king2021", "nuwave"),
+    *("tfsr", "telephony{,_g711,_gsm}", "perceived", "restoration"),
+    *("kuleshov2017", "king2021", "nuwave"),
     *(f"nuwave2{_AT_48K}", f"flowhigh{_AT_48K}", "udm{,_stft}", "aero"),
     *("apbwe{,_2k,_4k,_8k,_12k,_16k,_24k}", f"universr{_AT_48K}", "audiosr"),
     *("voicefixer", "decli_{10,25,50}", f"ssr_eval_{_HALVES}"),

@@ -1,21 +1,26 @@
-"""A compact network that restores each frame by a complex mask and a generated spectrum.
+"""A compact network that restores each frame by a mask and a generated spectrum.
 
-The mask changes the bins of the damaged input (Williamson et al. 2016, "Complex ratio masking for
-monaural speech separation"). Where they hold nothing of the original, the network adds a spectrum
-of its own. Heads like those of AP-BWE (Lu et al. 2024) make it.
+The network estimates the noise in each bin, and the mask is then the gain of Wiener's filter. A
+complex factor turns and amplifies what is kept (Williamson et al. 2016, "Complex ratio masking for
+monaural speech separation"). Where the input holds nothing of the original, the network adds a
+spectrum of its own. Heads like those of AP-BWE (Lu et al. 2024) make it.
 """
 
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsr.networks.spectral_trunk import SpectralTrunk
+from tfsr.layers.convnext import normal
+from tfsr.networks.spectral_trunk import LARGEST, SpectralTrunk
 from tfsr.signal.stft import Spectrum
+
+# Against a division of 0 by 0.
+_TINY = 1e-9
 
 
 class RestoredBins(SpectralTrunk):
     """Spectrum [batch, frames, outputs] -> Spectrum of the same shape: of the undamaged signal.
 
-    With the defaults and 257 bins: 1,268,965 parameters.
+    With the defaults and 257 bins: 1,310,342 parameters.
 
     Args:
         outputs: number of bins, of input and output.
@@ -23,8 +28,9 @@ class RestoredBins(SpectralTrunk):
             reverberation last long, so the kernels are long.
     """
 
-    # Nepers. What is added begins 43 dB below the mean level of a frame, so that the output is the
-    # input at first.
+    # Nepers, relative to the mean level of a frame: 52 and 43 dB below it, so that the output is
+    # the input at first.
+    initial_noise = -6.0
     initial_level = -5.0
 
     def __init__(
@@ -40,14 +46,17 @@ class RestoredBins(SpectralTrunk):
     ):
         super().__init__(outputs, channels, blocks, kernel, input_kernel, expansion, causal, name)
         # float32 in mixed precision too, as a network's last layers should be.
-        self.mask_real, self.mask_imag = (
+        self.noise = keras.layers.Dense(outputs, kernel_initializer=normal(), dtype="float32")
+        self.factor_real, self.factor_imag = (
             keras.layers.Dense(outputs, kernel_initializer="zeros", dtype="float32")
             for _ in range(2)
         )
 
     def bins(self, x: tf.Tensor, level: tf.Tensor, spectrum: Spectrum) -> Spectrum:
         made = self.generated(x, level)
-        mask = Spectrum(1 + self.mask_real(x), self.mask_imag(x))
+        noise = tf.exp(2 * tf.minimum(level + self.initial_noise + self.noise(x), LARGEST))
+        kept = spectrum.power / (spectrum.power + noise + _TINY)
+        mask = Spectrum(kept * (1 + self.factor_real(x)), kept * self.factor_imag(x))
         real = mask.real * spectrum.real - mask.imag * spectrum.imag
         imag = mask.real * spectrum.imag + mask.imag * spectrum.real
         return Spectrum(real + made.real, imag + made.imag)

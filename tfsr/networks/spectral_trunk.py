@@ -16,8 +16,8 @@ _FLOOR = 1e-4
 _GATE = 1e-3
 _TINY = 1e-9
 
-# Nepers. No frame of 4,096 samples at full scale has an amplitude above the other.
-_LARGEST = 8.0
+LARGEST = 8.0
+"""Nepers: no frame of 4,096 samples at full scale has a larger amplitude than e to the power of it."""
 
 
 class SpectralTrunk(Describable, keras.Model):
@@ -86,7 +86,7 @@ class SpectralTrunk(Describable, keras.Model):
 
     def generated(self, x: tf.Tensor, level: tf.Tensor) -> Spectrum:
         """A spectrum of log amplitudes, relative to the level, and of phases; see `bins`."""
-        log_amplitude = tf.minimum(level + self.initial_level + self.amplitude(x), _LARGEST)
+        log_amplitude = tf.minimum(level + self.initial_level + self.amplitude(x), LARGEST)
         return Polar(log_amplitude, self.real(x), self.imag(x)).spectrum
 
     def call(self, spectrum: Spectrum, training: bool = False) -> Spectrum:

@@ -8,8 +8,9 @@ from tfsr.degradation.decimation import Decimate
 from tfsr.evaluation.metrics import LowBandSnr, Lsd, Snr
 from tfsr.evaluation.perceptual import DistillMos, DnsmosP808, PesqWideband, Stoi, VisqolAudio
 from tfsr.evaluation.protocols.protocol import Protocol, columns, interpolations
+from tfsr.evaluation.restoration_metrics import SiSdr
 from tfsr.evaluation.texture import of_upper_band
-from tfsr.signal.interpolation import Spline
+from tfsr.signal.interpolation import Flat, Spline
 from tfsr.signal.windowed_sinc import WindowedSinc
 
 _TFSR = Protocol(
@@ -64,4 +65,23 @@ _PERCEIVED = Protocol(
     originals=True,
 )
 
-PROTOCOLS = (_TFSR, *_TELEPHONY, _PERCEIVED)
+_RESTORATION = Protocol(
+    "restoration",
+    "Damaged speech, by models of listeners: DistillMOS, DNSMOS P.808, PESQ and STOI. And how far "
+    "the signal is from the original: SDR, and SI-SDR, which forgives another level. 16 bits, with "
+    "the damage that the system was trained for; beside it the unprocessed input, and the "
+    "originals themselves.",
+    {
+        "DistillMOS": DistillMos(),
+        "DNSMOS": DnsmosP808(),
+        "PESQ": PesqWideband(),
+        "STOI": Stoi(),
+        "SDR": Snr(),
+        "SI-SDR": SiSdr(),
+    },
+    {"unprocessed": Flat()},
+    pcm16=True,
+    originals=True,
+)
+
+PROTOCOLS = (_TFSR, *_TELEPHONY, _PERCEIVED, _RESTORATION)
