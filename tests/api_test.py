@@ -10,6 +10,7 @@ import soundfile
 
 import tfsr
 from tfsr import audio_file
+from tfsr.backend import Backend, Stage
 from tfsr.errors import UserError
 
 PRESET = "speech-16k-x2"
@@ -26,7 +27,7 @@ def test_the_front_door_shows_itself_alone():
     assert all(getattr(tfsr, name).__doc__ for name in tfsr.__all__)
 
 
-@pytest.mark.parametrize("name", ["upsample", "evaluate", "compare"])
+@pytest.mark.parametrize("name", ["upsample", "restore", "evaluate", "compare"])
 def test_a_command_of_the_same_name_does_not_hide_a_function(name):
     code = (
         f"import importlib, tfsr; module = importlib.import_module('tfsr.{name}'); "
@@ -48,6 +49,58 @@ def test_memory_and_disk_give_the_same(call, tmp_path):
     written, written_rate = audio_file.read(tmp_path / "wide.wav")
     assert rate == written_rate == record.output_rate == 16000
     np.testing.assert_allclose(wide, written[:, 0], rtol=0, atol=1e-6)
+
+
+class Halved(Backend):
+    """Restores by half the level."""
+
+    input_rate = output_rate = 16000
+    ratio, receptive_field, restores = 1, 0, True
+    stages = (Stage(lambda: None),)
+
+    def run_condition(self, low):
+        return low
+
+    def run_stage(self, stage, signal, condition, part, noise=()):
+        return condition[:, part.begin : part.end] / 2
+
+
+HALVED = tfsr.Model("halved", backend=Halved)
+
+
+@pytest.mark.parametrize("strength, level", [(0, 1.0), (0.5, 0.75), (1, 0.5)])
+def test_restoration_in_memory_and_on_disk(call, tmp_path, strength, level):
+    clean, rate = tfsr.restore(call, 16000, HALVED, strength=strength)
+    assert (clean.shape, clean.dtype, rate) == (call.shape, np.float32, 16000)
+    np.testing.assert_allclose(clean, level * call, rtol=0, atol=1e-6)
+    soundfile.write(tmp_path / "call.wav", call, 16000, "FLOAT")
+    how = {"strength": strength, "model": HALVED}
+    record = tfsr.restore_file(tmp_path / "call.wav", tmp_path / "clean.wav", **how)
+    written, _ = audio_file.read(tmp_path / "clean.wav")
+    np.testing.assert_allclose(written[:, 0], clean, rtol=0, atol=1e-6)
+    assert record.clipped == 0 and record.noise_db == pytest.approx(-20, abs=1)
+
+
+def test_restoration_keeps_a_high_rate_on_disk(call, tmp_path):
+    soundfile.write(tmp_path / "call.wav", call, 44100)
+    record = tfsr.restore_file(tmp_path / "call.wav", model=HALVED)
+    assert (record.input_rate, record.output_rate) == (16000, 44100)
+    assert record.target == str(tmp_path / "call.tfsr.wav")
+    low = tfsr.restore_file(tmp_path / "call.wav", tmp_path / "low.wav", HALVED, rate=None)
+    assert low.output_rate == 16000
+
+
+@pytest.mark.parametrize(
+    "how, said",
+    [
+        ({"strength": 1.5}, "^`strength`: 1.5 does not fit; give a share, 0 to 1"),
+        ({"strength": "all"}, "^`strength`: 'all'"),
+        ({"model": PRESET}, f"^{PRESET}: only widens the band and restores nothing"),
+    ],
+)
+def test_mistakes_of_restoration(call, how, said):
+    with pytest.raises(UserError, match=said):
+        tfsr.restore(call, 8000, **{"model": HALVED, **how})
 
 
 @pytest.mark.parametrize("rate", [8000, 11025, 16000])

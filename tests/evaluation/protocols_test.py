@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tfsr.data.bundled import Bundled
 from tfsr.degradation.codec import G711, Gsm
 from tfsr.degradation.decimation import Decimate
+from tfsr.degradation.effects import Clip
 from tfsr.degradation.lowpass import BrickWall, Butterworth, Chebyshev
 from tfsr.errors import UserError
 from tfsr.evaluation import protocols
@@ -340,3 +341,25 @@ class TestPreparation:
         prepared = Preparation(peak=0.5, longest=700, multiple=64)(signal, 3)
         assert (prepared.size, prepared[-1]) == (639, pytest.approx(0.5 * 639 / 1000))
         assert Preparation(shortest=1024, multiple=64)(signal, 1).size == 1024
+
+
+class TestRestoration:
+    RESTORATION = PROTOCOLS["restoration"]
+
+    def test_unprocessed_and_the_originals_stand_beside_an_estimate(self, sounds):
+        measured = self.RESTORATION.without(["DistillMOS", "DNSMOS", "PESQ", "STOI"])
+        halved = Halved(16000, 16000, Flat())
+        test_set = measured.test_set(sounds(16000), Clip((2.0, 2.0)))
+        results = evaluate(halved, test_set, measured)
+        assert results.systems == ("estimate", "unprocessed", "original")
+        means = results.means
+        assert means["original"]["SDR"] == math.inf
+        assert means["unprocessed"]["SDR"] > means["estimate"]["SDR"] > 0
+        assert means["unprocessed"]["SI-SDR"] == pytest.approx(means["estimate"]["SI-SDR"], abs=0.1)
+
+
+class Halved(Interpolation):
+    """Half of what comes in."""
+
+    def upsample(self, low, *noise):
+        return super().upsample(low, *noise) / 2

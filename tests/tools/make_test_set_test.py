@@ -1,5 +1,6 @@
 import csv
 import hashlib
+import types
 
 import numpy as np
 import pytest
@@ -70,6 +71,20 @@ def test_the_seed_alone_decides(tool, data, tmp_path):
 def test_more_items_begin_with_the_same(tool, data):
     few, many = (tool.excerpts(data.recordings("test"), items, 0.25, 0) for items in (3, 6))
     assert many[:3] == few
+
+
+def test_the_first_recording_of_each_speaker(tool):
+    names = {"a/1": "a", "b/1": "b", "a/2": "a", "b/2": "b"}
+    recordings = [types.SimpleNamespace(name=name, speaker=of) for name, of in names.items()]
+    assert [one.name for one in tool.first_of_speakers(recordings)] == ["a/1", "b/1"]
+
+
+def test_a_peak_before_the_damage(tool, data, tmp_path):
+    chosen = tool.excerpts(data.recordings("test"), 1, 0.25, seed=0)
+    tool.make_test_set(tmp_path, data, chosen, 0, peak=0.1)
+    (item,) = Pairs(tmp_path / "low", tmp_path / "high").items(RATE // 2, RATE)
+    assert np.max(np.abs(item.high)) == pytest.approx(0.1, abs=1e-6)
+    assert np.max(np.abs(item.low)) < 0.11
 
 
 def test_a_set_is_not_written_over(tool, data, tmp_path):

@@ -54,7 +54,7 @@ def test_what_it_is():
 def test_the_output_is_the_input_at_first():
     low = noise(2, 1001)
     restored = built(causal=False, gain=1.0).upsample(low)
-    assert np.std(restored - low) < 0.01 * np.std(low)
+    assert np.std(restored - low) < 0.05 * np.std(low)
 
 
 @settings(max_examples=5)

@@ -83,7 +83,7 @@ class Request:
         if self.rate not in (None, KEEP):
             number("rate", self.rate, "Hz", *RATES, whole=True)
         if self.strength is not None:
-            number("strength", self.strength, "0 to 1", 0, 1)
+            number("strength", self.strength, "a share", 0, 1)
         number("seed", self.seed, "0 or more", 0, whole=True)
 
     def open(self, job: Job) -> AudioFile:

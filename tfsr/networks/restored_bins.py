@@ -28,9 +28,9 @@ class RestoredBins(SpectralTrunk):
             reverberation last long, so the kernels are long.
     """
 
-    # Nepers, relative to the mean level of a frame: 52 and 43 dB below it, so that the output is
-    # the input at first.
-    initial_noise = -6.0
+    # Nepers, relative to the mean level of a frame. At first the output is nearly the input; with
+    # less noise, the gain of most bins would be so near to 1 that it had no gradient.
+    initial_noise = -1.5
     initial_level = -5.0
 
     def __init__(
