@@ -8,10 +8,10 @@
 
 Corpus, rates and degradation are those of the configurations, the last one deciding. Excerpts are
 taken from one recording after the other, and again from the first after the last; with --by_speaker
-from the first recording of each speaker. Where they begin and how they are damaged depends on --seed
-and their number alone. --peak brings each to a level before it is damaged. FLAC of 24 bits; `items.csv` says
-of every item where it is from and what its samples hash to, and the printed hash of that list names
-the set.
+from the first recording of each speaker. Where they begin and how they are damaged depends on
+--seed and their number alone. --peak brings each to a level before it is damaged. FLAC of 24 bits;
+`items.csv` says of every item where it is from and what its samples hash to, and the printed hash
+of that list names the set.
 """
 
 import argparse

@@ -343,7 +343,7 @@ class TestPreparation:
         assert Preparation(shortest=1024, multiple=64)(signal, 1).size == 1024
 
 
-class TestRestoration:
+class TestDamaged:
     RESTORATION = PROTOCOLS["restoration"]
 
     def test_unprocessed_and_the_originals_stand_beside_an_estimate(self, sounds):

@@ -17,7 +17,7 @@ _GATE = 1e-3
 _TINY = 1e-9
 
 LARGEST = 8.0
-"""Nepers: no frame of 4,096 samples at full scale has a larger amplitude than e to the power of it."""
+"""Nepers: no frame of 4,096 samples at full scale has a larger log amplitude."""
 
 
 class SpectralTrunk(Describable, keras.Model):
