@@ -6,7 +6,8 @@
     python tools/make_preset.py speech-16k-x2 --refresh
 
 Writes the model folder in `tfsr.presets`, and docs/presets.md from all of them. Scores are what
-`python -m tfsr.evaluate --json` writes. A preset of that name is replaced. Weights are kept in
+`python -m tfsr.evaluate --json` writes; "noise=scores.json" says what they are scores of, where
+there are several by one protocol. A preset of that name is replaced. Weights are kept in
 float16 where the outputs of the bundled test recordings stay within 60 dB of float32's.
 
 With --refresh it opens the preset and writes it again, with its TensorFlow Lite files, from the
@@ -123,9 +124,11 @@ def real_time_factor(upsampler) -> float:
     return min(timed(upsample) for _ in range(3)) / SECONDS
 
 
-def _means(path: str) -> tuple[str, dict]:
-    scores = json.loads(Path(path).read_text())
-    return scores["protocol"], scores["means"]
+def _means(scores: str) -> tuple[str, dict]:
+    """What FILE, or NAME=FILE, holds: protocol, or "protocol, name", and the means by it."""
+    name, _, path = scores.rpartition("=")
+    found = json.loads(Path(path).read_text())
+    return ", ".join(filter(None, (found["protocol"], name))), found["means"]
 
 
 def write(upsampler, folder: Path) -> None:

@@ -44,6 +44,15 @@ def test_what_a_preset_is_for_stands_on_its_card(make_preset, arguments, tmp_pat
     assert arguments(**TOLD).suited_to == ""
 
 
+def test_scores_may_say_what_they_are_of(make_preset, tmp_path, monkeypatch):
+    (tmp_path / "scores.json").write_text(
+        json.dumps({"protocol": "restoration", "means": {"a": 1}})
+    )
+    monkeypatch.chdir(tmp_path)
+    assert make_preset._means("scores.json") == ("restoration", {"a": 1})
+    assert make_preset._means("noise=scores.json") == ("restoration, noise", {"a": 1})
+
+
 def test_what_nothing_is_suited_to_is_refused(arguments, capsys):
     with pytest.raises(SystemExit):
         arguments(**TOLD, suited_to="music")

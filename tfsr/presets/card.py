@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
-from tfsr.model_card import ModelCard
+from tfsr.model_card import RESTORATION, ModelCard
 from tfsr.model_config import MODEL_TFLITE, STREAM_TFLITE, STREAMS_TFLITE, WEIGHTS
 from tfsr.presets import Preset
 
@@ -49,7 +49,9 @@ def board(presets: Sequence[Preset]) -> str:
     """A table of Markdown with the scores and costs of presets with the same rates.
 
     Systems without a network stand beside them, as in the tests of the first of these presets.
+    Presets that restore are left out, because their scores are of damaged recordings.
     """
+    presets = [preset for preset in presets if preset.suited_to != RESTORATION]
     names = "kHz", "system", *_COLUMNS, "multiply-adds for 1 s", "real-time factor", "parameters"
     rows: list[list[str]] = []
     for rates, of_rates in itertools.groupby(sorted(presets, key=_rates), _rates):
