@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tfsr.errors import UserError
 from tfsr.layers.convnext import ConvNeXt, ConvNeXtBlock
-from tfsr.layers.streaming import DepthwiseConv1D, StreamingConv1D
+from tfsr.layers.streaming import DepthwiseConv1D, StreamingConv1D, StreamingConv2D
 
 CHANNELS = 6
 LAYERS = {
@@ -103,3 +103,23 @@ def test_steps_in_mixed_precision(mixed_precision):
     assert y.dtype == tf.float16
     assert {part.dtype for part in state} == {tf.float32}
     np.testing.assert_array_equal(y, layer(x))
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@given(splits=SPLITS)
+def test_bins_beside_frames(stride, splits):
+    """Over bins it is Keras's convolution, over frames one that runs step by step."""
+    layer = StreamingConv2D(3, (3, 5), stride, causal=True)
+    x = noise(2, sum(splits), 9, 2)
+    whole = layer(x)
+    padded = tf.pad(x, [[0, 0], [2, 0], [2, 2], [0, 0]])
+    np.testing.assert_allclose(
+        whole, tf.nn.conv2d(padded, layer.kernel, [1, 1, stride, 1], "VALID"), atol=1e-5
+    )
+    state, made = layer.initial_state(2), []
+    for part in tf.split(x, splits, axis=1):
+        y, state = layer.step(part, state)
+        made.append(y)
+    np.testing.assert_allclose(tf.concat(made, axis=1), whole, rtol=0, atol=1e-5)
+    assert layer.receptive_field == (2, 0)
+    assert StreamingConv2D(3, (3, 5), stride).receptive_field == (1, 1)

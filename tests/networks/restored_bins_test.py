@@ -29,7 +29,7 @@ def built(causal: bool = False, gain: float = 1.0) -> RestoredBins:
 def test_parameter_count():
     network = RestoredBins(257)
     network(Spectrum(*(tf.zeros([1, 1, 257]) for _ in range(2))))
-    assert network.count_params() == 1_310_342
+    assert network.count_params() == 1_433_809
 
 
 def test_what_comes_in_goes_out_at_first():
@@ -42,7 +42,8 @@ def test_what_comes_in_goes_out_at_first():
 
 
 def silent(network: RestoredBins, noise: float = -50.0) -> RestoredBins:
-    """Without a generated spectrum, and with another level of noise."""
+    """Without a generated spectrum or details, and with another level of noise."""
+    network.nearby.kernel.assign(tf.zeros_like(network.nearby.kernel))
     network.amplitude.bias.assign(tf.fill([BINS], -50.0))
     network.noise.bias.assign(tf.fill([BINS], noise))
     return network
@@ -65,10 +66,22 @@ def test_the_gain_is_wiener_s():
     equal = Spectrum(tf.ones([1, 3, BINS]), tf.zeros([1, 3, BINS]))
     np.testing.assert_allclose(network(equal).real, 0.5, rtol=1e-3)
     loud = equal.real * np.where(np.arange(BINS) == 4, 100.0, 1.0)
+    network.floor.kernel.assign(tf.zeros_like(network.floor.kernel))
     kept = network(Spectrum(tf.constant(loud, tf.float32), equal.imag)).real / loud
     noise = 100 ** (2 / BINS)  # the mean log power
     np.testing.assert_allclose(kept[0, 0, 4], 1 / (1 + noise / 1e4), rtol=1e-3)
     np.testing.assert_allclose(kept[0, 0, 0], 1 / (1 + noise), rtol=1e-3)
+
+
+def test_noise_is_counted_from_a_moving_mean():
+    """What is always as loud as noise goes, wherever it lies; a sound above it stays."""
+    network = silent(built(), noise=-RestoredBins.initial_noise)
+    network.noise.kernel.assign(tf.zeros_like(network.noise.kernel))
+    hum = np.where(np.arange(BINS) == 4, 10.0, 0.1) * np.ones([1, 101, 1])
+    hum[:, 50, 2] *= 1000
+    kept = network(Spectrum(tf.constant(hum, tf.float32), tf.zeros(hum.shape))).real / hum
+    np.testing.assert_allclose(kept[0, 20], 0.5, atol=0.01)
+    assert kept[0, 50, 2] > 0.99
 
 
 def test_empty_bins_can_be_filled_and_silence_stays_silent():
@@ -93,7 +106,7 @@ def test_every_weight_learns_from_the_first_step():
 
 @pytest.fixture(scope="module")
 def causal() -> RestoredBins:
-    return built(causal=True, gain=10)
+    return built(causal=True, gain=2)
 
 
 @given(splits=st.lists(st.integers(1, 9), min_size=1, max_size=5))

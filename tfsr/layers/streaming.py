@@ -66,7 +66,7 @@ class Sliding(keras.layers.Layer):
         """The frames with their context on both sides, for a convolution without padding."""
         before, after = self.receptive_field
         if past is None:
-            return tf.pad(x, [[0, 0], [before, after], [0, 0]])
+            return tf.pad(x, [[0, 0], [before, after], *[[0, 0]] * (len(x.shape) - 2)])
         return tf.concat([tf.cast(past, x.dtype), x], axis=1)
 
 
@@ -128,3 +128,42 @@ class DepthwiseConv1D(Sliding):
         kernel = tf.convert_to_tensor(self.kernel)[:, tf.newaxis, :, tf.newaxis]
         y = tf.nn.depthwise_conv2d(rows, kernel, [1, 1, 1, 1], "VALID")
         return tf.nn.bias_add(tf.squeeze(y, 2), self.bias)
+
+
+class StreamingConv2D(Sliding, keras.layers.Conv2D):
+    """Convolution [batch, frames, bins, inputs] -> [batch, frames, bins / stride, filters].
+
+    Over bins it is centred, and zeros surround them.
+
+    Args:
+        filters: channels of the output.
+        kernel: numbers of taps over frames and over bins.
+        stride: bins from one output bin to the next.
+        causal: whether no later frame is seen.
+        options: of `keras.layers.Conv2D`.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel: tuple[int, int],
+        stride: int = 1,
+        causal: bool = False,
+        **options,
+    ):
+        super().__init__(filters, kernel, (1, stride), padding="valid", **options)
+        self.slide(kernel[0], causal)
+
+    def build(self, input_shape: tf.TensorShape) -> None:
+        *_, self.bins, self.channels = input_shape
+        super().build((input_shape[0], None, None, self.channels))
+
+    def initial_state(self, batch: int | tf.Tensor = 1) -> tf.Tensor:
+        """The frames before the first one, [batch, frames, bins, channels]."""
+        check_causal(self)
+        return tf.zeros([batch, self.receptive_field[0], self.bins, self.channels])
+
+    def call(self, x: tf.Tensor, past: tf.Tensor | None = None) -> tf.Tensor:
+        half = self.kernel_size[1] // 2
+        x = tf.pad(self.surrounded(x, past), [[0, 0], [0, 0], [half, half], [0, 0]])
+        return super().call(x)
