@@ -20,7 +20,7 @@ FLOORS = [
     {"data", "networks"},
     {"upsamplers", "lite"},
     {"inference"},
-    {"telephony", "training"},
+    {"cluster", "telephony", "training"},
     {"convert", "evaluation", "export", "presets"},
     {
         *(
@@ -32,6 +32,7 @@ FLOORS = [
             "evaluate",
             "upsample",
             "restore",
+            "bulk",
             "file_command",
             "prepare",
             "score",
@@ -49,6 +50,7 @@ ONE_PLACE = {
     "av": {"audio_file/ffmpeg.py", "audio_file/encoders.py", "audio_file/writer.py"},
     "tensorflow_probability": {"layers/bijectors.py"},
     "tensorflow_serving": {"export/warm_up.py"},
+    "apache_beam": {"cluster/beam.py"},
     "gin": {"gin_config.py", "gin_names.py"},
 }
 # What must import where these are not installed: modules, and rooms with all that is in them.
@@ -63,7 +65,7 @@ LIGHT = (
     *("convert.safetensors", "convert.tensors"),
     *("signal.resample", "signal.power", "signal.bandwidth", "signal.speech", "signal.damage"),
     *("presets", "file_command"),
-    *("command", "upsample", "list", "loading", "model", "api", "__main__"),
+    *("command", "upsample", "bulk", "list", "loading", "model", "api", "__main__"),
     "evaluation.protocol_names",
 )
 # Takes longer to import than a call to upsample.
