@@ -52,11 +52,14 @@ def main(positional: list[str]) -> None:
     command.share_one_heap()
     logging.disable(logging.WARNING)  # of Beam, about services of clouds that are not installed
     from tfsr.cluster import inputs
+    from tfsr.cluster.beam import Cluster
     from tfsr.cluster.bulk import bulk
 
     logging.disable(logging.NOTSET)
     from tfsr import audio_file, presets
 
+    options = [f"--{one.removeprefix('--')}" for one in _RUNNER_OPTION.value]
+    cluster = Cluster(_RUNNER.value, options)
     request = _HOW.request(presets.suited, _THREADS.value, **_BAND.how)
     out = inputs.location(_OUT.value)
     found, left = inputs.find(positional, out, _HOW.recursive)
@@ -67,9 +70,8 @@ def main(positional: list[str]) -> None:
             audio_file.require_subtype(job.target, _HOW.subtype)
     if isinstance(request.system, str):
         request.upsampler(request.system)  # what is wrong with it is told here, once
-    options = [f"--{one.removeprefix('--')}" for one in _RUNNER_OPTION.value]
     print(shown(f"{len(jobs)} recordings -> {_OUT.value}, by {_RUNNER.value}"), flush=True)
-    done = bulk(request, jobs, left, out, _RUNNER.value, options)
+    done = bulk(request, jobs, left, out, cluster)
     for reason in done.failed[:_TOLD]:
         print(shown(command.as_flags(f"tfsr: {reason}")), file=sys.stderr)
     print(shown(f"{_OUT.value}: {done.recordings - len(done.failed)} recordings are complete"))

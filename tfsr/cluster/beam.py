@@ -4,7 +4,8 @@ A location is the absolute path of a local file, or a URL such as gs://bucket/a.
 """
 
 import contextlib
-import logging
+import functools
+import io
 import os
 import posixpath
 import shutil
@@ -18,13 +19,18 @@ import apache_beam
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.runner import create_runner
 from apache_beam.utils.shared import Shared
 
 from tfsr import atomic_files
 from tfsr.errors import UserError
 
-# Beam's own choice would first fetch a program from GitHub to run the job with.
-_LOCAL = {"DirectRunner": "apache_beam.runners.portability.fn_api_runner.FnApiRunner"}
+# To these names Beam gives another meaning, or none: its DirectRunner first tries to fetch a program
+# from GitHub to run the job with.
+_NAMES = {
+    "DirectRunner": "apache_beam.runners.portability.fn_api_runner.FnApiRunner",
+    "DaskRunner": "apache_beam.runners.dask.dask_runner.DaskRunner",
+}
 
 # Dask makes tasks of many elements, and one task would be all that a small job has.
 _DASK = {"DaskRunner": ["--dask_partition_size=1"]}
@@ -35,8 +41,6 @@ _INSTALLED_BY = {
     **{"gs": "apache-beam[gcp]", "s3": "apache-beam[aws]", "hdfs": "hdfs"},
     "azfs": "apache-beam[azure]",
 }
-
-_LOG = logging.getLogger("tfsr")
 
 
 class Work(Protocol):
@@ -55,34 +59,45 @@ class Work(Protocol):
         """Process all that was made for a group. An element may be there twice."""
 
 
-def run(work: Work, parts: Sequence[Any], runner: str, options: Sequence[str]) -> None:
-    """Run a job to its end.
+class Cluster:
+    """What runs a job.
 
     Args:
-        parts: arguments of `work.elements`, small ones, for all of them travel with the job.
-        runner: Beam's name for what runs it, such as "DirectRunner".
-        options: arguments of the runner, such as "--direct_num_workers=2".
+        runner: Beam's name for it, such as "DirectRunner".
+        options: arguments for it, such as "--direct_num_workers=2".
 
     Raises:
         UserError: there is no such runner or option.
     """
-    more = [] if any(one.startswith(_DASK_PARTITIONS) for one in options) else _DASK.get(runner, [])
-    known = _options([*options, *more])
-    try:
-        pipeline = apache_beam.Pipeline(runner=_LOCAL.get(runner, runner), options=known)
-    except (ValueError, ImportError, AttributeError) as error:
-        raise UserError(f"--runner {runner}: Beam cannot make it ({_first_line(error)})") from error
-    # One chain: Dask runs what leads to the last step alone.
-    (
-        pipeline
-        | "Parts" >> apache_beam.Create(list(parts))
-        | "Elements" >> apache_beam.FlatMap(work.elements)
-        | "Spread" >> apache_beam.Reshuffle()
-        | "Process" >> apache_beam.ParDo(_Process(work))
-        | "Group" >> apache_beam.GroupByKey()
-        | "Collect" >> apache_beam.MapTuple(lambda group, made: work.collect(group, list(made)))
-    )
-    pipeline.run().wait_until_finish()
+
+    def __init__(self, runner: str, options: Sequence[str] = ()):
+        given = any(one.startswith(_DASK_PARTITIONS) for one in options)
+        more = [] if given else _DASK.get(runner, [])
+        try:
+            made = create_runner(_NAMES.get(runner, runner))
+            # A runner brings options of its own, so they are read after it is made.
+            self._pipeline = apache_beam.Pipeline(made, _options([*options, *more]))
+        except (ValueError, ImportError, AttributeError) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(f"--runner {runner}: Beam cannot make it ({reason})") from error
+
+    def run(self, work: Work, parts: Sequence[Any]) -> None:
+        """Run a job to its end, once.
+
+        Args:
+            parts: arguments of `work.elements`, small ones, for all of them travel with the job.
+        """
+        # One chain: Dask runs what leads to the last step alone.
+        (
+            self._pipeline
+            | "Parts" >> apache_beam.Create(list(parts))
+            | "Elements" >> apache_beam.FlatMap(work.elements)
+            | "Spread" >> apache_beam.Reshuffle()
+            | "Process" >> apache_beam.ParDo(_Process(work))
+            | "Group" >> apache_beam.GroupByKey()
+            | "Collect" >> apache_beam.MapTuple(lambda group, made: work.collect(group, list(made)))
+        )
+        self._pipeline.run().wait_until_finish()
 
 
 class _Process(apache_beam.DoFn):
@@ -100,26 +115,20 @@ class _Process(apache_beam.DoFn):
 
 
 def _options(given: Sequence[str]) -> PipelineOptions:
-    """Options of a pipeline. Beam itself would only log those that it does not know."""
-    with _quiet("apache_beam.options.pipeline_options"):
-        options = PipelineOptions(list(given))
-        known = options.get_all_options()
-    for one in given:
-        name = one.removeprefix("--").partition("=")[0].replace("-", "_")
-        if name not in known and not name.startswith(tuple(known)):
-            raise UserError(f"--runner_option {name}: Beam has no such option; see its page")
-    return options
+    """Options of a pipeline. Of those that it does not know, Beam warns; a runner may know them.
 
-
-@contextlib.contextmanager
-def _quiet(logger: str) -> Iterator[None]:
-    log = logging.getLogger(logger)
-    before = log.level
-    log.setLevel(logging.ERROR)
+    Raises:
+        UserError: one has a wrong value.
+    """
+    told = io.StringIO()
     try:
-        yield
-    finally:
-        log.setLevel(before)
+        with contextlib.redirect_stderr(told):
+            options = PipelineOptions(list(given))
+            options.get_all_options()
+    except SystemExit as error:  # after pages about all options there are
+        reason = told.getvalue().strip().splitlines()[-1].partition("error: ")[2]
+        raise UserError(f"--runner_option: {reason}") from error
+    return options
 
 
 def is_remote(location: str) -> bool:
@@ -221,16 +230,18 @@ def _upload(path: Path, location: str, parts: str) -> None:
     # A name of its own: two workers may try the same at once.
     part = join(parts, uuid.uuid4().hex)
     _make_folder(parts)
-    with (
-        open(path, "rb") as file,
-        FileSystems.create(part, compression_type=CompressionTypes.UNCOMPRESSED) as target,
-    ):
+    with open(path, "rb") as file, _create(part) as target:
         shutil.copyfileobj(file, target, 1 << 20)
     _make_folder(posixpath.dirname(location))
     # Not every file system renames to a name that is taken.
     if exists(location):
         FileSystems.delete([location])
     FileSystems.rename([part], [location])
+
+
+# Beam would decompress files whose names end so.
+_open = functools.partial(FileSystems.open, compression_type=CompressionTypes.UNCOMPRESSED)
+_create = functools.partial(FileSystems.create, compression_type=CompressionTypes.UNCOMPRESSED)
 
 
 def _make_folder(folder: str) -> None:
@@ -274,19 +285,24 @@ def write_text(location: str, text: str, parts: str) -> None:
 
 
 def remove(locations: Sequence[str]) -> None:
-    """Remove files.
+    """Remove files, and folders with all that is in them; what is not there is passed over.
 
     Raises:
         UserError: one cannot be removed.
     """
-    try:
-        for location in locations:
+    for location in locations:
+        try:
             if is_remote(location):
-                FileSystems.delete([location])
-            else:
+                # In a bucket, a folder is what begins so.
+                for one in match(f"{location}/**") or [location]:
+                    if exists(one):
+                        FileSystems.delete([one])
+            elif os.path.isdir(location):
+                shutil.rmtree(location)
+            elif os.path.exists(location):
                 os.remove(location)
-    except (BeamIOError, OSError) as error:
-        raise UserError(f"{location}: cannot be removed ({_reason(error)})") from error
+        except (BeamIOError, OSError) as error:
+            raise UserError(f"{location}: cannot be removed ({_reason(error)})") from error
 
 
 def _reason(error: Exception) -> str:

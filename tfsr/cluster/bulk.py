@@ -128,7 +128,7 @@ class Upsampling:
         if dead := [record for record in records if record.error]:
             kept = ("source", "target", "error")
             self._write(failed, ({name: getattr(one, name) for name in kept} for one in dead))
-        elif beam.exists(failed):
+        else:
             beam.remove([failed])
 
     def _write(self, location: str, entries: Iterable[dict]) -> None:
@@ -172,8 +172,7 @@ def bulk(
     jobs: Sequence[Job],
     left: Sequence[Left],
     out: str,
-    runner: str,
-    options: Sequence[str] = (),
+    cluster: beam.Cluster,
 ) -> Outcome:
     """Upsample recordings on a cluster, or go on with it.
 
@@ -181,26 +180,25 @@ def bulk(
         jobs: see `tfsr.cluster.inputs.jobs`.
         left: other files, for a list of them.
         out: location of the folder of outputs.
-        runner, options: see `tfsr.cluster.beam.run`.
 
     Raises:
-        UserError: the folder cannot be written, or holds outputs of other settings. Or there is no
-            such runner.
+        UserError: the folder cannot be written, or holds outputs of other settings.
     """
     folder = Folder(out, math.ceil(len(jobs) / _SHARD))
     with _alone(folder):
         _claim(folder, request)
-        _remove_all(folder.hidden("parts", "**"))
+        beam.remove([folder.parts])
         for shard in range(folder.shards):
             some = jobs[shard * _SHARD : (shard + 1) * _SHARD]
             text = "".join(f"{json.dumps(job)}\n" for job in some)
             beam.write_text(folder.jobs(shard), text, folder.parts)
-        beam.run(Upsampling(request, folder), _parts(len(jobs)), runner, options)
+        cluster.run(Upsampling(request, folder), _parts(len(jobs)))
         if left:
             beam.write_text(
                 beam.join(out, _LEFT), _lines(one._asdict() for one in left), folder.parts
             )
-        _remove_all(folder.hidden("jobs", "*"))
+        # Workers that died have left some.
+        beam.remove([folder.parts, folder.hidden("jobs")])
         return _outcome(folder, len(jobs))
 
 
@@ -256,10 +254,6 @@ def _outcome(folder: Folder, recordings: int) -> Outcome:
         dead = [one for one in there if one in own]
     lines = [line for one in dead for line in beam.read_text(one).splitlines()]
     return Outcome(recordings, [json.loads(line)["error"] for line in lines], dead)
-
-
-def _remove_all(pattern: str) -> None:
-    beam.remove(beam.match(pattern))
 
 
 def _lines(entries: Iterable[dict]) -> str:
