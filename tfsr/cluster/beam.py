@@ -293,10 +293,8 @@ def remove(locations: Sequence[str]) -> None:
     for location in locations:
         try:
             if is_remote(location):
-                # In a bucket, a folder is what begins so.
-                for one in match(f"{location}/**") or [location]:
-                    if exists(one):
-                        FileSystems.delete([one])
+                # A bucket has no folders, but files whose names begin so.
+                FileSystems.delete([location] if exists(location) else match(f"{location}/**"))
             elif os.path.isdir(location):
                 shutil.rmtree(location)
             elif os.path.exists(location):

@@ -165,6 +165,7 @@ def _matched(name: str, place: str, out: str, recursive: bool) -> tuple[list[Fou
         if not files and beam.match(place):
             return [Found(place, Path(PurePosixPath(place).name))], []
         files = [file for file in files if recursive or "/" not in file[len(root) + 1 :]]
+    is_inside = out.startswith(f"{root}/")
     found: list[Found] = []
     left: list[Left] = []
     for file in files:
@@ -173,7 +174,7 @@ def _matched(name: str, place: str, out: str, recursive: bool) -> tuple[list[Fou
             continue
         if below.suffix.lower() not in EXTENSIONS:
             left.append(Left(file, "has no audio file's extension"))
-        elif below.stem.endswith(MARK) or file.startswith(f"{out}/"):
+        elif below.stem.endswith(MARK) or (is_inside and file.startswith(f"{out}/")):
             left.append(Left(file, "was written before"))
         else:
             found.append(Found(file, Path(below)))

@@ -1,0 +1,135 @@
+"""The command, in processes of its own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+BEAM = pytest.mark.skipif(
+    "not __import__('importlib.util').util.find_spec('apache_beam')",
+    reason="Apache Beam is not installed: tfsr[beam]",
+)
+
+
+def tfsr(*arguments: object, without: tuple[str, ...] = ()) -> subprocess.CompletedProcess:
+    program = f"""
+import runpy, sys
+sys.modules.update(dict.fromkeys({without}))
+verb, *arguments = sys.argv[1:]
+sys.argv = ["tfsr", *arguments]
+runpy.run_module(f"tfsr.{{verb}}", run_name="__main__", alter_sys=True)
+"""
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def tapes(tmp_path) -> Path:
+    folder = tmp_path / "tapes"
+    (folder / "deep").mkdir(parents=True)
+    for seed, name in enumerate(("a.wav", "b.wav", "deep/a.wav", "deep/c.flac")):
+        sound = np.random.default_rng(seed).normal(0, 0.1, 4000)
+        soundfile.write(folder / name, sound, 8000)
+    (folder / "notes.txt").write_text("no recording")
+    return folder
+
+
+def sounds(folder: Path) -> dict[str, bytes]:
+    paths = [path for path in folder.rglob("*") if path.suffix in (".wav", ".flac", ".ogg")]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+@BEAM
+def test_what_it_writes_is_what_upsample_writes(tapes, tmp_path):
+    how = ("--format", "flac", "--subtype", "PCM_24", "--nokeep_low_band", "--bandwidth", 3500)
+    tfsr("upsample", tapes, "-o", tmp_path / "one", *how)
+    done = tfsr("bulk", tapes, "-o", tmp_path / "many", *how)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        f"4 recordings -> {tmp_path}/many, by DirectRunner\n"
+        f"{tmp_path}/many: 4 recordings are complete\n"
+    )
+    assert len(sounds(tmp_path / "one")) == 4
+    assert sounds(tmp_path / "many") == sounds(tmp_path / "one")
+    (left,) = (tmp_path / "many/left-out.jsonl").read_text().splitlines()
+    assert json.loads(left)["path"] == str(tapes / "notes.txt")
+
+
+@BEAM
+def test_workers_in_processes_patterns_and_a_list(tapes, tmp_path):
+    tfsr("upsample", tapes, "-o", tmp_path / "one", "--bandwidth", 4000)
+    (tmp_path / "list.txt").write_text(f"{tapes}/deep/a.wav\n{tapes}/b.wav\n")
+    options = ["direct_num_workers=2", "direct_running_mode=multi_processing"]
+    done = tfsr(
+        *("bulk", tapes / "*.flac", tapes / "deep/*.flac", "--list", tmp_path / "list.txt"),
+        *("-o", tmp_path / "many", "--bandwidth", 4000, "--threads", 1),
+        *(f"--runner_option={option}" for option in options),
+    )
+    assert (done.returncode, done.stderr) == (2, f"tfsr: {tapes}/*.flac: no audio files there\n")
+    done = tfsr(
+        *("bulk", tapes / "deep/*.flac", "--list", tmp_path / "list.txt"),
+        *("-o", tmp_path / "many", "--bandwidth", 4000, "--threads", 1),
+        *(f"--runner_option={option}" for option in options),
+    )
+    assert done.returncode == 0, done.stderr
+    expected = sounds(tmp_path / "one")
+    expected["c.flac"] = expected.pop("deep/c.flac")
+    del expected["a.wav"]
+    assert sounds(tmp_path / "many") == expected
+
+
+@BEAM
+def test_what_fails_is_told_and_the_rest_is_done(tapes, tmp_path, monkeypatch):
+    (tapes / "broken.wav").write_text("no sound")
+    full = np.random.default_rng(0).normal(0, 0.1, 24000)
+    soundfile.write(tapes / "full.wav", full, 48000)
+    monkeypatch.chdir(tmp_path)
+    done = tfsr("bulk", "tapes", "-o", "wide")
+    first, second, last = done.stderr.splitlines()
+    assert first == f"tfsr: {tapes}/broken.wav: cannot be read as audio (Format not recognised)"
+    assert second.startswith(f"tfsr: {tapes}/full.wav: reaches ") and "--bandwidth" in second
+    assert last == (
+        "tfsr: 2 of 6 recordings could not be upsampled, see "
+        f"{tmp_path}/wide/dead-letters-00000-of-00001.jsonl"
+    )
+    assert done.returncode == 2 and len(sounds(tmp_path / "wide")) == 4
+
+
+@BEAM
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "bulk: give the folder of outputs, -o OUTPUT; --help shows how"),
+        (["-o", "wide"], "bulk: give audio files or folders, or --list; --help shows how"),
+        (["x.wav", "-o", "wide"], "/x.wav: no such file or folder"),
+        (["tapes", "-o", "s4://b"], "s4://b: Beam cannot read s4:// here: copy it"),
+        (["tapes", "-o", "wide", "--runner", "Donkey"], "--runner Donkey: Beam cannot make it ("),
+        (["tapes", "-o", "wide", "--preset", "donkey"], "donkey: no such folder, and no preset"),
+        (["tapes", "-o", "wide", "--subtype", "DONKEY"], "a.wav"),
+        (
+            ["tapes", "-o", "wide", "--runner_option", "direct_num_workers=x"],
+            "--runner_option: argument --direct_num_workers: invalid int value: 'x'",
+        ),
+        (["tapes", "-o", "tapes/a.wav"], "tapes/a.wav/.tfsr-bulk: cannot be written"),
+        (["tapes", "-o", "tapes"], "tapes/a.wav: is an input and would be overwritten"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(tapes, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    done = tfsr("bulk", *arguments)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert done.stderr.startswith("tfsr: ") and message in done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_without_beam_its_help_is_there_and_one_line_says_what_to_install(tapes, tmp_path):
+    done = tfsr("bulk", "--help", without=("apache_beam",))
+    assert done.returncode == 0 and "--runner_option" in done.stdout
+    done = tfsr("bulk", tapes, "-o", tmp_path / "wide", without=("apache_beam",))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "tfsr: bulk needs Apache Beam: pip install 'tfsr[beam]'\n"
