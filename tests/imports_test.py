@@ -65,7 +65,7 @@ LIGHT = (
     *("convert.safetensors", "convert.tensors"),
     *("signal.resample", "signal.power", "signal.bandwidth", "signal.speech", "signal.damage"),
     *("presets", "file_command"),
-    *("command", "upsample", "bulk", "list", "loading", "model", "api", "__main__"),
+    *("command", "upsample", "list", "loading", "model", "api", "__main__"),
     "evaluation.protocol_names",
 )
 # Takes longer to import than a call to upsample.

@@ -25,8 +25,8 @@ from apache_beam.utils.shared import Shared
 from tfsr import atomic_files
 from tfsr.errors import UserError
 
-# To these names Beam gives another meaning, or none: its DirectRunner first tries to fetch a program
-# from GitHub to run the job with.
+# To these names Beam gives another meaning, or none: its DirectRunner first tries to fetch a
+# program from GitHub to run the job with.
 _NAMES = {
     "DirectRunner": "apache_beam.runners.portability.fn_api_runner.FnApiRunner",
     "DaskRunner": "apache_beam.runners.dask.dask_runner.DaskRunner",
