@@ -35,6 +35,7 @@ FLOORS = [
             "bulk",
             "file_command",
             "prepare",
+            "runner_flags",
             "score",
             "summarize",
         ),
@@ -64,7 +65,7 @@ LIGHT = (
     *("convert.checkpoint", "convert.known_globals", "convert.pickled", "convert.pytorch"),
     *("convert.safetensors", "convert.tensors"),
     *("signal.resample", "signal.power", "signal.bandwidth", "signal.speech", "signal.damage"),
-    *("presets", "file_command"),
+    *("presets", "file_command", "runner_flags"),
     *("command", "upsample", "list", "loading", "model", "api", "__main__"),
     "evaluation.protocol_names",
 )

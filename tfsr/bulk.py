@@ -12,7 +12,6 @@ stopped, the same command does what is missing. A recording that cannot be proce
 OUTPUT/dead-letters-*.jsonl names it. OUTPUT/manifest-*.jsonl tells what was done.
 """
 
-import logging
 import sys
 
 from absl import flags
@@ -21,15 +20,11 @@ from tfsr import command
 from tfsr.errors import UserError
 from tfsr.file_command import BandFlags, RequestFlags
 from tfsr.names import shown
+from tfsr.runner_flags import RunnerFlags
 
 _OUT = flags.DEFINE_string("out", None, "Folder of the outputs; local or remote.", short_name="o")
 _LIST = flags.DEFINE_string("list", None, "A text file that names recordings, one in each line.")
-_RUNNER = flags.DEFINE_string(
-    "runner", "DirectRunner", "What runs the job, by Beam's name: FlinkRunner, DataflowRunner, ..."
-)
-_RUNNER_OPTION = flags.DEFINE_multi_string(
-    "runner_option", [], "An option of the runner, such as direct_num_workers=2; may repeat."
-)
+_BEAM = RunnerFlags("DirectRunner")
 _THREADS = flags.DEFINE_integer(
     "threads",
     None,
@@ -50,16 +45,11 @@ def main(positional: list[str]) -> None:
     _HOW.check()
     command.quiet_decoders()
     command.share_one_heap()
-    logging.disable(logging.WARNING)  # of Beam, about services of clouds that are not installed
+    cluster = _BEAM.cluster()
+    from tfsr import audio_file, presets
     from tfsr.cluster import inputs
-    from tfsr.cluster.beam import Cluster
     from tfsr.cluster.bulk import bulk
 
-    logging.disable(logging.NOTSET)
-    from tfsr import audio_file, presets
-
-    options = [f"--{one.removeprefix('--')}" for one in _RUNNER_OPTION.value]
-    cluster = Cluster(_RUNNER.value, options)
     request = _HOW.request(presets.suited, _THREADS.value, **_BAND.how)
     out = inputs.location(_OUT.value)
     found, left = inputs.find(positional, out, _HOW.recursive)
@@ -70,7 +60,7 @@ def main(positional: list[str]) -> None:
             audio_file.require_subtype(job.target, _HOW.subtype)
     if isinstance(request.system, str):
         request.upsampler(request.system)  # what is wrong with it is told here, once
-    print(shown(f"{len(jobs)} recordings -> {_OUT.value}, by {_RUNNER.value}"), flush=True)
+    print(shown(f"{len(jobs)} recordings -> {_OUT.value}, by {_BEAM.runner}"), flush=True)
     done = bulk(request, jobs, left, out, cluster)
     for reason in done.failed[:_TOLD]:
         print(shown(command.as_flags(f"tfsr: {reason}")), file=sys.stderr)

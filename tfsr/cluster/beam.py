@@ -67,7 +67,7 @@ class Cluster:
         options: arguments for it, such as "--direct_num_workers=2".
 
     Raises:
-        UserError: there is no such runner or option.
+        UserError: there is no such runner, or an option has a wrong value.
     """
 
     def __init__(self, runner: str, options: Sequence[str] = ()):
