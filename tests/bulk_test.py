@@ -81,6 +81,19 @@ def test_what_it_writes_is_what_upsample_writes(tapes, tmp_path):
 
 
 @BEAM
+def test_a_model_by_a_relative_name_is_found_by_workers(tapes, tmp_path, monkeypatch):
+    from tfsr import presets
+
+    monkeypatch.chdir(tmp_path)
+    Path("models").symlink_to(presets.folder() / "telephony-8k-16k")
+    done = tfsr("bulk", "tapes/deep", "-o", "many", "--model", "models")
+    assert done.returncode == 0, done.stderr
+    (shard,) = Path("many").glob("manifest-*")
+    systems = {json.loads(line)["system"] for line in shard.read_text().splitlines()}
+    assert systems == {str(tmp_path / "models")}
+
+
+@BEAM
 @pytest.mark.parametrize(
     "options",
     [
@@ -117,10 +130,9 @@ def test_what_fails_is_told_and_the_rest_is_done(tapes, tmp_path, monkeypatch):
     first, second, last = done.stderr.splitlines()
     assert first == f"tfsr: {tapes}/broken.wav: cannot be read as audio (Format not recognised)"
     assert second.startswith(f"tfsr: {tapes}/full.wav: reaches ") and "--bandwidth" in second
-    assert last == (
-        "tfsr: 2 of 6 recordings could not be upsampled, see "
-        f"{tmp_path}/wide/dead-letters-00000-of-00001.jsonl"
-    )
+    assert last == ("tfsr: 2 of 6 recordings could not be upsampled, see wide/dead-letters-*.jsonl")
+    dead = (tmp_path / "wide/dead-letters-00000-of-00001.jsonl").read_text().splitlines()
+    assert [Path(json.loads(line)["source"]).name for line in dead] == ["broken.wav", "full.wav"]
     assert done.returncode == 2 and len(sounds(tmp_path / "wide")) == 4
 
 

@@ -12,6 +12,9 @@ stopped, the same command does what is missing. A recording that cannot be proce
 OUTPUT/dead-letters-*.jsonl names it. OUTPUT/manifest-*.jsonl tells what was done.
 """
 
+import copy
+import dataclasses
+import os
 import sys
 
 from absl import flags
@@ -59,7 +62,10 @@ def main(positional: list[str]) -> None:
         for job in jobs:
             audio_file.require_subtype(job.target, _HOW.subtype)
     if isinstance(request.system, str):
-        request.upsampler(request.system)  # what is wrong with it is told here, once
+        if request.system not in presets.names():  # workers may be elsewhere on their machines
+            request = dataclasses.replace(request, system=os.path.abspath(request.system))
+        # What is wrong with it is told here, once; the copy and what it loads are not kept.
+        copy.copy(request).upsampler(request.system)
     print(shown(f"{len(jobs)} recordings -> {_OUT.value}, by {_BEAM.runner}"), flush=True)
     done = bulk(request, jobs, left, out, cluster)
     for reason in done.failed[:_TOLD]:
@@ -68,7 +74,7 @@ def main(positional: list[str]) -> None:
     if done.failed:
         raise UserError(
             f"{len(done.failed)} of {done.recordings} recordings could not be upsampled, see "
-            f"{', '.join(done.dead_letters)}"
+            f"{_OUT.value}/dead-letters-*.jsonl"
         )
 
 

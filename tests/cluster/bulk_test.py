@@ -102,7 +102,6 @@ def test_outputs_and_manifest_are_those_of_upsample(tapes, tmp_path, expected):
     done = run(tapes, tmp_path / "wide")
     assert done.recordings == 5
     assert [reason.partition(": ")[0] for reason in done.failed] == [str(tapes / "broken.wav")]
-    assert done.dead_letters == [str(tmp_path / "wide/dead-letters-00000-of-00001.jsonl")]
     check(tree(tmp_path / "wide"), str(tmp_path / "wide"), expected)
 
 
@@ -141,7 +140,7 @@ def test_a_recording_that_was_repaired_is_done_then(tapes, tmp_path):
     (source / "a.wav").write_text("no sound")
     assert len(run(source, out).failed) == 1
     (source / "a.wav").write_bytes((tapes / "a.wav").read_bytes())
-    assert run(source, out) == bulk.Outcome(1, [], [])
+    assert run(source, out) == bulk.Outcome(1, [])
     assert tree(out).keys() == {"a.wav", "manifest-00000-of-00001.jsonl"}
 
 
@@ -302,3 +301,12 @@ def test_entries_are_records_of_a_manifest(tapes, tmp_path):
     run(tapes / "a.wav", tmp_path / "wide")
     (entry,) = shards(tree(tmp_path / "wide"), "manifest")
     assert manifest.from_entry(entry).system == "telephony-8k-16k"
+
+
+def test_names_that_are_no_text_are_kept(tapes, tmp_path):
+    name = os.fsdecode(b"caf\xe9 \xff.wav")
+    (tmp_path / name).write_bytes((tapes / "a.wav").read_bytes())
+    assert run(tmp_path / name, tmp_path / "wide") == bulk.Outcome(1, [])
+    assert (tmp_path / "wide" / name).exists()
+    (entry,) = shards(tree(tmp_path / "wide"), "manifest")
+    assert entry["source"] == str(tmp_path / name)

@@ -49,13 +49,11 @@ class Outcome(NamedTuple):
 
     Attributes:
         recordings: number of all recordings.
-        failed: those on the list of dead letters, with the reasons.
-        dead_letters: the files of that list.
+        failed: the reasons of those that are dead letters.
     """
 
     recordings: int
     failed: list[str]
-    dead_letters: list[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -253,7 +251,7 @@ def _outcome(folder: Folder, recordings: int) -> Outcome:
         beam.remove([one for one in there if one not in own])
         dead = [one for one in there if one in own]
     lines = [line for one in dead for line in beam.read_text(one).splitlines()]
-    return Outcome(recordings, [json.loads(line)["error"] for line in lines], dead)
+    return Outcome(recordings, [json.loads(line)["error"] for line in lines])
 
 
 def _lines(entries: Iterable[dict]) -> str:
