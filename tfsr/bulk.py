@@ -54,7 +54,7 @@ def main(positional: list[str]) -> None:
     from tfsr.cluster.bulk import bulk
 
     request = _HOW.request(presets.suited, _THREADS.value, **_BAND.how)
-    out = inputs.location(_OUT.value)
+    out = inputs.output(_OUT.value)
     found, left = inputs.find(positional, out, _HOW.recursive)
     found += inputs.listed(_LIST.value) if _LIST.value else []
     jobs = inputs.jobs(found, out, _HOW.extension)

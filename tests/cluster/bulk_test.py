@@ -123,6 +123,17 @@ def test_a_bucket_is_processed_as_a_folder_is(tapes, files, expected, scheme):
     assert files == before
 
 
+def test_names_with_wildcards(tapes, tmp_path):
+    source, out = tmp_path / "tapes[1]*", tmp_path / "wide[1]*"
+    source.mkdir()
+    (source / "a?.wav").write_bytes((tapes / "a.wav").read_bytes())
+    (source / "broken.wav").write_text("no sound")
+    for _ in range(2):
+        done = run(source, out)
+        assert done.recordings == 2 and len(done.failed) == 1
+    assert {name for name in tree(out) if name.endswith(".wav")} == {"a?.wav"}
+
+
 def test_what_is_there_is_not_made_again(tapes, tmp_path, expected):
     out = tmp_path / "wide"
     run(tapes, out)

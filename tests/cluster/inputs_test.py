@@ -108,6 +108,12 @@ def test_a_list_is_mirrored_from_the_folder_that_its_recordings_share(tmp_path, 
         assert made == {f"{root}/{one}": target for one, target in wanted.items()}
 
 
+def test_names_of_a_list_may_be_no_text(tmp_path):
+    (tmp_path / "list.txt").write_bytes(b"/tapes/caf\xe9.wav\n")
+    (found,) = inputs.listed(str(tmp_path / "list.txt"))
+    assert os.fsencode(found.source) == b"/tapes/caf\xe9.wav"
+
+
 def test_names_of_a_list_are_relative_to_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("list.txt").write_text("../x/a.wav\nb.wav\n")
@@ -158,3 +164,10 @@ def test_no_output_lies_outside_of_its_folder(files):
 def test_an_unknown_format_is_refused(bucket):
     with pytest.raises(UserError, match="--format xyz: is unknown"):
         named([bucket], extension=".xyz")
+
+
+def test_a_remote_folder_of_outputs_has_no_wildcard():
+    assert inputs.output("mem://bucket/wide/") == "mem://bucket/wide"
+    assert inputs.output("/wide[1]") == "/wide[1]"
+    with pytest.raises(UserError, match="has a wildcard in its name; give another folder"):
+        inputs.output("mem://bucket/wide[1]")

@@ -168,6 +168,20 @@ def match(pattern: str) -> list[str]:
     return sorted(one.path for one in result.metadata_list)
 
 
+def names(folder: str) -> list[str]:
+    """The names of the files in a folder, sorted; of a local one, of folders in it too.
+
+    Raises:
+        UserError: it cannot be listed.
+    """
+    if is_remote(folder):
+        return [posixpath.basename(one) for one in match(f"{folder}/*")]
+    try:
+        return sorted(os.listdir(folder))
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be listed ({error.strerror})") from error
+
+
 def exists(location: str) -> bool:
     return FileSystems.exists(location)
 
@@ -185,12 +199,7 @@ def as_local(location: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="tfsr-") as folder:
         path = Path(folder, posixpath.basename(location))
         try:
-            with (
-                FileSystems.open(
-                    location, compression_type=CompressionTypes.UNCOMPRESSED
-                ) as source,
-                open(path, "wb") as copy,
-            ):
+            with _open(location) as source, open(path, "wb") as copy:
                 shutil.copyfileobj(source, copy, 1 << 20)
         except (BeamIOError, OSError) as error:
             raise UserError(f"{location}: cannot be read ({_reason(error)})") from error
@@ -239,7 +248,7 @@ def _upload(path: Path, location: str, parts: str) -> None:
     FileSystems.rename([part], [location])
 
 
-# Beam would decompress files whose names end so.
+# Otherwise Beam decompresses what is named so.
 _open = functools.partial(FileSystems.open, compression_type=CompressionTypes.UNCOMPRESSED)
 _create = functools.partial(FileSystems.create, compression_type=CompressionTypes.UNCOMPRESSED)
 
@@ -255,14 +264,14 @@ def _make_folder(folder: str) -> None:
 
 
 def read_text(location: str) -> str:
-    """The content of a text file.
+    """The content of a text file in UTF-8. Names of files in it may be any bytes.
 
     Raises:
         UserError: it cannot be read.
     """
     with as_local(location) as path:
         try:
-            return path.read_text(encoding="utf-8")
+            return path.read_text(encoding="utf-8", errors="surrogateescape")
         except OSError as error:
             raise UserError(f"{location}: cannot be read ({error.strerror})") from error
 

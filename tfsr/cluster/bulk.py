@@ -12,6 +12,7 @@ import hashlib
 import json
 import logging
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +27,7 @@ from tfsr.inference.manifest import Record, from_entry
 
 _HIDDEN = ".tfsr-bulk"
 _MANIFEST, _DEAD, _LEFT = "manifest", "dead-letters", "left-out.jsonl"
+_A_SHARD = re.compile(rf"({_MANIFEST}|{_DEAD})-\d+-of-\d+\.jsonl$")
 
 # So many recordings are in a list of jobs, and in a shard of the manifest.
 _SHARD = 1000
@@ -244,12 +246,12 @@ def _parts(jobs: int) -> list[Part]:
 
 def _outcome(folder: Folder, recordings: int) -> Outcome:
     """What there is at the end; shards of earlier runs with more or fewer recordings go."""
-    dead: list[str] = []
-    for kind in (_MANIFEST, _DEAD):
-        own = {folder.shard(kind, shard) for shard in range(folder.shards)}
-        there = beam.match(beam.join(folder.out, f"{kind}-*-of-*.jsonl"))
-        beam.remove([one for one in there if one not in own])
-        dead = [one for one in there if one in own]
+    own = {
+        folder.shard(kind, shard) for kind in (_MANIFEST, _DEAD) for shard in range(folder.shards)
+    }
+    there = [beam.join(folder.out, name) for name in beam.names(folder.out) if _A_SHARD.match(name)]
+    beam.remove([one for one in there if one not in own])
+    dead = [one for one in there if one in own and _DEAD in one.rpartition("/")[2]]
     lines = [line for one in dead for line in beam.read_text(one).splitlines()]
     return Outcome(recordings, [json.loads(line)["error"] for line in lines])
 

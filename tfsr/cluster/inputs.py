@@ -63,6 +63,18 @@ def location(name: str) -> str:
     return os.path.abspath(name)
 
 
+def output(name: str) -> str:
+    """The location of the folder of outputs that a user names.
+
+    Raises:
+        UserError: Beam has no such file system, or would take the name for a pattern.
+    """
+    place = location(name)
+    if beam.is_remote(place) and _PATTERN.search(place):
+        raise UserError(f"-o {name}: has a wildcard in its name; give another folder")
+    return place
+
+
 def find(names: Sequence[str], out: str, recursive: bool = True) -> tuple[list[Found], list[Left]]:
     """The recordings of files, folders and patterns, local or remote.
 
