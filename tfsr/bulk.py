@@ -61,11 +61,12 @@ def main(positional: list[str]) -> None:
     if _HOW.subtype:
         for job in jobs:
             audio_file.require_subtype(job.target, _HOW.subtype)
-    if isinstance(request.system, str):
-        if request.system not in presets.names():  # workers may be elsewhere on their machines
-            request = dataclasses.replace(request, system=os.path.abspath(request.system))
+    if isinstance(system := request.system, str):
+        if system not in presets.names():  # workers may be elsewhere on their machines
+            system = os.path.abspath(system)
+            request = dataclasses.replace(request, system=system)
         # What is wrong with it is told here, once; the copy and what it loads are not kept.
-        copy.copy(request).upsampler(request.system)
+        copy.copy(request).upsampler(system)
     print(shown(f"{len(jobs)} recordings -> {_OUT.value}, by {_BEAM.runner}"), flush=True)
     done = bulk(request, jobs, left, out, cluster)
     for reason in done.failed[:_TOLD]:
