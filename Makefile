@@ -15,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Beside TensorFlow 2.17, on Python 3.11, there is tensorflow-io.
-EXTRAS = $(shell $(PYTHON) -c 'import sys; print("test" + ",io" * (sys.version_info < (3, 12)))')
+EXTRAS = $(shell $(PYTHON) -c 'import sys; print("test,beam" + ",io" * (sys.version_info < (3, 12)))')
 # One more than there are processors: tests wait for programs that they start.
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 

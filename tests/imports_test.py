@@ -20,7 +20,7 @@ FLOORS = [
     {"data", "networks"},
     {"upsamplers", "lite"},
     {"inference"},
-    {"telephony", "training"},
+    {"cluster", "telephony", "training"},
     {"convert", "evaluation", "export", "presets"},
     {
         *(
@@ -32,8 +32,10 @@ FLOORS = [
             "evaluate",
             "upsample",
             "restore",
+            "bulk",
             "file_command",
             "prepare",
+            "runner_flags",
             "score",
             "summarize",
         ),
@@ -49,6 +51,7 @@ ONE_PLACE = {
     "av": {"audio_file/ffmpeg.py", "audio_file/encoders.py", "audio_file/writer.py"},
     "tensorflow_probability": {"layers/bijectors.py"},
     "tensorflow_serving": {"export/warm_up.py"},
+    "apache_beam": {"cluster/beam.py"},
     "gin": {"gin_config.py", "gin_names.py"},
 }
 # What must import where these are not installed: modules, and rooms with all that is in them.
@@ -62,7 +65,7 @@ LIGHT = (
     *("convert.checkpoint", "convert.known_globals", "convert.pickled", "convert.pytorch"),
     *("convert.safetensors", "convert.tensors"),
     *("signal.resample", "signal.power", "signal.bandwidth", "signal.speech", "signal.damage"),
-    *("presets", "file_command"),
+    *("presets", "file_command", "runner_flags"),
     *("command", "upsample", "list", "loading", "model", "api", "__main__"),
     "evaluation.protocol_names",
 )

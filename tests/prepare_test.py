@@ -49,3 +49,21 @@ def test_mistakes_are_one_line_and_exit_code_2(prepare, tmp_path):
         assert len(done.stderr.splitlines()) == 1
         assert done.stderr.startswith("tfsr: ") and text in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_runner_of_beam_writes_the_same(prepare, tmp_path):
+    pytest.importorskip("apache_beam", reason="Apache Beam is not installed: tfsr[beam]")
+    for number in range(5):
+        audio = np.random.default_rng(number).normal(0, 0.1, (400, 1)).astype(np.float32)
+        audio_file.write(tmp_path / f"in/{number}.wav", audio, 8000)
+    (tmp_path / "in/text.wav").write_text("text")
+    how = ("--rate", "8000", "--runner_option", "direct_num_workers=1")
+    plain = prepare(tmp_path / "in", "-o", tmp_path / "out", *how)
+    done = prepare(tmp_path / "in", "-o", tmp_path / "many", "--runner", "DirectRunner", *how)
+    assert (plain.returncode, done.returncode) == (0, 0), done.stderr
+    assert done.stdout.splitlines()[1] == f"{tmp_path / 'many'}: 5 recordings, 1 files skipped"
+    one, other = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        for name in ("out", "many")
+    )
+    assert one == other

@@ -1,7 +1,7 @@
 """tfsr VERB: the same as python -m tfsr.VERB.
 
-Verbs: upsample, restore, live, list, score, compare, listen, train, evaluate, export, convert,
-prepare, summarize.
+Verbs: upsample, restore, bulk, live, list, score, compare, listen, train, evaluate, export,
+convert, prepare, summarize.
 `tfsr VERB --help` says which arguments and flags a verb takes.
 """
 
@@ -9,7 +9,7 @@ import runpy
 import sys
 
 VERBS = (
-    *("upsample", "restore", "live", "list", "score", "compare", "listen"),
+    *("upsample", "restore", "bulk", "live", "list", "score", "compare", "listen"),
     *("train", "evaluate", "export", "convert", "prepare", "summarize"),
 )
 

@@ -1,18 +1,24 @@
-"""Flags and course of the commands that process files: `tfsr.upsample` and `tfsr.restore`."""
+"""Flags and course of the commands that process files: `upsample`, `restore` and `bulk`."""
+
+from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from absl import flags
 
 from tfsr import command
 from tfsr.errors import UserError
 from tfsr.names import shown
+
+if TYPE_CHECKING:
+    from tfsr.inference.file_jobs import Request
 
 # Flags that are defined here belong to the command that asks for them.
 flags.disclaim_key_flags()
@@ -21,24 +27,35 @@ flags.disclaim_key_flags()
 _LEFT_TOLD = 20
 
 
-class FileCommand:
-    """A command that processes files and folders. To make one defines its flags.
+@dataclasses.dataclass(frozen=True)
+class Loader:
+    """Loads the backend of a system by its name, in any process.
+
+    Attributes:
+        params, threads, allow_import: see `tfsr.loading.load`.
+    """
+
+    params: Sequence[str] = ()
+    threads: int | None = None
+    allow_import: Sequence[str] = ()
+
+    def __call__(self, system: str):
+        from tfsr.loading import load
+
+        backend = load(system, self.params, self.threads, self.allow_import).backend
+        command.return_free_memory()
+        return backend
+
+
+class RequestFlags:
+    """The flags that say how recordings are processed. To make one defines them.
 
     Args:
-        verb: its name.
-        participle: of the verb, for messages ("upsampled").
-        rate: value of the flag --rate unless the user gives one.
+        verb, participle, rate: see `FileCommand`.
     """
 
     def __init__(self, verb: str, participle: str, rate: str | None = None):
-        self._verb, self._participle = verb, participle
-        self._out = flags.DEFINE_string(
-            "out",
-            None,
-            "For one file: its name or a folder. For several: a folder. - is standard output. "
-            "Default: beside each input.",
-            short_name="o",
-        )
+        self._verb = verb
         self._preset = flags.DEFINE_string(
             "preset", None, "One preset for all files. Default: one for each."
         )
@@ -82,10 +99,122 @@ class FileCommand:
         self._seed = flags.DEFINE_integer(
             "seed", 0, "Seed of the noise, if the model uses any.", lower_bound=0
         )
+        self._recursive = flags.DEFINE_bool("recursive", True, "Also read subfolders.")
+
+    @property
+    def recursive(self) -> bool:
+        return self._recursive.value
+
+    @property
+    def subtype(self) -> str | None:
+        return self._subtype.value
+
+    @property
+    def extension(self) -> str | None:
+        """Of all outputs, such as ".flac"; None: that of each input."""
+        return f".{self._format.value.lower()}" if self._format.value else None
+
+    def check(self) -> None:
+        """Refuse flags that contradict each other.
+
+        Raises:
+            UserError: it names them.
+        """
+        if sum(bool(flag.value) for flag in (self._preset, self._model, self._run_dir)) > 1:
+            raise UserError(f"{self._verb}: give one of --preset, --model and --run_dir")
+        for of_run in self._param, self._allow_import:
+            if of_run.value and not self._run_dir.value:
+                raise UserError(
+                    f"{self._verb}: --{of_run.name} is for a run; give --run_dir DIR too"
+                )
+
+    def request(
+        self,
+        suited: Callable[[float], str],
+        threads: int | None,
+        skip_existing: bool = False,
+        **how: Any,
+    ) -> Request:
+        """The request that the flags describe.
+
+        Args:
+            suited: chooses the preset for a bandwidth in Hz, unless the user names a system.
+            threads: CPU threads of LiteRT; None: one for each processor of the machine.
+            how: further arguments of `tfsr.inference.file_jobs.Request`.
+        """
+        from tfsr.audio_file import parse_raw
+        from tfsr.inference.file_jobs import Request
+
+        return Request(
+            load=Loader(self._param.value, threads, self._allow_import.value),
+            system=self._run_dir.value or self._model.value or self._preset.value or suited,
+            raw=parse_raw(self._raw.value) if self._raw.value else None,
+            strict=self._strict.value,
+            chunk_seconds=self._chunk.value,
+            seed=self._seed.value,
+            rate=self._output_rate(),
+            subtype=self._subtype.value,
+            rescale=self._clip.value == "rescale",
+            skip_existing=skip_existing,
+            **how,
+        )
+
+    def _output_rate(self) -> int | Literal["keep"] | None:
+        from tfsr.inference.files import KEEP
+
+        if self._rate.value is None:
+            return None
+        if self._rate.value == KEEP:
+            return KEEP
+        if not self._rate.value.isdecimal():
+            raise UserError(f"--rate {self._rate.value}: give Hz, such as 48000, or {KEEP}")
+        return int(self._rate.value)
+
+
+class BandFlags:
+    """The flags of the commands that widen bands. To make one defines them."""
+
+    def __init__(self) -> None:
+        self._bandwidth = flags.DEFINE_float(
+            "bandwidth",
+            None,
+            "Highest frequency of the inputs in Hz. Default: measured.",
+            lower_bound=300,
+        )
+        self._keep_low_band = flags.DEFINE_bool(
+            "keep_low_band",
+            True,
+            "Leave the band of the input as it is (restoration changes it anyway).",
+        )
+
+    @property
+    def how(self) -> dict[str, Any]:
+        """Their values, as arguments of `tfsr.inference.file_jobs.Request`."""
+        return {"bandwidth_hz": self._bandwidth.value, "keep_low_band": self._keep_low_band.value}
+
+
+class FileCommand:
+    """A command that processes files and folders. To make one defines its flags.
+
+    Args:
+        verb: its name.
+        participle: of the verb, for messages ("upsampled").
+        rate: value of the flag --rate unless the user gives one.
+    """
+
+    def __init__(self, verb: str, participle: str, rate: str | None = None):
+        self._verb, self._participle = verb, participle
+        self._out = flags.DEFINE_string(
+            "out",
+            None,
+            "For one file: its name or a folder. For several: a folder. - is standard output. "
+            "Default: beside each input.",
+            short_name="o",
+        )
+        self._how = RequestFlags(verb, participle, rate)
         self._jobs = flags.DEFINE_integer(
             "jobs", 1, "Files at once; each needs memory.", lower_bound=1
         )
-        self._recursive = flags.DEFINE_bool("recursive", True, "Also read subfolders.")
         self._skip_existing = flags.DEFINE_bool(
             "skip_existing", False, "Skip outputs that already exist."
         )
@@ -107,24 +236,21 @@ class FileCommand:
         """
         if not positional:
             raise UserError(f"{self._verb}: give audio files or folders; --help shows how")
-        if sum(bool(flag.value) for flag in (self._preset, self._model, self._run_dir)) > 1:
-            raise UserError(f"{self._verb}: give one of --preset, --model and --run_dir")
-        for of_run in self._param, self._allow_import:
-            if of_run.value and not self._run_dir.value:
-                raise UserError(
-                    f"{self._verb}: --{of_run.name} is for a run; give --run_dir DIR too"
-                )
+        self._how.check()
         command.quiet_decoders()
         command.share_one_heap()
-        request = self._request(suited, how)
+        from tfsr.lite.interpreter import processors
+
+        threads = max(1, processors() // self._jobs.value)
+        request = self._how.request(suited, threads, self._skip_existing.value, **how)
         from tfsr.inference.output_paths import plan
         from tfsr.inference.pipes import PIPE, as_files
 
-        extension = f".{self._format.value.lower()}" if self._format.value else None
+        extension = self._how.extension
         # What goes to standard output is the recording alone.
         told = sys.stderr if PIPE in (self._out.value, *positional) else sys.stdout
         with as_files(positional, self._out.value, extension) as files:
-            jobs, left = plan(files.inputs, files.output, extension, self._recursive.value)
+            jobs, left = plan(files.inputs, files.output, extension, self._how.recursive)
             self._check(jobs)
             unreadable = _tell_unreadable(left)
             do = self._tell if self._dry_run.value else self._process
@@ -136,9 +262,9 @@ class FileCommand:
     def _check(self, jobs: list) -> None:
         from tfsr import audio_file
 
-        if self._subtype.value:
+        if self._how.subtype:
             for job in jobs:
-                audio_file.require_subtype(job.target, self._subtype.value)
+                audio_file.require_subtype(job.target, self._how.subtype)
         if named := self._manifest.value:
             target = Path(os.path.realpath(named))
             ends = [one for job in jobs for one in (job.source, job.target)]
@@ -147,45 +273,6 @@ class FileCommand:
                 raise UserError(f"--manifest {named}: is a recording; give another name")
             if any(target in file.parents for file in files):
                 raise UserError(f"--manifest {named}: is a folder; give a file name")
-
-    def _request(self, suited: Callable[[float], str], how: dict[str, Any]):
-        from tfsr.audio_file import parse_raw
-        from tfsr.inference.file_jobs import Request
-
-        return Request(
-            load=self._backend,
-            system=self._run_dir.value or self._model.value or self._preset.value or suited,
-            raw=parse_raw(self._raw.value) if self._raw.value else None,
-            strict=self._strict.value,
-            chunk_seconds=self._chunk.value,
-            seed=self._seed.value,
-            rate=self._output_rate(),
-            subtype=self._subtype.value,
-            rescale=self._clip.value == "rescale",
-            skip_existing=self._skip_existing.value,
-            **how,
-        )
-
-    def _output_rate(self) -> int | Literal["keep"] | None:
-        from tfsr.inference.files import KEEP
-
-        if self._rate.value is None:
-            return None
-        if self._rate.value == KEEP:
-            return KEEP
-        if not self._rate.value.isdecimal():
-            raise UserError(f"--rate {self._rate.value}: give Hz, such as 48000, or {KEEP}")
-        return int(self._rate.value)
-
-    def _backend(self, system: str):
-        """The backend of a preset, an exported file, a folder or a run."""
-        from tfsr.lite.interpreter import processors
-        from tfsr.loading import load
-
-        threads = max(1, processors() // self._jobs.value)
-        backend = load(system, self._param.value, threads, self._allow_import.value).backend
-        command.return_free_memory()
-        return backend
 
     def _tell(self, request, jobs: list, left: list, names, told) -> int:
         """Print what would be done; returns the number of files that fail."""

@@ -29,6 +29,7 @@ _EXTRAS = {
     | {"skimage": "skimage"},
     "listeners": {"distillmos": "distillmos"},
     "live": {"sounddevice": "sounddevice"},
+    "beam": {"apache_beam": "Apache Beam"},
 }
 _KNOWN = {
     package: (name, extra) for extra, names in _EXTRAS.items() for package, name in names.items()

@@ -11,25 +11,16 @@ whatever its rate, and a preset that suits it is chosen; or give a trained run. 
 recording already has stays as it is.
 """
 
-from absl import flags
-
 from tfsr import command
-from tfsr.file_command import FileCommand
+from tfsr.file_command import BandFlags, FileCommand
 
-_FILES = FileCommand("upsample", "upsampled")
-_BANDWIDTH = flags.DEFINE_float(
-    "bandwidth", None, "Highest frequency of the inputs in Hz. Default: measured.", lower_bound=300
-)
-_KEEP_LOW_BAND = flags.DEFINE_bool(
-    "keep_low_band", True, "Leave the band of the input as it is (restoration changes it anyway)."
-)
+_FILES, _BAND = FileCommand("upsample", "upsampled"), BandFlags()
 
 
 def main(positional: list[str]) -> None:
     from tfsr import presets
 
-    how = {"bandwidth_hz": _BANDWIDTH.value, "keep_low_band": _KEEP_LOW_BAND.value}
-    _FILES.run(positional, presets.suited, **how)
+    _FILES.run(positional, presets.suited, **_BAND.how)
 
 
 if __name__ == "__main__":

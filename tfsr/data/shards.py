@@ -10,10 +10,12 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterable
+import uuid
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -52,6 +54,7 @@ def prepare(
     shard_bytes: int = 100_000_000,
     trim_db: float | None = None,
     full_band: bool = True,
+    write: "Callable[[ShardWriter, Sequence[Shard]], None] | None" = None,
 ) -> tuple[int, int]:
     """Write `corpus` to `folder`, or continue there.
 
@@ -66,6 +69,8 @@ def prepare(
             part, see `tfsr.signal.framing.trim`; None keeps them.
         full_band: skip recordings that do not fill the band of `rate`, with a line each, see
             `tfsr.data.full_band`. Without `rate` all are kept.
+        write: calls the writer once or more for each shard, here or in other processes that see
+            the folder. None: one shard after the other, here.
 
     Returns:
         The numbers of recordings in the folder, and of skipped files.
@@ -82,7 +87,13 @@ def prepare(
             _begin(folder, _settings(items, shard_bytes, making))
             if not (folder / MANIFEST).exists():
                 _write_licence(folder, corpus.licence)
-                _write_shards(folder, plan, making)
+                lacking = [
+                    Shard(number, tuple(items))
+                    for number, items in enumerate(plan)
+                    if not _rows_path(folder, number).exists()
+                ]
+                (write or _write_here)(ShardWriter(folder, making), lacking)
+                _remove_parts(folder)
                 _finish(folder, corpus.skipped, len(plan))
             _remove_rows(folder)
     except (OSError, tf.errors.OpError) as error:
@@ -115,6 +126,55 @@ class _Making:
             return UserError(narrow)
         pcm = np.clip(np.round(audio * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(PCM)
         return _Made(pcm, round(band, 1))
+
+
+class Shard(NamedTuple):
+    """A shard to write: its number, and what is in it."""
+
+    number: int
+    items: tuple[_Item, ...]
+
+
+@dataclass(frozen=True)
+class ShardWriter:
+    """Writes shards into a folder, in any process that sees it; a shard that is there stays."""
+
+    folder: Path
+    making: _Making
+
+    def __call__(self, shard: Shard, progress: tqdm | None = None) -> None:
+        """Write a shard, then its rows.
+
+        Args:
+            progress: a bar, for each recording.
+        """
+        if _rows_path(self.folder, shard.number).exists():
+            return
+        name = f"audio-{shard.number:05d}.tfrecord"
+        # Another process may be at the same shard, if it was taken for dead.
+        part = self.folder / f".{name}.{uuid.uuid4().hex}.part"
+        rows, position = [], 0
+        with (
+            ThreadPoolExecutor(os.cpu_count()) as pool,
+            tf.io.TFRecordWriter(str(part)) as writer,
+        ):
+            for item, made in zip(shard.items, pool.map(self.making, shard.items), strict=True):
+                if progress is not None:
+                    progress.update()
+                if isinstance(made, UserError):
+                    if progress is not None:
+                        progress.clear()
+                    _LOG.warning("skipped: %s", made)
+                    rows.append({"name": item.recording.name, "skipped": str(made)})
+                    continue
+                stored_rate = self.making.rate or item.recording.rate
+                data, offset = _example(item.recording, made.pcm, stored_rate)
+                writer.write(data)
+                place = {"shard": name, "offset": position + _BEFORE_DATA + offset}
+                rows += _rows(item, made, stored_rate, place)
+                position += _BEFORE_DATA + len(data) + _AFTER_DATA
+        os.replace(part, self.folder / name)
+        _write_text(_rows_path(self.folder, shard.number), _lines(rows))
 
 
 @dataclass(frozen=True)
@@ -183,46 +243,17 @@ def _write_licence(folder: Path, licence: str) -> None:
         _write_text(folder / LICENCE, f"{licence}\n")
 
 
-def _write_shards(folder: Path, plan: list[list[_Item]], making: _Making) -> None:
-    total = sum(map(len, plan))
-    with (
-        ThreadPoolExecutor(os.cpu_count()) as pool,
-        tqdm(total=total, unit="file", desc="preparing", smoothing=0) as progress,
-    ):
-        for number, items in enumerate(plan):
-            if not _rows_path(folder, number).exists():
-                _write_shard(folder, number, items, making, pool, progress)
-            else:
-                progress.update(len(items))
+def _write_here(writer: ShardWriter, shards: Sequence[Shard]) -> None:
+    total = sum(len(shard.items) for shard in shards)
+    with tqdm(total=total, unit="file", desc="preparing", smoothing=0) as progress:
+        for shard in shards:
+            writer(shard, progress)
 
 
-def _write_shard(
-    folder: Path,
-    number: int,
-    items: list[_Item],
-    making: _Making,
-    pool: ThreadPoolExecutor,
-    progress: tqdm,
-) -> None:
-    name = f"audio-{number:05d}.tfrecord"
-    part = folder / f".{name}.part"
-    rows, position = [], 0
-    with tf.io.TFRecordWriter(str(part)) as writer:
-        for item, made in zip(items, pool.map(making, items), strict=True):
-            progress.update()
-            if isinstance(made, UserError):
-                progress.clear()
-                _LOG.warning("skipped: %s", made)
-                rows.append({"name": item.recording.name, "skipped": str(made)})
-                continue
-            stored_rate = making.rate or item.recording.rate
-            data, offset = _example(item.recording, made.pcm, stored_rate)
-            writer.write(data)
-            place = {"shard": name, "offset": position + _BEFORE_DATA + offset}
-            rows += _rows(item, made, stored_rate, place)
-            position += _BEFORE_DATA + len(data) + _AFTER_DATA
-    os.replace(part, folder / name)
-    _write_text(_rows_path(folder, number), _lines(rows))
+def _remove_parts(folder: Path) -> None:
+    """What processes that were killed have left."""
+    for path in folder.glob(".audio-*.part"):
+        path.unlink()
 
 
 def _example(recording: Recording, pcm: np.ndarray, rate: int) -> tuple[bytes, int]:

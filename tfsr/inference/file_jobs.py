@@ -1,11 +1,12 @@
 """Upsample many files, each with a suitable upsampler, and some of them at once."""
 
 import dataclasses
+import functools
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -42,6 +43,8 @@ class Measured(NamedTuple):
 @dataclasses.dataclass(frozen=True)
 class Request:
     """The settings for all files.
+
+    It can be pickled if `load` can be. The copy has loaded nothing yet.
 
     Attributes:
         load: name of a system -> its upsampler; called once for each name.
@@ -85,6 +88,15 @@ class Request:
         if self.strength is not None:
             number("strength", self.strength, "a share", 0, 1)
         number("seed", self.seed, "0 or more", 0, whole=True)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The arguments that it was made with, by name."""
+        names = [field.name for field in dataclasses.fields(self)]
+        return {name: getattr(self, name) for name in names if not name.startswith("_")}
+
+    def __reduce__(self):
+        return functools.partial(Request, **self.settings), ()
 
     def open(self, job: Job) -> AudioFile:
         """The recording of a job.

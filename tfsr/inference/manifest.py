@@ -194,7 +194,7 @@ def read(path: str | os.PathLike) -> dict[str, Record]:
         with open(path, "rb") as file:
             if not _START.match(start := file.read(_LONGEST_START)):
                 raise ValueError
-            records = [_record(entry) for entry in json.loads(start + file.read())["files"]]
+            records = [from_entry(entry) for entry in json.loads(start + file.read())["files"]]
     except OSError as error:
         raise UserError(f"`manifest` {path}: cannot be read ({error.strerror})") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -203,7 +203,7 @@ def read(path: str | os.PathLike) -> dict[str, Record]:
     return {record.target: record for record in records}
 
 
-def _record(entry: dict) -> Record:
+def from_entry(entry: dict) -> Record:
     """A record, without entries that only other versions of this package have."""
     known = {field.name for field in dataclasses.fields(Record)}
     record = Record(**{name: value for name, value in entry.items() if name in known})

@@ -14,7 +14,7 @@ from tfsr.names import fitting
 _NOT_KEPT = (".mp3", ".opus", ".m4a", ".mp4")
 
 # In the names of outputs that lie beside their inputs.
-_MARK = ".tfsr"
+MARK = ".tfsr"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,10 +52,8 @@ def plan(
         UserError: an input is missing, or a folder has no audio. Or `output` would overwrite an
             input, or has an extension that is not written. Or two inputs would become one file.
     """
-    if extension is not None and extension not in WRITTEN:
-        known = " ".join(known[1:] for known in WRITTEN)
-        raise UserError(f"--format {extension[1:]}: is unknown; known ones are {known}")
     out = None if output is None else Path(output)
+    naming = Naming(out, extension)
     if out and len(inputs) == 1 and _is_file(Path(inputs[0])) and _names_a_file(out):
         if extension not in (None, out.suffix.lower()):
             raise UserError(
@@ -63,7 +61,6 @@ def plan(
             )
         jobs, left = [Job(Path(inputs[0]), out)], []
     else:
-        naming = _Naming(out, extension)
         found = [naming.found(Path(name), recursive) for name in inputs]
         left = [one for _, _, others in found for one in others]
         jobs = naming.jobs([(path, folder) for paths, folder, _ in found for path in paths])
@@ -85,11 +82,21 @@ def _names_a_file(out: Path) -> bool:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Naming:
-    """The rules for names of outputs; see `plan`."""
+class Naming:
+    """The rules for names of outputs; see `plan`.
+
+    Attributes:
+        out: folder of the outputs; None: each lies beside its input.
+        extension: of all outputs; None: that of each input.
+    """
 
     out: Path | None
     extension: str | None
+
+    def __post_init__(self):
+        if self.extension is not None and self.extension not in WRITTEN:
+            known = " ".join(known[1:] for known in WRITTEN)
+            raise UserError(f"--format {self.extension[1:]}: is unknown; known ones are {known}")
 
     def found(self, path: Path, recursive: bool) -> tuple[list[Path], Path, list[Left]]:
         """The recordings of an input, the folder to mirror, and other files in it."""
@@ -130,7 +137,7 @@ class _Naming:
         beside = source if self.out is None else self.out / source.relative_to(folder)
         suffix = source.suffix if _has_audio_extension(source) else ""
         extension = self.extension or (suffix if _is_kept(suffix) else ".wav")
-        mark = _MARK if self.out is None else ""
+        mark = MARK if self.out is None else ""
         whole = stem if suffix else source.name
         return beside.with_name(fitting(whole, f"{number}{mark}{extension}"))
 
@@ -166,7 +173,7 @@ def _is_file(path: Path) -> bool:
 
 def _is_earlier_output(source: Path, out: Path | None, folder: Path) -> bool:
     """Whether `source` is named like an output, or is in an output folder inside the input."""
-    if source.stem.endswith(_MARK):
+    if source.stem.endswith(MARK):
         return True
     if out is None:
         return False
