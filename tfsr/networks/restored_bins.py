@@ -106,8 +106,9 @@ class RestoredBins(SpectralTrunk):
             keras.layers.Dense(outputs, kernel_initializer="zeros", dtype="float32")
             for _ in range(2)
         )
-        sliding = self.floor, *self.narrow, self.trunk, self.nearby
-        before, after = zip(*(layer.receptive_field for layer in sliding), strict=True)
+        fields = [layer.receptive_field for layer in (self.floor, *self.narrow)]
+        fields += [self.trunk.receptive_field, self.nearby.receptive_field]
+        before, after = zip(*fields, strict=True)
         self.receptive_field = sum(before), sum(after)
         self.latency = self.receptive_field[1]
 
@@ -120,7 +121,8 @@ class RestoredBins(SpectralTrunk):
         return *first, *self.trunk.initial_state(batch), self.nearby.initial_state(batch)
 
     def step(self, spectrum: Spectrum, state: State) -> tuple[Spectrum, State]:
-        states, after = iter(state), []
+        states = iter(state)
+        after: list[tf.Tensor] = []
 
         def run(layer: keras.layers.Layer, x: tf.Tensor) -> tf.Tensor:
             if layer is self.trunk:
