@@ -9,9 +9,9 @@ import soundfile
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-# What takes long is shortened.
-SHORTENED = {"STEPS=200": "STEPS=2"}
-SHOWN = {"text"}
+# Trainings are shortened.
+SHORT = ["--gin_param", "BATCH=2", "--noevaluate"]
+SHORTENED = {"STEPS=200": ["STEPS=2", *SHORT], "STEPS=400": ["STEPS=3", *SHORT]}
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
@@ -21,7 +21,8 @@ def blocks(page: str) -> list[tuple[str, str]]:
 
 def arguments(line: str) -> list[str]:
     """Those of Python for a command line."""
-    first, *rest = [SHORTENED.get(word, word) for word in shlex.split(line)]
+    words = [SHORTENED.get(word, [word]) for word in shlex.split(line)]
+    first, *rest = sum(words, [])
     assert first in ("tfsr", "python")
     return ["-m", "tfsr", *rest] if first == "tfsr" else script(*rest)
 
@@ -64,8 +65,8 @@ def test_the_tutorial_runs(page, succeed):
             lines = code.replace("\\\n", "").splitlines()
             printed = "".join(succeed(*arguments(line)) for line in lines)
         else:
-            assert language in SHOWN
-            assert code in printed
+            assert language == "text"
+            assert code in printed  # by the commands before it
 
 
 def test_every_tutorial_is_run():

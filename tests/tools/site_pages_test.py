@@ -1,14 +1,22 @@
-"""Links of the documentation hold on a code host and on the site."""
+"""Links of the documentation hold on a code host and on the site; its picture is up to date."""
 
 import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SPEC = importlib.util.spec_from_file_location("pages", ROOT / "tools" / "site" / "pages.py")
-pages = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(pages)
+
+
+def loaded(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / "site" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+pages = loaded("pages")
 
 PAGES = {"commands.md", "export.md", "export/web.md", "results/nuwave.md", "nuwave_x2.png"}
 
@@ -50,3 +58,8 @@ def test_links_lead_to_files(path):
         if target and not pages.ELSEWHERE.match(target) and not (path.parent / target).exists()
     ]
     assert not wrong
+
+
+def test_the_picture_of_the_house_is_up_to_date():
+    house = loaded("house")
+    assert (ROOT / "docs" / "house.svg").read_text() == house.picture()
