@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 ROOT = Path(__file__).parents[2]
 WIDTH, LINE = 860, 22
 # Letters in a line of rooms.
-LETTERS = 88
+LETTERS = 80
 
 
 def floors() -> list[list[str]]:
@@ -33,8 +33,8 @@ def lines(rooms: list[str]) -> list[str]:
     for room in rooms:
         if len(found[-1]) + len(room) > LETTERS:
             found.append("")
-        found[-1] += f"{room}   "
-    return [line.rstrip() for line in found]
+        found[-1] += f"{room}, "
+    return [line.rstrip(", ") for line in found]
 
 
 def picture() -> str:
@@ -57,7 +57,7 @@ def picture() -> str:
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top + 10}" '
-            'font-family="monospace" font-size="14" xml:space="preserve">',
+            'font-family="monospace" font-size="14">',
             f'<rect width="{WIDTH}" height="{top + 10}" fill="white"/>',
             roof,
             f'<text x="{WIDTH / 2:g}" y="46" fill="white" text-anchor="middle">import tfsr</text>',
