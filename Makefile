@@ -7,6 +7,8 @@
 # make test-light   what there is without TensorFlow
 # make set-up-others   set up what test-elsewhere and test-light run in
 # make check   ruff and mypy
+# make docs    set up mkdocs and build the documentation as a site, in build/site
+# make serve-docs   the same site at http://127.0.0.1:8000, built again whenever a page is saved
 
 # Python compiles a package once, not in every process that imports it.
 unexport PYTHONDONTWRITEBYTECODE
@@ -18,6 +20,12 @@ READY := $(VENV)/.ready
 EXTRAS = $(shell $(PYTHON) -c 'import sys; print("test,beam" + ",io" * (sys.version_info < (3, 12)))')
 # One more than there are processors: tests wait for programs that they start.
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+
+# mkdocs and its plugins, which read the sources: tfsr is not installed there.
+DOCS_BIN := .venv-docs/bin
+DOCS_EXTRA := import configparser as c; f = c.ConfigParser(); f.read("setup.cfg"); \
+	print(f["options.extras_require"]["docs"])
+MKDOCS = NO_MKDOCS_2_WARNING=1 $(DOCS_BIN)/mkdocs
 
 # What is tested; empty: all.
 TESTS =
@@ -41,7 +49,7 @@ IN_MODERN = VENV=.venv-modern PYTHON=$(MODERN) EXTRAS=train,test-light
 IN_LIGHT = VENV=.venv-light EXTRAS=test-light,metadata
 
 .PHONY: train test test-long test-all test-elsewhere test-light
-.PHONY: set-up set-up-others check
+.PHONY: set-up set-up-others check docs serve-docs
 
 train: $(READY)
 	$(BIN)/python -m tfsr.train --gin configs/quickstart.gin
@@ -78,3 +86,14 @@ $(READY): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --no-compile --editable '.[$(EXTRAS)]'
 	touch $(READY)
+
+docs: $(DOCS_BIN)/.ready
+	$(MKDOCS) build --strict --quiet
+
+serve-docs: $(DOCS_BIN)/.ready
+	$(MKDOCS) serve --strict
+
+$(DOCS_BIN)/.ready: setup.cfg
+	$(PYTHON) -m venv .venv-docs
+	$(PYTHON) -c '$(DOCS_EXTRA)' | xargs $(DOCS_BIN)/pip install --quiet --no-compile
+	touch $@

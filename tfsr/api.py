@@ -140,8 +140,11 @@ def restore(
             the model only widens the band.
 
     >>> import numpy as np, tfsr
+    >>> from tfsr.networks.restored_bins import RestoredBins
+    >>> from tfsr.upsamplers.spectral_restoration import SpectralRestoration
+    >>> untrained = SpectralRestoration(RestoredBins, 16000, losses={})
     >>> noisy = np.random.default_rng(0).normal(0, 0.01, 16000)
-    >>> clean, rate = tfsr.restore(noisy, 16000, strength=0.8)
+    >>> clean, rate = tfsr.restore(noisy, 16000, untrained, strength=0.8)
     >>> clean.shape, rate
     ((16000,), 16000)
     """
@@ -175,8 +178,10 @@ def restore_file(
             widens the band.
 
     >>> import tfsr
-    >>> record = tfsr.restore_file("call.wav", "clean.wav")
-    >>> record.clipped
+    >>> from tfsr.networks.restored_bins import RestoredBins
+    >>> from tfsr.upsamplers.spectral_restoration import SpectralRestoration
+    >>> untrained = SpectralRestoration(RestoredBins, 16000, losses={})
+    >>> tfsr.restore_file("call.wav", "clean.wav", untrained).clipped
     0.0
     """
     how = {"strength": strength, "rate": rate, "subtype": subtype, "seed": seed}
