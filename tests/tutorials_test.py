@@ -13,7 +13,8 @@ import soundfile
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # Trainings are shortened.
-SHORT = ["--gin_param", "BATCH=2", "--noevaluate"]
+SMALL = [word for size in ("BATCH=2", "CHANNELS=8", "BLOCKS=1") for word in ("--gin_param", size)]
+SHORT = [*SMALL, "--noevaluate"]
 SHORTENED = {"STEPS=200": ["STEPS=2", *SHORT], "STEPS=400": ["STEPS=3", *SHORT]}
 
 
