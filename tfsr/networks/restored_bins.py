@@ -12,19 +12,16 @@ recurrent neural network for real-time speech enhancement").
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import tensorflow as tf
 import tf_keras as keras
 
 from tfsr.layers.convnext import normal
 from tfsr.layers.streaming import DepthwiseConv1D, StreamingConv2D
-from tfsr.networks.spectral_trunk import LARGEST, SpectralTrunk, State
+from tfsr.networks.spectral_trunk import LARGEST, Seen, SpectralTrunk, State
 from tfsr.signal.stft import Spectrum
 
-# Amplitudes are those of a transform that is not scaled, of signals in [-1, 1].
-_FLOOR = 1e-4
-_GATE = 1e-3
+# Against a division of 0 by 0.
 _TINY = 1e-9
 
 # Features come near a variance of 1, by the spread and the mean of log amplitudes of speech.
@@ -33,21 +30,6 @@ _USUAL = -2.0
 
 # Of details at first, so that the output is nearly the input.
 _SMALL = 0.003
-
-
-class _Seen(NamedTuple):
-    """What the network sees of a spectrum, each [batch, frames, bins] but `level`.
-
-    Attributes:
-        level: mean log amplitude of a frame, [batch, frames, 1].
-        relative: log amplitudes above the level.
-        real, imag: cosine and sine of the phase; 0 where a bin is empty.
-    """
-
-    level: tf.Tensor
-    relative: tf.Tensor
-    real: tf.Tensor
-    imag: tf.Tensor
 
 
 class RestoredBins(SpectralTrunk):
@@ -140,13 +122,14 @@ class RestoredBins(SpectralTrunk):
         self, spectrum: Spectrum, run: Callable[[keras.layers.Layer, tf.Tensor], tf.Tensor]
     ) -> Spectrum:
         """The output, with a function that runs each layer that sees other frames."""
-        seen = _seen(spectrum)
-        floor = run(self.floor, seen.relative)
-        above = (seen.relative - floor) / _SPREAD
-        planes = [tf.stack([seen.relative / _SPREAD, above, seen.real, seen.imag], axis=-1)]
+        seen = Seen.of(spectrum)
+        relative = seen.log_amplitude - seen.level
+        floor = run(self.floor, relative)
+        above = (relative - floor) / _SPREAD
+        planes = [tf.stack([relative / _SPREAD, above, seen.real, seen.imag], axis=-1)]
         for layer in self.narrow:
             planes.append(run(layer, planes[-1]))
-        parts = seen.relative / _SPREAD, (seen.level - _USUAL) / _SPREAD, floor / _SPREAD
+        parts = relative / _SPREAD, (seen.level - _USUAL) / _SPREAD, floor / _SPREAD
         x = run(self.trunk, tf.concat([*parts, _flat(planes[-1])], axis=-1))
         noise, real, imag = tf.unstack(run(self.nearby, self._details(x, planes)), axis=-1)
         noise = seen.level + floor + self.initial_noise + self.noise(x) + _SPREAD**2 * noise
@@ -169,14 +152,6 @@ class RestoredBins(SpectralTrunk):
             wide = layer(tf.concat([_doubled(wide, bins), tf.cast(plane, wide.dtype)], axis=-1))
         wide = _doubled(wide, self.bins_of[0])
         return tf.concat([wide, tf.cast(planes[0], wide.dtype)], axis=-1)
-
-
-def _seen(spectrum: Spectrum) -> _Seen:
-    amplitude = tf.sqrt(spectrum.power + _TINY)
-    log_amplitude = tf.math.log(amplitude + _FLOOR)
-    level = tf.reduce_mean(log_amplitude, axis=-1, keepdims=True)
-    real, imag = (part / (amplitude + _GATE) for part in spectrum)
-    return _Seen(level, log_amplitude - level, real, imag)
 
 
 def _flat(planes: tf.Tensor) -> tf.Tensor:

@@ -1,5 +1,7 @@
 """The base of compact networks on spectra: features of frames, a trunk over them, streams."""
 
+from typing import NamedTuple
+
 import tensorflow as tf
 import tf_keras as keras
 
@@ -18,6 +20,29 @@ _TINY = 1e-9
 
 LARGEST = 8.0
 """Nepers: no frame of 4,096 samples at full scale has a larger log amplitude."""
+
+
+class Seen(NamedTuple):
+    """What networks see of a spectrum, each [batch, frames, bins] but `level`.
+
+    Attributes:
+        log_amplitude: natural logarithm, with a floor.
+        level: its mean over the bins of a frame, [batch, frames, 1].
+        real, imag: cosine and sine of the phase; 0 where a bin is empty.
+    """
+
+    log_amplitude: tf.Tensor
+    level: tf.Tensor
+    real: tf.Tensor
+    imag: tf.Tensor
+
+    @classmethod
+    def of(cls, spectrum: Spectrum) -> "Seen":
+        amplitude = tf.sqrt(spectrum.power + _TINY)
+        log_amplitude = tf.math.log(amplitude + _FLOOR)
+        real, imag = (part / (amplitude + _GATE) for part in spectrum)
+        level = tf.reduce_mean(log_amplitude, axis=-1, keepdims=True)
+        return cls(log_amplitude, level, real, imag)
 
 
 class SpectralTrunk(Describable, keras.Model):
@@ -110,8 +135,5 @@ class SpectralTrunk(Describable, keras.Model):
 
 def _features(spectrum: Spectrum) -> tuple[tf.Tensor, tf.Tensor]:
     """[batch, frames, 3 * bins], and the mean log amplitude of each frame."""
-    amplitude = tf.sqrt(spectrum.power + _TINY)
-    log_amplitude = tf.math.log(amplitude + _FLOOR)
-    phasors = [part / (amplitude + _GATE) for part in spectrum]
-    level = tf.reduce_mean(log_amplitude, axis=-1, keepdims=True)
-    return tf.concat([log_amplitude, *phasors], axis=-1), level
+    seen = Seen.of(spectrum)
+    return tf.concat([seen.log_amplitude, seen.real, seen.imag], axis=-1), seen.level
