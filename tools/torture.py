@@ -40,7 +40,7 @@ HEAVY = ["tensorflow", "tf_keras", "tensorflow_probability", "tfsr.gin_config"]
 
 COMMON = [
     *("BATCH = 2", "experiment.Experiment.log_every = 1"),
-    *("experiment.Experiment.checkpoint_every = 1", "experiment.Experiment.validate_every = 25"),
+    "experiment.Experiment.checkpoint_every = 1",
     *("pipeline.Patches.full_band = False", "pipeline.Patches.validation_patches = 2"),
 ]
 FAMILIES = {
@@ -106,9 +106,9 @@ def kills(folder: Path, given: argparse.Namespace) -> Row:
     """
     config, settings = FAMILIES[given.family]
     write_voices(folder / "voices")
-    steps = f"STEPS = {given.steps}"
+    steps = [f"STEPS = {given.steps}", f"experiment.Experiment.validate_every = {given.validate}"]
     flags = [f"--gin={config}", f"--data={folder / 'voices'}", "--noevaluate"]
-    flags += [f"--gin_param={setting}" for setting in [*COMMON, *settings, steps]]
+    flags += [f"--gin_param={setting}" for setting in [*COMMON, *settings, *steps]]
     whole, killed = folder / "whole" / "run", folder / "killed" / "run"
     finish("tfsr.train", *flags, f"--run_dir={whole}")
     random = np.random.default_rng(given.seed)
@@ -514,7 +514,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 OPTIONS = {
-    kills: {"family": "regression", "count": 100, "steps": 400},
+    kills: {"family": "regression", "count": 100, "steps": 400, "validate": 25},
     folders: {"count": 20, "recordings": 60},
     files: {"count": 10_000},
     hours: {"hours": 10.0},

@@ -36,10 +36,13 @@ def cases(first, *others) -> list:
     return [first, *(pytest.param(other, marks=pytest.mark.long) for other in others)]
 
 
+SHORT = "--count=1", "--steps=8", "--validate=4"
+
+
 @pytest.mark.parametrize("family", cases("regression", "gan", "diffusion", "flow", "two-stage"))
 def test_a_killed_training(seen_by, family):
     """With a checkpoint after each step; the kill is in the midst of one."""
-    seen = seen_by("kills", f"--family={family}", "--count=1", "--steps=30")
+    seen = seen_by("kills", f"--family={family}", *SHORT)
     assert seen["kills"] == "1" and seen["that differ"] == "0"
     assert seen["within a checkpoint"] == "1"
 
