@@ -10,7 +10,7 @@ from tfsr import command
 
 VERBS = (
     *("upsample", "list", "compare", "listen"),
-    *("train", "evaluate", "export", "convert", "prepare", "summarize"),
+    *("train", "evaluate", "export", "convert", "prepare", "rooms", "summarize"),
 )
 
 
@@ -66,6 +66,7 @@ def test_tfsr_verb_is_python_m_tfsr_verb(run):
         (["tfsr.export", "--run_dir", "/nowhere", "--format", "onnx", "--output", "o"], "onnx"),
         (["tfsr.upsample", "in.wav", "--run_dir", "/nowhere"], "in.wav"),
         (["tfsr.prepare"], "SOURCE"),
+        (["tfsr.rooms"], "FOLDER"),
         (["tfsr.compare", "a.wav", "b.wav", "c.wav"], "--html"),
         (["tfsr.listen", "originals", "ours=out"], "--html"),
     ],

@@ -35,6 +35,7 @@ FLOORS = [
             "bulk",
             "file_command",
             "prepare",
+            "rooms",
             "runner_flags",
             "score",
             "summarize",

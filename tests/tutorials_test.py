@@ -35,7 +35,7 @@ QUICK = {
     "STEPS=2000": [*SHORT, "--gin_param", "STEPS=2"],
     "tfsr.train --run_dir runs/mine": ["--noevaluate"],
     "evaluate --run_dir (?!.*--artifacts)": ["--files", "1"],
-    "make_rooms.py": ["--count", "2"],
+    "tfsr rooms": ["--count", "2"],
 }
 
 

@@ -1,7 +1,7 @@
 """tfsr VERB: the same as python -m tfsr.VERB.
 
 Verbs: upsample, restore, bulk, live, list, score, compare, listen, train, evaluate, export,
-convert, prepare, summarize.
+convert, prepare, rooms, summarize.
 `tfsr VERB --help` says which arguments and flags a verb takes.
 """
 
@@ -10,7 +10,7 @@ import sys
 
 VERBS = (
     *("upsample", "restore", "bulk", "live", "list", "score", "compare", "listen"),
-    *("train", "evaluate", "export", "convert", "prepare", "summarize"),
+    *("train", "evaluate", "export", "convert", "prepare", "rooms", "summarize"),
 )
 
 

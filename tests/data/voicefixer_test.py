@@ -76,5 +76,5 @@ def test_batches_come_of_it(build):
 def test_what_is_missing_is_told_before_the_first_batch(build):
     data = build("general")
     Path(data.degradation.before[2].degradation.folder, "a.wav").unlink()
-    with pytest.raises(UserError, match="Room.folder.*make_rooms"):
+    with pytest.raises(UserError, match="Room.folder.*tfsr rooms"):
         data.batches(0, 1)

@@ -111,10 +111,10 @@ def test_threads_get_what_one_would(rooms):
 @pytest.mark.parametrize(
     ("folder", "part", "message"),
     [
-        (None, None, "Room.folder is not set.*make_rooms.py"),
-        ("nowhere", None, "nowhere: no such folder.*make_rooms.py"),
-        (".", None, "holds no audio file; .*make_rooms.py"),
-        (".", "test", "holds no audio file for part 'test'.*make_rooms.py"),
+        (None, None, "Room.folder is not set.*tfsr rooms"),
+        ("nowhere", None, "nowhere: no such folder.*tfsr rooms"),
+        (".", None, "holds no audio file; .*tfsr rooms"),
+        (".", "test", "holds no audio file for part 'test'.*tfsr rooms"),
     ],
 )
 def test_what_is_missing_is_told_when_it_is_wanted(folder, part, message, tmp_path, monkeypatch):

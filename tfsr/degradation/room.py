@@ -1,4 +1,4 @@
-"""Reverberation by room responses from files; `tools/make_rooms.py` simulates such."""
+"""Reverberation by room responses from files; `tfsr rooms` simulates such."""
 
 import functools
 import hashlib
@@ -72,7 +72,7 @@ class Room(Degradation):
 
     @functools.cached_property
     def _paths(self) -> list[Path]:
-        make = "python tools/make_rooms.py FOLDER makes room responses"
+        make = "`tfsr rooms FOLDER` makes room responses"
         if self.folder is None:
             raise UserError(f"Room.folder is not set; {make}")
         if not Path(self.folder).is_dir():
