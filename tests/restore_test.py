@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from tfsr import audio_file
+from tfsr.data.bundled import Bundled
 
 WITHOUT_PRESETS = """
 import importlib, sys, types
@@ -81,6 +82,29 @@ def test_strength(restore, tmp_path, strength, factor):
     made, rate = soundfile.read(target, dtype="float32", always_2d=True)
     assert rate == 16_000
     np.testing.assert_allclose(made, factor * sound, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("declip", [True, False])
+def test_clipped_samples_are_filled_if_wanted(restore, tmp_path, declip):
+    """Speech that was beyond full scale: the restored file is made softer as a whole."""
+    source, target = tmp_path / "a.wav", tmp_path / "b.wav"
+    speech = Bundled().recordings("test")[2].read(16_000)[:, np.newaxis]
+    loud = 8 * speech / np.max(np.abs(speech))
+    low = np.clip(loud, -1, 1)
+    audio_file.write(source, low, 16_000)
+    done = restore(source, "-o", target, *([] if declip else ["--nodeclip"]))
+    assert done.returncode == 0, done.stderr
+    made, _ = soundfile.read(target, always_2d=True)
+    if declip:
+        assert similarity(made, loud) > similarity(low, loud) + 0.05
+        assert np.max(np.abs(made)) > 0.99
+        assert "softer" in done.stdout
+    else:
+        np.testing.assert_allclose(made, low / 2, rtol=0, atol=1e-4)
+
+
+def similarity(a, b) -> float:
+    return np.corrcoef(a[:, 0], b[:, 0])[0, 1]
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,7 @@ def restore(
     model: Which | None = None,
     *,
     strength: float = 1.0,
+    declip: bool = True,
     seed: int = 0,
 ) -> tuple[np.ndarray, int]:
     """Restore a damaged recording of speech in memory: noise, rooms, clipping, missing bands.
@@ -129,6 +130,8 @@ def restore(
         audio, rate: see `upsample`.
         model: a model that restores. None: the preset that suits the band of each channel.
         strength: 0 leaves the recording as it is, 1 restores it in full; between is a mix.
+        declip: whether clipped samples are filled by linear prediction before the model hears them.
+            The output is then beyond full scale where the original was.
         seed: seed of the noise, for models that use noise.
 
     Returns:
@@ -148,7 +151,8 @@ def restore(
     >>> clean.shape, rate
     ((16000,), 16000)
     """
-    request = _request(model, presets.restoring, strength=strength, seed=seed)
+    how = {"strength": strength, "declip": declip, "seed": seed}
+    request = _request(model, presets.restoring, **how)
     return upsample_samples(request, audio, rate)
 
 
@@ -158,6 +162,7 @@ def restore_file(
     model: Which | None = None,
     *,
     strength: float = 1.0,
+    declip: bool = True,
     rate: int | Literal["keep"] | None = "keep",
     subtype: str | None = None,
     seed: int = 0,
@@ -166,7 +171,8 @@ def restore_file(
 
     Args:
         source, target, subtype: see `upsample_file`.
-        model, strength, seed: see `restore`.
+        model, strength, declip, seed: see `restore`. The written file is made softer as a whole
+            where it would be beyond full scale.
         rate: Hz of the output; "keep": the rate of the source, where that is higher than the
             model's. None: the model's rate.
 
@@ -184,7 +190,7 @@ def restore_file(
     >>> tfsr.restore_file("call.wav", "clean.wav", untrained).clipped
     0.0
     """
-    how = {"strength": strength, "rate": rate, "subtype": subtype, "seed": seed}
+    how = {"strength": strength, "declip": declip, "rate": rate, "subtype": subtype, "seed": seed}
     return _of_file(_request(model, presets.restoring, **how), source, target)
 
 

@@ -24,12 +24,18 @@ _STRENGTH = flags.DEFINE_float(
     lower_bound=0.0,
     upper_bound=1.0,
 )
+_DECLIP = flags.DEFINE_bool(
+    "declip",
+    True,
+    "Fill clipped samples by linear prediction before the model hears the recording. A louder "
+    "output is made softer as a whole. --nodeclip leaves them to the model.",
+)
 
 
 def main(positional: list[str]) -> None:
     from tfsr import presets
 
-    _FILES.run(positional, presets.restoring, strength=_STRENGTH.value)
+    _FILES.run(positional, presets.restoring, strength=_STRENGTH.value, declip=_DECLIP.value)
 
 
 if __name__ == "__main__":

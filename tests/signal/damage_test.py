@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import signal
 
 from tfsr.data.bundled import Bundled
-from tfsr.signal.damage import Damage, DamageMeter, worst
+from tfsr.signal.damage import Ceilings, Damage, DamageMeter, worst
 
 RATE = 16_000
 
@@ -47,8 +47,19 @@ def test_clipped_samples(speech, limit, gain):
     assert measured(gain * clipped).clipped == pytest.approx(share, rel=0.15)
 
 
+def test_ceilings_may_differ(speech):
+    found = measured(np.clip(speech, -0.1, 0.2))
+    share = np.mean((speech <= -0.1) | (speech >= 0.2))
+    assert found.ceilings == Ceilings(0.1, 0.2)
+    assert found.clipped == pytest.approx(share, rel=0.15)
+    assert measured(np.minimum(speech, 0.2)).ceilings == Ceilings(np.inf, 0.2)
+
+
 def test_speech_is_not_clipped(speech):
     assert measured(speech).clipped < 1e-3
+    assert measured(speech).ceilings is None
+    few_bits = np.round(speech * 128) / 128
+    assert measured(few_bits * 0.01).ceilings is None
     for hertz in 100, 1000:
         assert measured(np.sin(2 * np.pi * hertz / RATE * np.arange(RATE))).clipped == 0
 

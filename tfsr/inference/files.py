@@ -17,10 +17,11 @@ from tfsr.errors import UserError
 from tfsr.inference.bands import Band
 from tfsr.inference.chunks import upsample_blocks
 from tfsr.inference.crossover import with_low_band
+from tfsr.inference.declipping import declipped
 from tfsr.inference.mixing import mixed
 from tfsr.inference.preset_selection import remark
 from tfsr.inference.samples import Samples
-from tfsr.signal.damage import Damage
+from tfsr.signal.damage import Ceilings, Damage
 from tfsr.signal.resample import StreamResampler, resampled_length
 
 KEEP: Final = "keep"
@@ -39,6 +40,8 @@ class Plan:
         bands: groups of its channels; every channel is in one. Usually there is one group.
         speech: whether it looks like speech; None if this was not measured.
         damage: what is wrong with it; None if this was not measured.
+        ceilings: of each channel, to fill its clipped samples before the upsampling; None where
+            none are filled. Empty: none in all channels.
         keep_low_band: whether the channels stay as they are below their bandwidth, unless the
             upsampler is to restore them; see `tfsr.inference.crossover`.
         within_input: whether this is limited to half the upsampler's input rate.
@@ -57,6 +60,7 @@ class Plan:
     bands: Sequence[Band]
     speech: bool | None = None
     damage: Damage | None = None
+    ceilings: Sequence[Ceilings | None] = ()
     keep_low_band: bool = False
     within_input: bool = False
     strength: float = 1.0
@@ -214,7 +218,7 @@ def _gains(load: Callable[[str], Backend], plan: Plan) -> list[float]:
     gains = [1.0] * len(upsamplers)
     for place, (upsampler, band) in enumerate(zip(upsamplers, plan.bands, strict=True)):
         if upsampler is not None and upsampler.peaks is not None:
-            own = _channels(plan.source.blocks(), band)
+            own = _declipped(plan, band, _channels(plan.source.blocks(), band))
             peak = _peak(_resampled(own, plan.source.rate, upsampler.input_rate))
             gains[place] = upsampler.gain(peak)
     return gains
@@ -226,7 +230,8 @@ def _upsampled(
     """Some channels, upsampled, at the upsampler's output rate."""
     cutoff_hz, chunk = plan.low_band_hz(upsampler, band), plan.chunk(upsampler, len(band.channels))
     for_high, for_low = itertools.tee(blocks)
-    low_rate = _resampled(for_high, plan.source.rate, upsampler.input_rate)
+    whole = _declipped(plan, band, for_high)
+    low_rate = _resampled(whole, plan.source.rate, upsampler.input_rate)
     high = upsample_blocks(upsampler, low_rate, chunk, plan.seed, gain)
     if cutoff_hz is None and (plan.strength == 1 or not upsampler.restores):
         return high
@@ -234,6 +239,12 @@ def _upsampled(
     if cutoff_hz is None:
         return mixed(low, high, plan.strength, upsampler.output_rate)
     return with_low_band(low, high, cutoff_hz, upsampler.output_rate)
+
+
+def _declipped(plan: Plan, band: Band, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """The channels of a band, with new values for their clipped samples."""
+    ceilings = [plan.ceilings[place] for place in band.channels] if plan.ceilings else []
+    return declipped(blocks, plan.source.rate, ceilings) if any(ceilings) else blocks
 
 
 def _channels(blocks: Iterable[np.ndarray], band: Band) -> Iterator[np.ndarray]:

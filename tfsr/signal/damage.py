@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,9 @@ _FLAT = 2e-4
 _CLASSES_PER_DB = 20
 _PEAK_DB = 0.25
 
+# Fewer are no clipping: tops of a soft recording of few bits are flat too.
+_FEWEST, _LEAST_SHARE = 10, 2e-5
+
 # Decays are measured over so many frames, which begin no further below loud speech and end well
 # above the noise. Few decays are faster than those of the room, so the fast ones tell its time. The
 # line fits simulated rooms, of 0.2 to 0.9 s, with an error of 0.13 s (RMS). In noise it fails.
@@ -32,6 +36,19 @@ _SHORTEST_S = 0.1
 _KEPT_SECONDS = 600
 
 
+class Ceilings(NamedTuple):
+    """The amplitudes at which a channel is clipped.
+
+    Attributes:
+        negative: amplitude of clipped samples below zero, as a positive number; inf: there are
+            none.
+        positive: likewise, of those above zero.
+    """
+
+    negative: float
+    positive: float
+
+
 @dataclasses.dataclass(frozen=True)
 class Damage:
     """What was measured.
@@ -43,12 +60,14 @@ class Damage:
         clipped: share of the samples that are clipped, 0 to 1.
         reverberation_s: time in seconds in which sound decays by 60 dB. It is estimated from the
             ends of sounds in the first ten minutes; None: there are too few, or too much noise.
+        ceilings: where it is clipped; None: it is not, or these are several channels.
     """
 
     noise_db: float | None
     speech_db: float | None
     clipped: float
     reverberation_s: float | None
+    ceilings: Ceilings | None = None
 
 
 class DamageMeter:
@@ -62,9 +81,11 @@ class DamageMeter:
         self._frame = max(round(_FRAME_SECONDS * rate), 1)
         self._held = np.zeros(0)
         self._levels = np.zeros(-LOWEST_DB + 20, np.int64)
-        self._flat = np.zeros(-LOWEST_DB * _CLASSES_PER_DB, np.int64)
+        # Of samples below zero, and of those above.
+        self._flat = np.zeros([2, -LOWEST_DB * _CLASSES_PER_DB], np.int64)
+        self._peaks = np.zeros(2)
         self._last = np.zeros(0)
-        self._samples, self._peak = 0, 0.0
+        self._samples = 0
         self._kept: list[np.ndarray] = []
         self._kept_frames = 0
 
@@ -80,10 +101,21 @@ class DamageMeter:
         levels = self._levels.copy()
         levels[0] = 0
         noise, speech = (_percentile(levels, share) for share in (_PAUSES, _LOUD))
-        peak = _class(np.array([self._peak]))[0]
-        clipped = int(np.sum(self._flat[max(peak - round(_PEAK_DB * _CLASSES_PER_DB), 0) :]))
+        clipped = self._clipped()
         time = self._reverberation_s(noise, speech)
-        return Damage(noise, speech, clipped / max(self._samples, 1), time)
+        share = int(np.sum(clipped)) / max(self._samples, 1)
+        return Damage(noise, speech, share, time, self._ceilings(clipped))
+
+    def _clipped(self) -> np.ndarray:
+        """The number of clipped samples below and above zero."""
+        lowest = _class(self._peaks) - round(_PEAK_DB * _CLASSES_PER_DB)
+        return np.array(
+            [np.sum(flat[max(at, 0) :]) for flat, at in zip(self._flat, lowest, strict=True)]
+        )
+
+    def _ceilings(self, clipped: np.ndarray) -> Ceilings | None:
+        enough = clipped >= max(_FEWEST, _LEAST_SHARE * self._samples)
+        return Ceilings(*np.where(enough, self._peaks, np.inf).tolist()) if enough.any() else None
 
     def _reverberation_s(self, noise_db: float | None, speech_db: float | None) -> float | None:
         if noise_db is None or speech_db is None or speech_db - noise_db < _LEAST_SNR_DB:
@@ -104,7 +136,8 @@ class DamageMeter:
 
     def _add(self, x: np.ndarray) -> None:
         self._samples += len(x)
-        self._peak = max(self._peak, float(np.max(np.abs(x), initial=0.0)))
+        peaks = [np.max(-x, initial=0.0), np.max(x, initial=0.0)]
+        self._peaks = np.maximum(self._peaks, peaks)
         self._add_levels(np.concatenate([self._held, x]))
         self._add_plateaus(np.concatenate([self._last, x]))
 
@@ -124,8 +157,9 @@ class DamageMeter:
         self._last = x[-2:]
         near = np.abs(np.diff(x)) <= _FLAT * np.abs(x[1:])
         within = x[1:-1]
-        flat = np.abs(within[(near[:-1] | near[1:]) & (within != 0)])
-        self._flat += np.bincount(_class(flat), minlength=len(self._flat))
+        flat = within[(near[:-1] | near[1:]) & (within != 0)]
+        for counts, side in zip(self._flat, (-flat, flat), strict=True):
+            counts += np.bincount(_class(side[side > 0]), minlength=len(counts))
 
 
 def _class(amplitude: np.ndarray) -> np.ndarray:
@@ -144,7 +178,8 @@ def _percentile(counts: np.ndarray, percent: float) -> float | None:
 def worst(found: Sequence[Damage]) -> Damage | None:
     """The damage of a recording, from that of its channels; None if there are none.
 
-    The share of clipped samples is the mean; all else is of the worst channel.
+    The share of clipped samples is the mean; all else is of the worst channel. Each has its own
+    ceilings.
     """
     if not found:
         return None
