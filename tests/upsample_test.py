@@ -162,6 +162,17 @@ def test_several_at_once_again_and_only_in_words(upsample, tapes):
     assert (out / "b" / "c.flac").exists()
 
 
+def test_a_long_file_is_the_same_with_two_workers_and_in_batches(upsample, tmp_path):
+    source = call(tmp_path / "call.wav", 8000)
+    made = {}
+    for name, how in ("one", []), ("two", ["--jobs", "2"]), ("batch", ["--batch", "3"]):
+        target = tmp_path / f"{name}.wav"
+        done = upsample(source, "-o", target, "--run_dir", "any", "--chunk", "0.1", *how)
+        assert done.returncode == 0, done.stderr
+        made[name] = target.read_bytes()
+    assert made["one"] == made["two"] == made["batch"]
+
+
 def test_through_pipes(upsample, tmp_path):
     source = call(tmp_path / "call.wav", 8000)
     done = upsample("-", STDIN=str(source), STDOUT=str(tmp_path / "piped.wav"))

@@ -12,6 +12,7 @@ from tfsr.backend import Stage
 from tfsr.inference import chunks
 from tfsr.inference.chunks import upsample_array, upsample_blocks
 from tfsr.inference.noise import standard_normal
+from tfsr.inference.workers import Workers
 from tfsr.networks.audiounet import AudioUNet
 from tfsr.signal.resample import StreamResampler
 from tfsr.upsamplers.base import Upsampler
@@ -143,6 +144,36 @@ def test_the_size_of_the_blocks_does_not_matter(upsamplers, name, places, chunk)
     parts = list(upsample_blocks(upsamplers[name], iter(cut(low, places)), chunk))
     whole = upsample_array(upsamplers[name], low)
     np.testing.assert_allclose(np.concatenate(parts), whole, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("chunk", [90, 400])
+def test_threads_change_no_bit(upsamplers, name, chunk):
+    low = sound(1500)
+
+    def made(workers: Workers) -> np.ndarray:
+        return np.concatenate(list(upsample_blocks(upsamplers[name], [low], chunk, 3, 1, workers)))
+
+    with Workers(3) as workers:
+        np.testing.assert_array_equal(made(workers), made(Workers()))
+
+
+@pytest.mark.parametrize("name", ["spline", "strided", "drawing", "unet"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_chunks_together_in_a_call_are_as_one_by_one(upsamplers, monkeypatch, name, threads):
+    upsampler, low, rows = upsamplers[name], sound(4000), []
+    expected = upsample_array(upsampler, low, 300, 3)
+    run_stage = upsampler.run_stage
+
+    def counted(stage, signal, condition, part, noise=()):
+        rows.append(len(condition))
+        return run_stage(stage, signal, condition, part, noise)
+
+    monkeypatch.setattr(upsampler, "run_stage", counted)
+    with Workers(threads, batch=4) as workers:
+        made = list(upsample_blocks(upsampler, [low], 300, 3, 1, workers))
+    np.testing.assert_allclose(np.concatenate(made), expected, rtol=0, atol=1e-5)
+    assert max(rows) == 2 * 4 and len(rows) < len(made) / 2
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfsr.inference.chunks import upsample_blocks
+from tfsr.inference.workers import Workers
 from tfsr.upsamplers.base import Upsampler
 
 REACH = 3
@@ -51,6 +52,18 @@ def test_between_chunks_that_disagree_the_level_goes_over_in_a_straight_line():
     np.testing.assert_allclose(high[:20], 0)
     np.testing.assert_allclose(high[20:28], np.arange(1, 9), atol=1e-5)
     np.testing.assert_allclose(high[28:], 9)
+
+
+@pytest.mark.parametrize(("threads", "batch"), [(3, 1), (1, 4), (2, 3)])
+def test_workers_make_the_same(threads, batch):
+    upsampler, low = Blurred(context=4, fade=4), np.random.default_rng(0).normal(size=[301, 2])
+    low = low.astype(np.float32)
+    rows, run_stage = [], upsampler.run_stage
+    upsampler.run_stage = lambda *inputs: rows.append(len(inputs[2])) or run_stage(*inputs)
+    with Workers(threads, batch) as workers:
+        made = list(upsample_blocks(upsampler, [low], 20, workers=workers))
+    assert max(rows) == 2 * batch
+    np.testing.assert_allclose(np.concatenate(made), streamed(upsampler, low, 20, 7), atol=1e-5)
 
 
 @pytest.mark.parametrize("samples", [100, 1000])

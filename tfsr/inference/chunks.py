@@ -18,6 +18,7 @@ Some upsamplers have a receptive field that is too large for this. They set how 
 see. Neighbouring chunks then differ, and are cross-faded (`tfsr.inference.cross_fade`).
 """
 
+import functools
 import itertools
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,9 +27,10 @@ from typing import NamedTuple
 import numpy as np
 
 from tfsr import nest
-from tfsr.backend import Backend, Part, Stage
+from tfsr.backend import Backend, Noise, Part, Stage
 from tfsr.inference import noise
 from tfsr.inference.cross_fade import cross_faded
+from tfsr.inference.workers import Workers, stacked, unstacked
 from tfsr.nest import Nest
 from tfsr.signal.resample import StreamResampler
 
@@ -45,6 +47,7 @@ def upsample_blocks(
     chunk: int,
     seed: int = 0,
     gain: float = 1.0,
+    workers: Workers = Workers(),
 ) -> Iterator[np.ndarray]:
     """Upsample a stream; chunked equals whole, unless the upsampler sets a `context`.
 
@@ -55,6 +58,7 @@ def upsample_blocks(
             is set: the signal is then collected and upsampled as a whole.
         seed: of the noise, for upsamplers that use noise.
         gain: factor of the stream during upsampling, such as `upsampler.gain` returns.
+        workers: run the network. Threads change no bit of the output; batches may round otherwise.
 
     Yields:
         float32 [ratio * time, channels], in total `ratio` times as long as the input.
@@ -62,9 +66,9 @@ def upsample_blocks(
     factor = np.float32(gain)
     pieces = (factor * block.T for block in blocks)
     if upsampler.context is None:
-        made = _exact(upsampler, pieces, chunk, seed)
+        made = _exact(upsampler, pieces, chunk, seed, workers)
     else:
-        made = cross_faded(upsampler, pieces, chunk, upsampler.context)
+        made = cross_faded(upsampler, pieces, chunk, upsampler.context, workers)
     for high in made:
         yield high.T / factor
 
@@ -99,14 +103,15 @@ def upsample_array(
 
 
 def _exact(
-    upsampler: Backend, blocks: Iterable[np.ndarray], chunk: int, seed: int
+    upsampler: Backend, blocks: Iterable[np.ndarray], chunk: int, seed: int, workers: Workers
 ) -> Iterator[np.ndarray]:
     """All stages, on float32 [channels, time]."""
     stages = _numbered(upsampler.stages)
     pieces: Iterator[tuple[np.ndarray, Nest]] = ((block, ()) for block in blocks)
     for first in range(0, len(stages), STAGES_TOGETHER):
         together = stages[first : first + STAGES_TOGETHER]
-        pieces = _Pass(upsampler, together, chunk, seed).of(pieces)
+        one = _Pass(upsampler, together, chunk, seed)
+        pieces = workers.map(one.run, one.calls(pieces), _Call.shapes)
     return (high for _, high in pieces)
 
 
@@ -126,6 +131,36 @@ class _Span(NamedTuple):
     end: int
     first: int
     last: int
+
+
+class _Call(NamedTuple):
+    """What a stage is given at once.
+
+    Attributes:
+        stage: the stage.
+        signal: output of the stage before.
+        condition, part: as for `Backend.run_stage`.
+        noise: draws of noise.
+        kept: the part of the output that is not context.
+        low: the recording, in the time of this part.
+    """
+
+    stage: Stage
+    signal: Nest
+    condition: Nest
+    part: Part
+    noise: Noise
+    kept: Part
+    low: np.ndarray
+
+    @property
+    def own_condition(self) -> Nest:
+        """The part of the condition that the stage sees."""
+        return nest.map_structure(lambda x: _cut(x, self.part), self.condition)
+
+    def shapes(self) -> list[tuple[int, ...]]:
+        """The shapes of all that the stage sees."""
+        return [x.shape for x in nest.flatten((self.signal, self.own_condition, self.noise))]
 
 
 class _Pass:
@@ -148,30 +183,50 @@ class _Pass:
             self._reach = upsampler.whole_hops(upsampler.receptive_field)
             self._condition_reach = upsampler.whole_hops(upsampler.condition_field)
 
-    def of(self, pieces: Iterator[tuple[np.ndarray, Nest]]) -> Iterator[tuple[np.ndarray, Nest]]:
-        """The stream, with the signal after the last stage."""
+    def calls(self, pieces: Iterator[tuple[np.ndarray, Nest]]) -> Iterator[_Call]:
+        """The calls of the last stage; those of stages before it are made here."""
         low, condition = _Window(), _Window()
-        signals = [_Window() for _ in range(len(self._stages) + 1)]
+        signals = [_Window() for _ in self._stages]
+        ends = [0] * len(self._stages)
         # The first chunk sees nothing before it: it is longer, so that all have the same shape.
-        target, end, over = self._reach, 0, False
-        while not over or end < low.end:
+        target, over = self._reach, False
+        while not over or ends[-1] < low.end:
             target += self._chunk
             wanted = target + self._reach
             over = not _read(pieces, low, signals[0], wanted + self._condition_reach)
             self._extend(condition, low, min(wanted, low.end))
             complete = over and condition.end == low.end
-            spans = self._spans(target, complete, condition.end, signals[1:])
-            for number, span in enumerate(spans):
+            spans = self._spans(target, complete, condition.end, ends)
+            # No name is given to a call: it would keep the condition while that is extended.
+            for number, span in enumerate(spans[:-1]):
                 if span.begin < span.end:
-                    made = self._made(number, span, signals[number], condition)
-                    signals[number + 1].append(*made)
-            begin, end = spans[-1].begin, spans[-1].end
-            if begin < end:
-                yield low.cut(begin, end), signals[-1].cut(begin, end)
-            low.forget(min(end, condition.end - self._condition_reach))
-            condition.forget(end - self._reach)
-            for signal, span in zip(signals, [*spans, spans[-1]], strict=True):
-                signal.forget(span.end - self._reach)
+                    ((_, made),) = self.run([self._call(number, span, signals, condition, low)])
+                    samples = span.end - span.begin
+                    signals[number + 1].append(made, Part(0, samples, samples))
+            if spans[-1].begin < spans[-1].end:
+                yield self._call(len(spans) - 1, spans[-1], signals, condition, low)
+            ends = [span.end for span in spans]
+            low.forget(min(ends[-1], condition.end - self._condition_reach))
+            condition.forget(ends[-1] - self._reach)
+            for signal, end in zip(signals, ends, strict=True):
+                signal.forget(end - self._reach)
+
+    def run(self, calls: Sequence[_Call]) -> list[tuple[np.ndarray, Nest]]:
+        """For calls of one stage with the same shapes: the recording, and the output."""
+        first = calls[0]
+        condition, part = first.condition, first.part
+        if len(calls) > 1:
+            condition = stacked([call.own_condition for call in calls])
+            samples = part.end - part.begin
+            part = Part(0, samples, samples)
+        signal, noise = (
+            stacked([getattr(call, name) for call in calls]) for name in ("signal", "noise")
+        )
+        made = self._upsampler.run_stage(first.stage, signal, condition, part, noise)
+        return [
+            (call.low, nest.map_structure(functools.partial(_cut, part=call.kept), own))
+            for call, own in zip(calls, unstacked(made, len(calls)), strict=True)
+        ]
 
     def _extend(self, condition: "_Window", low: "_Window", end: int) -> None:
         """Extend the computed condition up to an input sample."""
@@ -183,30 +238,34 @@ class _Pass:
         made = self._upsampler.run_condition(low.cut(first, last))
         condition.append(made, Part(begin - first, end - first, last - first))
 
-    def _spans(
-        self, target: int, complete: bool, end: int, made: Sequence["_Window"]
-    ) -> list[_Span]:
+    def _spans(self, target: int, complete: bool, end: int, ends: Sequence[int]) -> list[_Span]:
+        """What each stage makes next, after the ends of what it has made."""
         spans = []
-        for lag, signal in enumerate(made):
-            goal = max(target - lag * self._reach, signal.end)
-            if complete and end - signal.end <= self._chunk + self._reach:
+        for lag, begin in enumerate(ends):
+            goal = max(target - lag * self._reach, begin)
+            if complete and end - begin <= self._chunk + self._reach:
                 goal = end
-            first, last = max(signal.end - self._reach, 0), min(goal + self._reach, end)
-            spans.append(_Span(signal.end, goal, first, last))
+            first, last = max(begin - self._reach, 0), min(goal + self._reach, end)
+            spans.append(_Span(begin, goal, first, last))
         return spans
 
-    def _made(
-        self, number: int, span: _Span, signal: "_Window", condition: "_Window"
-    ) -> tuple[Nest, Part]:
-        """The output of a stage for the signal of the stage before, and the valid part of it."""
+    def _call(
+        self,
+        number: int,
+        span: _Span,
+        signals: Sequence["_Window"],
+        condition: "_Window",
+        low: "_Window",
+    ) -> _Call:
         stage, draws = self._stages[number]
         whole, part = condition.part(span.first, span.last)
         channels = nest.flatten(whole)[0].shape[0]
         place = [samples * self._upsampler.ratio for samples in (span.first, span.last)]
         drawn = tuple(noise.standard_normal(self._seed, n, channels, *place) for n in draws)
-        before = signal.cut(span.first, span.last)
-        made = self._upsampler.run_stage(stage, before, whole, part, drawn)
-        return made, Part(span.begin - span.first, span.end - span.first, span.last - span.first)
+        before = signals[number].cut(span.first, span.last)
+        kept = Part(span.begin - span.first, span.end - span.first, span.last - span.first)
+        own = low.cut(span.begin, span.end)
+        return _Call(stage, before, whole, part, drawn, kept, own)
 
 
 class _Window:

@@ -1,11 +1,13 @@
 """Upsample signals of any length in cross-faded chunks, in constant memory."""
 
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from tfsr.backend import Backend, Part
+from tfsr.inference.workers import Workers, stacked, unstacked
 from tfsr.nest import Nest
 
 
@@ -19,7 +21,7 @@ class _Segment(NamedTuple):
 
 
 def cross_faded(
-    upsampler: Backend, pieces: Iterable[np.ndarray], chunk: int, context: int
+    upsampler: Backend, pieces: Iterable[np.ndarray], chunk: int, context: int, workers: Workers
 ) -> Iterator[np.ndarray]:
     """Upsample a stream in chunks that see `context` samples on each side.
 
@@ -29,6 +31,7 @@ def cross_faded(
         upsampler: one without noise.
         pieces: float32 [channels, time], of any lengths.
         chunk, context: input samples, rounded up to multiples of the upsampler's `hop`.
+        workers: run the network.
 
     Yields:
         float32 [channels, ratio * time].
@@ -37,14 +40,22 @@ def cross_faded(
     ratio, fade = upsampler.ratio, upsampler.ratio * upsampler.fade
     share = np.linspace(0, 1, fade + 2, dtype=np.float32)[1:-1]
     before = None
-    for segment in _segments(pieces, chunk, context, upsampler.fade + context):
-        high = _whole(upsampler, segment.low)[:, ratio * (segment.begin - segment.first) :]
+    segments = _segments(pieces, chunk, context, upsampler.fade + context)
+    run = functools.partial(_run, upsampler)
+    for segment, high in workers.map(run, segments, lambda segment: segment.low.shape):
+        high = high[:, ratio * (segment.begin - segment.first) :]
         if before is not None:
             faded = share * high[:, :fade] + (1 - share) * before
             high = np.concatenate([faded, high[:, fade:]], axis=1)
         end = high.shape[1] if segment.is_last else ratio * chunk
         before = high[:, end : end + fade]
         yield high[:, :end]
+
+
+def _run(upsampler: Backend, segments: Sequence[_Segment]) -> list[tuple[_Segment, np.ndarray]]:
+    """Segments of the same length, with their outputs."""
+    high = _whole(upsampler, stacked([segment.low for segment in segments]))
+    return list(zip(segments, unstacked(high, len(segments)), strict=True))
 
 
 def _whole(upsampler: Backend, low: np.ndarray) -> np.ndarray:

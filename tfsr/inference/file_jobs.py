@@ -19,6 +19,7 @@ from tfsr.inference.files import KEEP, Plan, upsample_file
 from tfsr.inference.manifest import Record
 from tfsr.inference.output_paths import Job
 from tfsr.inference.samples import RATES, Samples
+from tfsr.inference.workers import Workers
 from tfsr.signal.damage import Damage, DamageMeter, worst
 from tfsr.signal.speech import Heard, hear
 
@@ -217,8 +218,10 @@ class Request:
             )
         return backend
 
-    def upsample(self, job: Job, progress: Callable[[float], None]) -> Record:
-        """Upsample a file; the record tells any error."""
+    def upsample(
+        self, job: Job, progress: Callable[[float], None], workers: Workers = Workers()
+    ) -> Record:
+        """Upsample a file; the record tells any error. See `upsample_file` for `workers`."""
         record = Record(str(job.source), str(job.target), seed=self.seed)
         if self.skips(job):
             return dataclasses.replace(record, skipped=True)
@@ -227,12 +230,26 @@ class Request:
                 plan = self.plan(source, job.source)
                 record = record.planned(plan)
                 upsamplers = [self.upsampler(system) for system in plan.systems]
-                fitted = upsample_file(self.upsampler, plan, job.target, progress)
+                if workers.batch > 1:
+                    for system, upsampler in zip(plan.systems, upsamplers, strict=True):
+                        _check_takes_batches(system, upsampler)
+                fitted = upsample_file(self.upsampler, plan, job.target, progress, workers)
                 lowest = min(upsampler.input_rate for upsampler in upsamplers)
                 record = record.done(lowest, plan.output_rate(upsamplers), fitted)
         except UserError as error:
             record = dataclasses.replace(record, error=str(error))
         return record
+
+
+def _check_takes_batches(system: str, upsampler: Backend) -> None:
+    stages = len(upsampler.stages)
+    if stages > 1:
+        raise UserError(
+            f"{system}: has {stages} stages, each made of the one before, and takes no `batch` of "
+            "chunks; give a longer `chunk`"
+        )
+    if upsampler.receptive_field is None and upsampler.context is None:
+        raise UserError(f"{system}: takes whole recordings, not a `batch` of chunks; leave it out")
 
 
 def in_order(
@@ -245,8 +262,8 @@ def in_order(
 
     The end may come early, by an interrupt. Running jobs should then end.
 
-    Jobs run in threads. Nearly all of the time is spent in TensorFlow and in libraries that let
-    other threads run. Processes would take seconds each to start, and memory for the weights.
+    Jobs run in threads. Most of the time is spent in libraries that let other threads run.
+    Processes would cost more time and memory (docs/scale.md).
     """
     if workers == 1:
         yield from map(upsample, jobs)

@@ -21,6 +21,7 @@ from tfsr.inference.declipping import declipped
 from tfsr.inference.mixing import mixed
 from tfsr.inference.preset_selection import remark
 from tfsr.inference.samples import Samples
+from tfsr.inference.workers import Workers
 from tfsr.signal.damage import Ceilings, Damage
 from tfsr.signal.resample import StreamResampler, resampled_length
 
@@ -143,6 +144,7 @@ def upsample_file(
     plan: Plan,
     target: Path,
     progress: Callable[[float], None] | None = None,
+    workers: Workers = Workers(),
 ) -> Fitted:
     """Upsample a recording of any rate, length and number of channels, with its tags.
 
@@ -155,12 +157,13 @@ def upsample_file(
         load: returns the upsampler for the name of a band's system.
         target: the file to write.
         progress: called from time to time with the finished share, up to 1.
+        workers: run the networks. Threads change no bit of the output; batches may round otherwise.
 
     Raises:
         UserError: the source has NaN or infinite samples, or cannot be decoded. Or the target
             cannot be written, or cannot hold a recording of this size.
     """
-    high, rate = upsampled(load, plan, progress)
+    high, rate = upsampled(load, plan, progress, workers)
     source, subtype = plan.source, plan.written_subtype(target)
     how = rate, source.channels, subtype, source.tags, plan.output_samples(rate)
     with Writer(target, *how) as writer:
@@ -174,7 +177,10 @@ def upsample_file(
 
 
 def upsampled(
-    load: Callable[[str], Backend], plan: Plan, progress: Callable[[float], None] | None = None
+    load: Callable[[str], Backend],
+    plan: Plan,
+    progress: Callable[[float], None] | None = None,
+    workers: Workers = Workers(),
 ) -> tuple[Iterator[np.ndarray], int]:
     """An upsampled recording, in blocks of float32 [time, channels], and their rate in Hz.
 
@@ -189,11 +195,13 @@ def upsampled(
     if source.silent:
         high = _resampled(source.blocks(), source.rate, rate)
     else:
-        high = _of_all_bands(load, plan, rate)
+        high = _of_all_bands(load, plan, rate, workers)
     return _with_progress(_cut(high, samples), samples, progress), rate
 
 
-def _of_all_bands(load: Callable[[str], Backend], plan: Plan, rate: int) -> Iterator[np.ndarray]:
+def _of_all_bands(
+    load: Callable[[str], Backend], plan: Plan, rate: int, workers: Workers
+) -> Iterator[np.ndarray]:
     """All channels at the output rate, at least as long as the file."""
     gains = _gains(load, plan)
     # What one is ahead of the others is kept: a chunk, and what its upsampler sees around it.
@@ -205,7 +213,7 @@ def _of_all_bands(load: Callable[[str], Backend], plan: Plan, rate: int) -> Iter
             made.append(_resampled(own, plan.source.rate, rate))
             continue
         upsampler = load(band.system)
-        high = _upsampled(upsampler, plan, band, own, gain)
+        high = _upsampled(upsampler, plan, band, own, gain, workers)
         made.append(_resampled(high, upsampler.output_rate, rate))
     order = np.argsort([place for band in plan.bands for place in band.channels])
     for together in _in_step(made):
@@ -225,14 +233,19 @@ def _gains(load: Callable[[str], Backend], plan: Plan) -> list[float]:
 
 
 def _upsampled(
-    upsampler: Backend, plan: Plan, band: Band, blocks: Iterator[np.ndarray], gain: float
+    upsampler: Backend,
+    plan: Plan,
+    band: Band,
+    blocks: Iterator[np.ndarray],
+    gain: float,
+    workers: Workers,
 ) -> Iterator[np.ndarray]:
     """Some channels, upsampled, at the upsampler's output rate."""
     cutoff_hz, chunk = plan.low_band_hz(upsampler, band), plan.chunk(upsampler, len(band.channels))
     for_high, for_low = itertools.tee(blocks)
     whole = _declipped(plan, band, for_high)
     low_rate = _resampled(whole, plan.source.rate, upsampler.input_rate)
-    high = upsample_blocks(upsampler, low_rate, chunk, plan.seed, gain)
+    high = upsample_blocks(upsampler, low_rate, chunk, plan.seed, gain, workers)
     if cutoff_hz is None and (plan.strength == 1 or not upsampler.restores):
         return high
     low = _resampled(for_low, plan.source.rate, upsampler.output_rate)
