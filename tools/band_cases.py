@@ -71,6 +71,7 @@ class Result:
         )
 
 
+LINES = "by linear interpolation"
 CASES = [
     *(
         Case(
@@ -109,9 +110,9 @@ CASES = [
                 ("by repetition", made.repeated, 8, 48_000),
                 ("by repetition", made.repeated, 16, 48_000),
             ),
-            *(("by lines", made.linear, 8, 16_000), ("by lines", made.linear, 8, 44_100)),
+            *((LINES, made.linear, 8, 16_000), (LINES, made.linear, 8, 44_100)),
             *(
-                ("by lines", made.linear, 16, 48_000),
+                (LINES, made.linear, 16, 48_000),
                 ("by a short filter", made.short_filter, 8, 16_000),
             ),
             ("by a short filter", made.short_filter, 16, 44_100),
@@ -167,18 +168,21 @@ def page(results: Sequence[Result]) -> str:
 _HEAD = """# Where the band of a recording ends
 
 `tfsr upsample` measures where the speech of each recording ends, in Hz, and chooses a preset by
-that (`tfsr/signal/bandwidth.py`). What is as loud in pauses as in speech is noise, hum or a
-whistle; what is shorter than a millisecond is a click; what mirrors the band below half of a usual
-rate is an image that a poor resampler left. None of these counts, nor does what is not there in
-nearly one frame in five of the speech. What does not look like speech ends where all of its sound
-does.
+that (`tfsr/signal/bandwidth.py`). It does not count
 
-Forty recordings whose band is known, made of one recording of the bundled speech by
-`python tools/band_cases.py`, which takes names of yours too. Right is within 10 % of how it was
-made, with the preset that suits it: {right} of {total}. Of 20 other speakers (men and women,
-English, German, Mandarin, Hausa, Twi) it was 39.6 of 40 in the mean and 38 at least. Hum whose
-harmonics are as strong as here can hide speech, and then the band ends too low; `--bandwidth HZ`
-says better.
+* noise, hum and whistles: sound that is as loud in pauses as in speech;
+* clicks: sound that is shorter than a millisecond;
+* images of a poor resampler: mirror copies of the band below half of a usual rate;
+* sound in fewer than about one in five frames of the speech.
+
+The band of a recording that does not look like speech ends where all of its sound does.
+
+`python tools/band_cases.py` makes forty recordings with a known band from one recording of the
+bundled speech, or of yours. "Made" says how, and "Hz" where the band ends. A row is right if the
+measured end, "found", is within 10 % of that and the preset suits it: {right} of {total}. Twenty
+other speakers were men and women with English, German, Mandarin, Hausa and Twi. For them 39.6 rows
+were right on average, and at least 38. Hum with harmonics as strong as here can hide speech. Then
+the measured band is too low; correct it by `--bandwidth HZ`.
 
 | made | Hz | found | preset | right |
 |---|---|---|---|---|"""

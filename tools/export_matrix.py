@@ -170,15 +170,16 @@ def page(rows: list[dict]) -> str:
     made_by = " ".join(["python tools/export_matrix.py --output docs/export.md", *flags])
     heading = (
         f"# Exported files\n\nMade by `{made_by}` on {datetime.date.today()}: {machine()}, "
-        f"{os.cpu_count()} cores, one thread, Python {platform.python_version()}. Sizes in MB. "
-        "LSD: that of float32 on so many seconds of the bundled test speech, and what the others "
-        "add to it. Difference: the largest between Keras, SavedModel and TensorFlow Lite in "
-        "float32. Dynamic_int8 time: that of float32 taken as 1, in turns.\n"
+        f"{os.cpu_count()} cores, one thread, Python {platform.python_version()}. SavedModel "
+        "to full_int8: sizes in MB. LSD: that of float32, on the bundled test speech of the length "
+        'in "seconds". The other LSD columns: what each format adds to it. Difference: the largest '
+        "between samples of Keras, SavedModel and float32. Operations: how many kinds the file "
+        "uses. Dynamic_int8 time: computing time relative to float32, measured in turns.\n"
     )
     having = {}
     for row in rows:
         having.setdefault(", ".join(row["operations"]), []).append(f"`{row['name']}`")
-    listed = [f"* {', '.join(names)}: {operations}" for operations, names in having.items()]
+    listed = [f"* {', '.join(names)}: `{operations}`" for operations, names in having.items()]
     refused = [f"* `{row['name']}`, {why}" for row in rows for why in row["refused"].values()]
     folded = ["<details><summary>The operations</summary>\n", *listed, "\n</details>\n"]
     parts = [heading, table(HEAD, [cells(row) for row in rows]), *refused, "\n".join(folded)]

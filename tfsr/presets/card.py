@@ -11,10 +11,12 @@ _UNKNOWN = "not measured"
 
 _HEAD = """# Presets
 
-Made by `tfsr list --markdown` of the folders in `tfsr/presets`. Scores are means over the
-recordings of the test set, by the protocols of `tfsr evaluate`; SNR in dB, LSD in factors of ten of
-power. The weights may be used as their training data may: with attribution, and where that says
-share-alike, alike.
+`tfsr list --markdown` makes this page from the folders in `tfsr/presets`. Scores are means over the
+recordings of the test set, by the protocols of `tfsr evaluate`. SNR, segmental SNR and columns of
+bands (4-8k, for example) are in dB, LSD in factors of ten of power. [Measures](measures.md)
+explains all columns. The real-time factor is the computing time for one second of audio, in
+seconds. The weights have the terms of their training data: attribution, and share-alike where the
+data have it.
 """
 
 # Columns of the board -> the protocol that has them.
