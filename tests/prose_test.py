@@ -1,9 +1,9 @@
-"""Docstrings, the help of flags and error messages are in sentences of at most 20 words."""
+"""Sentences are short: at most 20 words in the package, at most 25 in the documentation."""
 
 import ast
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +11,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 MOST_WORDS = 20
+MOST_WORDS_OF_A_PAGE = 25
+LONG = ("benchmarks.md", "compact.md", "scale.md")
+PAGES = sorted(
+    [ROOT / "README.md", *(page for page in (ROOT / "docs").rglob("*.md") if page.name not in LONG)]
+)
 
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 SECTION = re.compile(r"\w+:$")
@@ -21,6 +26,10 @@ ONE_WORD = re.compile(
 )
 END = re.compile(r"""(?<=[.!?:;])(?<!\bet al\.)(?<!\be\.g\.)(?<!\bi\.e\.)["')]*\s+""")
 WORD = re.compile(r"\w")
+# What of Markdown is no prose: marks, code, pictures, rows of tables, directives and tags.
+NO_PROSE = re.compile(r"\*\*|^```.*?^```$|!\[[^\]]*\]\([^)]*\)|^(?:\||:::|</?\w).*?$", re.M | re.S)
+LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+HEADING = re.compile(r"^#+ .*$", re.MULTILINE)
 
 
 class Text(NamedTuple):
@@ -102,24 +111,41 @@ def sentences(paragraph: Text) -> Iterator[Text]:
         start = end
 
 
-def long_sentences(source: str, name: str) -> list[str]:
+def long_sentences(texts: Iterable[Text], name: str, most: int = MOST_WORDS) -> list[str]:
     """`file:line: words: sentence` of each that is too long."""
-    tree = ast.parse(source)
     found = []
-    for text in [*docstrings(tree), *messages(tree)]:
+    for text in texts:
         for paragraph in paragraphs(text):
             for line, sentence in sentences(paragraph):
                 words = sum(bool(WORD.search(word)) for word in sentence.split())
-                if words > MOST_WORDS:
+                if words > most:
                     found.append(f"{name}:{line}: {words}: {sentence}")
     return found
+
+
+def of_code(source: str) -> list[Text]:
+    tree = ast.parse(source)
+    return [*docstrings(tree), *messages(tree)]
+
+
+def of_page(markdown: str) -> Text:
+    """The prose of a page, in the lines where it is; a link counts by its words."""
+    text = NO_PROSE.sub(lambda found: "\n" * found.group().count("\n"), markdown)
+    text = LINK.sub(lambda found: found[1] + "\n" * found[0][len(found[1]) :].count("\n"), text)
+    return Text(1, HEADING.sub("", text))
 
 
 @pytest.mark.parametrize("folder", ["tfsr"])
 def test_sentences_are_short(folder):
     found = []
     for path in sorted((ROOT / folder).rglob("*.py")):
-        found += long_sentences(path.read_text(), str(path.relative_to(ROOT)))
+        found += long_sentences(of_code(path.read_text()), str(path.relative_to(ROOT)))
+    assert not found, "\n".join(["sentences to split:", *found])
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_sentences_of_pages_are_short(path):
+    found = long_sentences([of_page(path.read_text())], path.name, MOST_WORDS_OF_A_PAGE)
     assert not found, "\n".join(["sentences to split:", *found])
 
 
@@ -152,5 +178,30 @@ def of(count: int, last: str = ".") -> str:
     ],
 )
 def test_long_ones_are_found(source, places):
-    found = long_sentences(source, "file.py")
-    assert [int(text.split(":")[1]) for text in found] == places
+    assert found_in(of_code(source)) == places
+
+
+def found_in(texts: list[Text]) -> list[int]:
+    """The lines in which long sentences begin."""
+    return [int(text.split(":")[1]) for text in long_sentences(texts, "file")]
+
+
+@pytest.mark.parametrize(
+    ("page", "places"),
+    [
+        (f"# {of(21)}\n\n{of(20)}\n{of(20)}\n", []),
+        (f"# Page\n\n{of(2)}\n{of(21)}\n", [4]),
+        (f"* {of(20)}\n* {of(20, '')}\n  word.\n", [2]),
+        (f"{of(15, '')}\n* {of(15)}\n", []),
+        (f"```text\n{of(21)}\n\n{of(21)}\n```\n{of(21)}\n", [6]),
+        (f"| {of(21)} |\n|---|\n", []),
+        (f"![{of(21)}](a.png)\n", []),
+        (f"[{of(19, '')}](a-b-c.md) word.", []),
+        (f"[{of(19, '')}\nword](a.md)\nword.\n\n{of(21)}", [1, 5]),
+        (f"**{of(20)}** {of(20)}", []),
+        (f"<details><summary>{of(21)}</summary>\n", []),
+        (f"{of(18, '')} `a b c` word.", []),
+    ],
+)
+def test_long_ones_of_pages_are_found(page, places):
+    assert found_in([of_page(page)]) == places

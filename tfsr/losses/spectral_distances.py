@@ -96,9 +96,8 @@ class MelLoudness:
         floor: added to the power of a band, so that silence has a gradient; for audio in [-1, 1].
         asymmetry: extra weight of added sound; 0: added and missing sound have equal weight.
         span: seconds around a frame over which the mean power decides whether there is too much.
-            Over single frames, the cheapest solution would be a level that beats at the frame
-            rate. So the span covers several beats.
-            frames a level that beats at their rate would be the cheapest: span over several beats.
+            Over single frames, a level that fluctuates at the frame rate would have the lowest
+            loss. So the span covers several frames.
     """
 
     rate: int
