@@ -13,9 +13,8 @@ ROOT = Path(__file__).parents[1]
 MOST_WORDS = 20
 MOST_WORDS_OF_A_PAGE = 25
 LONG = ("benchmarks.md", "compact.md", "scale.md")
-PAGES = sorted(
-    [ROOT / "README.md", *(page for page in (ROOT / "docs").rglob("*.md") if page.name not in LONG)]
-)
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "export").glob("*/README.md")]
+PAGES += sorted(page for page in (ROOT / "docs").rglob("*.md") if page.name not in LONG)
 
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 SECTION = re.compile(r"\w+:$")
