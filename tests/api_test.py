@@ -95,6 +95,8 @@ def test_restoration_keeps_a_high_rate_on_disk(call, tmp_path):
     [
         ({"strength": 1.5}, "^`strength`: 1.5 does not fit; give a share, 0 to 1"),
         ({"strength": "all"}, "^`strength`: 'all'"),
+        ({"only": "clipping"}, "^model: is not used here"),
+        ({"only": "noise"}, "^only: is 'noise'; give 'clipping'"),
         ({"model": PRESET}, f"^{PRESET}: only widens the band and restores nothing"),
     ],
 )

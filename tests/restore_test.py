@@ -103,6 +103,31 @@ def test_clipped_samples_are_filled_if_wanted(restore, tmp_path, declip):
         np.testing.assert_allclose(made, low / 2, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("strength", [0, 0.5, 1])
+def test_only_clipping(restore, tmp_path, strength):
+    """Without a model, at the rate of the recording; samples that are not clipped stay."""
+    source, target = tmp_path / "a.wav", tmp_path / "b.wav"
+    speech = Bundled().recordings("test")[2].read(48_000)[:, np.newaxis]
+    low = np.clip(speech, -0.1, 0.1)
+    audio_file.write(source, low, 48_000, "FLOAT")
+    flags = ["--only", "clipping", "--strength", str(strength)]
+    done = restore(source, "-o", target, *flags)
+    assert done.returncode == 0, done.stderr
+    assert f"{source} 48000 Hz -> {target} 48000 Hz (no model)" in done.stdout
+    made, rate = soundfile.read(target, always_2d=True)
+    assert rate == 48_000
+    clipped = np.abs(low) >= 0.0999
+    np.testing.assert_allclose(
+        made[~clipped], low[~clipped], rtol=0, atol=1e-6 if strength in (0, 1) else 0.02
+    )
+    errors = [np.sum((x - speech) ** 2) for x in (made, low)]
+    assert (
+        errors[0] == pytest.approx(errors[1], rel=1e-3)
+        if strength == 0
+        else errors[0] < errors[1] / 2
+    )
+
+
 def similarity(a, b) -> float:
     return np.corrcoef(a[:, 0], b[:, 0])[0, 1]
 
@@ -112,6 +137,12 @@ def similarity(a, b) -> float:
     [
         (["--strength", "1.5"], "flag --strength=1.5"),
         (["--preset", "widens"], "or use upsample"),
+        (
+            ["--only", "clipping", "--preset", "restores"],
+            "no model is used here; leave out restores",
+        ),
+        (["--only", "clipping", "--nodeclip"], "leave nothing to do"),
+        (["--only", "hum"], "flag --only=hum"),
         (["--bandwidth", "4000"], "Unknown command line flag 'bandwidth'"),
         ([], "restore: give audio files or folders"),
     ],

@@ -120,6 +120,7 @@ def restore(
     rate: int,
     model: Which | None = None,
     *,
+    only: Literal["clipping"] | None = None,
     strength: float = 1.0,
     declip: bool = True,
     seed: int = 0,
@@ -129,6 +130,8 @@ def restore(
     Args:
         audio, rate: see `upsample`.
         model: a model that restores. None: the preset that suits the band of each channel.
+        only: "clipping" fills clipped samples and does nothing else, without a model and at any
+            rate. None: everything is restored.
         strength: 0 leaves the recording as it is, 1 restores it in full; between is a mix.
         declip: whether clipped samples are filled by linear prediction before the model hears them.
             The output is then beyond full scale where the original was.
@@ -136,11 +139,11 @@ def restore(
 
     Returns:
         float32 [time] or [time, channels], with the duration of the audio, and its rate in Hz:
-        that of the model.
+        that of the model, or of the audio without a model.
 
     Raises:
         UserError: the audio has another shape or type, or samples that are NaN or infinite; or
-            the model only widens the band.
+            the model only widens the band; or a model is given that `only` does not use.
 
     >>> import numpy as np, tfsr
     >>> from tfsr.networks.restored_bins import RestoredBins
@@ -150,9 +153,11 @@ def restore(
     >>> clean, rate = tfsr.restore(noisy, 16000, untrained, strength=0.8)
     >>> clean.shape, rate
     ((16000,), 16000)
+    >>> tfsr.restore(np.clip(noisy, -0.01, 0.01), 48000, only="clipping")[1]
+    48000
     """
     how = {"strength": strength, "declip": declip, "seed": seed}
-    request = _request(model, presets.restoring, **how)
+    request = _request(model, _restoring(only), **how)
     return upsample_samples(request, audio, rate)
 
 
@@ -161,6 +166,7 @@ def restore_file(
     target: str | os.PathLike | None = None,
     model: Which | None = None,
     *,
+    only: Literal["clipping"] | None = None,
     strength: float = 1.0,
     declip: bool = True,
     rate: int | Literal["keep"] | None = "keep",
@@ -171,8 +177,8 @@ def restore_file(
 
     Args:
         source, target, subtype: see `upsample_file`.
-        model, strength, declip, seed: see `restore`. The written file is made softer as a whole
-            where it would be beyond full scale.
+        model, only, strength, declip, seed: see `restore`. What would be beyond full scale is made
+            softer as a whole.
         rate: Hz of the output; "keep": the rate of the source, where that is higher than the
             model's. None: the model's rate.
 
@@ -191,7 +197,7 @@ def restore_file(
     0.0
     """
     how = {"strength": strength, "declip": declip, "rate": rate, "subtype": subtype, "seed": seed}
-    return _of_file(_request(model, presets.restoring, **how), source, target)
+    return _of_file(_request(model, _restoring(only), **how), source, target)
 
 
 def _of_file(
@@ -211,10 +217,19 @@ def _of_file(
     return record
 
 
-def _request(model: Which | None, suited: Callable[[float], str], **how: Any) -> Request:
+def _restoring(only: str | None) -> Callable[[float], str] | None:
+    """What chooses the preset for a bandwidth in Hz; None if none is used."""
+    if only not in (None, "clipping"):
+        raise UserError(f"only: is {only!r}; give 'clipping', or None for all")
+    return presets.restoring if only is None else None
+
+
+def _request(model: Which | None, suited: Callable[[float], str] | None, **how: Any) -> Request:
     """The request for a given model, or else for the preset that is suited to a bandwidth in Hz."""
     if model is None:
         return Request(load=lambda name: _preset(name).backend, system=suited, **how)
+    if suited is None:
+        raise UserError("model: is not used here, for `only` uses none; leave one of them out")
     return request_for(load(model), **how)
 
 

@@ -131,7 +131,7 @@ class RequestFlags:
 
     def request(
         self,
-        suited: Callable[[float], str],
+        suited: Callable[[float], str] | None,
         threads: int | None,
         skip_existing: bool = False,
         **how: Any,
@@ -139,16 +139,23 @@ class RequestFlags:
         """The request that the flags describe.
 
         Args:
-            suited: chooses the preset for a bandwidth in Hz, unless the user names a system.
+            suited: chooses the preset for a bandwidth in Hz, unless the user names a system. None:
+                no system is used.
             threads: CPU threads of LiteRT; None: one for each processor of the machine.
             how: further arguments of `tfsr.inference.file_jobs.Request`.
+
+        Raises:
+            UserError: a system is named, and none is used.
         """
         from tfsr.audio_file import parse_raw
         from tfsr.inference.file_jobs import Request
 
+        named = self._run_dir.value or self._model.value or self._preset.value
+        if named and suited is None:
+            raise UserError(f"{self._verb}: no model is used here; leave out {named}")
         return Request(
             load=Loader(self._param.value, threads, self._allow_import.value),
-            system=self._run_dir.value or self._model.value or self._preset.value or suited,
+            system=named or suited,
             raw=parse_raw(self._raw.value) if self._raw.value else None,
             strict=self._strict.value,
             chunk_seconds=self._chunk.value,
@@ -234,12 +241,13 @@ class FileCommand:
         )
         self._manifest = command.report_flag("manifest", "A JSON file to record what was done.")
 
-    def run(self, positional: list[str], suited: Callable[[float], str], **how: Any) -> None:
+    def run(self, positional: list[str], suited: Callable[[float], str] | None, **how: Any) -> None:
         """Process files and folders.
 
         Args:
             positional: their names.
-            suited: chooses the preset for a bandwidth in Hz, unless the user names a system.
+            suited: chooses the preset for a bandwidth in Hz, unless the user names a system. None:
+                no system is used.
             how: further arguments of `tfsr.inference.file_jobs.Request`.
 
         Raises:

@@ -50,6 +50,7 @@ class Request:
     Attributes:
         load: name of a system -> its upsampler; called once for each name.
         system: the system for all files, or a function from a bandwidth in Hz to a system's name.
+            None: no network changes them, and only clipped samples are filled.
         bandwidth_hz: highest frequency of all recordings; None: it is measured.
         keep_low_band: whether a recording stays as it is below its cut-off. An upsampler that
             restores changes it anyway. The cut-off is the bandwidth. For a named system without a
@@ -66,7 +67,7 @@ class Request:
     """
 
     load: Callable[[str], Backend]
-    system: str | Callable[[float], str]
+    system: str | Callable[[float], str] | None
     bandwidth_hz: float | None = None
     keep_low_band: bool = True
     strength: float | None = None
@@ -176,7 +177,7 @@ class Request:
             UserError: there is nothing to add to any channel.
         """
         system = self.system
-        if isinstance(system, str):
+        if system is None or isinstance(system, str):
             return together(bandwidths, rate, lambda _: system)
         if not any(bandwidths):
             bandwidths = [min(rate / 2, _SILENT_HZ)] * len(bandwidths)
@@ -234,7 +235,8 @@ class Request:
                     for system, upsampler in zip(plan.systems, upsamplers, strict=True):
                         _check_takes_batches(system, upsampler)
                 fitted = upsample_file(self.upsampler, plan, job.target, progress, workers)
-                lowest = min(upsampler.input_rate for upsampler in upsamplers)
+                rates = (upsampler.input_rate for upsampler in upsamplers)
+                lowest = min(rates, default=source.rate)
                 record = record.done(lowest, plan.output_rate(upsamplers), fitted)
         except UserError as error:
             record = dataclasses.replace(record, error=str(error))

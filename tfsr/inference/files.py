@@ -82,8 +82,9 @@ class Plan:
         return list(dict.fromkeys(band.system for band in self.bands if band.system is not None))
 
     def output_rate(self, upsamplers: Iterable[Backend]) -> int:
-        """The output rate in Hz: the highest one of several upsamplers."""
-        highest = max(upsampler.output_rate for upsampler in upsamplers)
+        """The output rate in Hz: the highest one of several upsamplers, or that of the source."""
+        rates = (upsampler.output_rate for upsampler in upsamplers)
+        highest = max(rates, default=self.source.rate)
         return max(self.source.rate, highest) if self.rate == KEEP else self.rate or highest
 
     def chunk(self, upsampler: Backend, channels: int) -> int:
@@ -128,15 +129,18 @@ class Fitted:
 def described(bands: Sequence[Band], rate: int) -> str:
     """A text about the channels and their upsamplers."""
     if len(bands) == 1:
-        return f"{remark(bands[0].bandwidth_hz, rate)}with {bands[0].system}"
+        return f"{remark(bands[0].bandwidth_hz, rate)}{_how(bands[0])}"
     return "; ".join(map(_described, bands))
 
 
 def _described(band: Band) -> str:
     numbers = ", ".join(str(place + 1) for place in band.channels)
     many = "channels" if len(band.channels) > 1 else "channel"
-    how = f"with {band.system}" if band.system is not None else "as it is"
-    return f"{many} {numbers} up to {band.bandwidth_hz / 1000:.1f} kHz, {how}"
+    return f"{many} {numbers} up to {band.bandwidth_hz / 1000:.1f} kHz, {_how(band)}"
+
+
+def _how(band: Band) -> str:
+    return f"with {band.system}" if band.system is not None else "as it is"
 
 
 def upsample_file(
@@ -210,7 +214,7 @@ def _of_all_bands(
     for band, blocks, gain in zip(plan.bands, copies, gains, strict=True):
         own = _channels(blocks, band)
         if band.system is None:
-            made.append(_resampled(own, plan.source.rate, rate))
+            made.append(_resampled(_without_network(plan, band, own), plan.source.rate, rate))
             continue
         upsampler = load(band.system)
         high = _upsampled(upsampler, plan, band, own, gain, workers)
@@ -252,6 +256,15 @@ def _upsampled(
     if cutoff_hz is None:
         return mixed(low, high, plan.strength, upsampler.output_rate)
     return with_low_band(low, high, cutoff_hz, upsampler.output_rate)
+
+
+def _without_network(plan: Plan, band: Band, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Channels that no upsampler changes; clipped samples are filled."""
+    for_high, for_low = itertools.tee(blocks)
+    high = _declipped(plan, band, for_high)
+    if plan.strength == 1 or not plan.ceilings:
+        return high
+    return mixed(for_low, high, plan.strength, plan.source.rate)
 
 
 def _declipped(plan: Plan, band: Band, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:

@@ -135,7 +135,7 @@ class Record:
             resampled = f"resampled from {rate} to {self.input_rate} Hz first"
             lines += [f"{source}: {remark(bandwidth_hz, rate)}{resampled}"]
         lines += [f"{target}: {note}" for note in [*self._lost(), *self._level(), *self._size()]]
-        done = f"{source} {rate} Hz -> {target} {self.output_rate} Hz ({self.system})"
+        done = f"{source} {rate} Hz -> {target} {self.output_rate} Hz ({self.system or 'no model'})"
         return "\n".join([*lines, done])
 
     def _lost(self) -> list[str]:
