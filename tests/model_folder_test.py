@@ -86,6 +86,17 @@ def test_training_goes_on_after_opening(folder, upsampler):
     assert all(np.isfinite(loss) for loss in opened.train_step(batch(1024)).values())
 
 
+def test_a_network_takes_the_weights_of_a_folder(folder, upsampler):
+    other = with_discriminators().network
+    other_network = AudioUNet((4,))
+    other_network(np.zeros([1, 64, 1], np.float32))
+    model_folder.take_network(other, folder)
+    for theirs, ours in zip(upsampler.network.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(theirs, ours)
+    with pytest.raises(UserError, match="is not in both"):
+        model_folder.take_network(other_network, folder)
+
+
 def test_upsampling_alone_needs_no_discriminators(folder, upsampler):
     opened = model_folder.load(folder, for_training=False)
     assert not hasattr(opened, "discriminators")

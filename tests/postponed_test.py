@@ -1,14 +1,20 @@
 """Signals wait until what has begun is whole, and none is lost."""
 
+import os
 import signal
+import threading
 
 import numpy as np
 import pytest
+from tqdm import tqdm
 
-from tfsr import audio_file
+from tfsr import audio_file, file_command
 from tfsr.audio_file import encoders
 from tfsr.audio_file.file_view import FileView
+from tfsr.inference.file_jobs import Request
+from tfsr.inference.output_paths import Job
 from tfsr.postponed import uninterrupted
+from tfsr.upsamplers.interpolation import Interpolation
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +49,20 @@ def test_it_comes_when_what_has_begun_is_whole():
         done.append("all")
     assert done == ["all"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_file_that_is_made_in_spite_of_ctrl_c_has_its_record(interrupted, tmp_path):
+    job = Job(tmp_path / "a.wav", tmp_path / "b.wav")
+    audio_file.write(job.source, np.full([5000, 1], 0.1, np.float32), 8000)
+    request = Request(lambda _: Interpolation(8000, 16000), "spline")
+    request.upsampler("spline")  # TensorFlow's first call is not interrupted
+    interrupted(os, "replace")
+    records: dict = {}
+    with pytest.raises(KeyboardInterrupt):
+        file_command._one(
+            request.upsample, job, tqdm(disable=True), records, str, threading.Event()
+        )
+    assert job.target.exists() and records[job.target].error is None
 
 
 @pytest.mark.parametrize("method", ["readinto", "seek", "tell"])

@@ -17,6 +17,7 @@ from absl import flags
 from tfsr import command
 from tfsr.errors import UserError
 from tfsr.names import shown
+from tfsr.postponed import Signals
 
 if TYPE_CHECKING:
     from tfsr.inference.file_jobs import Request
@@ -384,14 +385,20 @@ def _tell_left(left: list, told) -> None:
 def _one(upsample: Callable, job, bar, records: dict, names, stopped: threading.Event):
     """Process one file, store and return its record, and advance the bar by its share."""
     done = 0.0
+    ending = Signals(all_wait=False)
 
     def show(share: float) -> None:
         nonlocal done
         if stopped.is_set():
             raise KeyboardInterrupt
+        if share == 1:  # a signal now would leave a complete file without its record
+            ending.wait()
         bar.update(share - done)
         done = share
 
-    records[job.target] = upsample(job, show).told(names)
-    show(1.0)
+    try:
+        records[job.target] = upsample(job, show).told(names)
+    finally:
+        ending.deliver()
+    bar.update(1 - done)
     return records[job.target]

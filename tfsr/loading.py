@@ -130,9 +130,8 @@ def is_described(what: str | os.PathLike) -> bool:
 
 def _model_folder(name: str) -> Path | None:
     """The model folder of a preset or a run, or the folder itself; None: there is none."""
-    if name in presets.names():
-        return presets.folder() / name
-    folders = Path(name), Path(name, RUN_MODEL)
+    folder = presets.located(name)
+    folders = folder, folder / RUN_MODEL
     return next((one for one in folders if os.path.exists(one / CONFIG)), None)
 
 

@@ -81,16 +81,37 @@ def load(folder: str | os.PathLike, for_training: bool = True) -> keras.Model:
         UserError: a file is missing, damaged or changed; the message names it.
     """
     config = ModelConfig.read(folder)
-    path = Path(folder, WEIGHTS)
+    path = _checked_weights(config, Path(folder))
+    with random_state_kept():
+        model = _model(config, for_training, str(Path(folder, CONFIG)))
+    _assign(_weights(model), path, entirely=for_training and config.entire)
+    model.card = config.card
+    return model
+
+
+def take_network(network: keras.Model, folder: str | os.PathLike) -> None:
+    """Load the weights of a folder's `network` into this one.
+
+    Args:
+        network: built like that of the folder; its weights exist already.
+        folder: of an upsampler whose attribute `network` is such a network.
+
+    Raises:
+        UserError: a file is missing, damaged or changed, or its network is different.
+    """
+    path = _checked_weights(ModelConfig.read(folder), Path(folder))
+    weights = {f"network/{name}": weight for name, weight in _weights(network).items()}
+    _assign(weights, path, entirely=False)
+
+
+def _checked_weights(config: ModelConfig, folder: Path) -> Path:
+    """The file of the weights, which is as it was made."""
+    path = folder / WEIGHTS
     if not path.is_file():
         raise UserError(f"{path}: is missing; get the folder again")
     if Seal.of(path) != config.weights:
         raise UserError(f"{path}: is not as it was made (SHA-256); get the folder again")
-    with random_state_kept():
-        model = _model(config, for_training, str(Path(folder, CONFIG)))
-    _read_weights(model, path, entirely=for_training and config.entire)
-    model.card = config.card
-    return model
+    return path
 
 
 def _model(config: ModelConfig, for_training: bool, file: str) -> keras.Model:
@@ -151,9 +172,8 @@ def _write_weights(model: keras.Model, path: Path, dtype: type | None) -> None:
     path.write_bytes(content.getbuffer())
 
 
-def _read_weights(model: keras.Model, path: Path, entirely: bool) -> None:
+def _assign(weights: Mapping[str, tf.Variable], path: Path, entirely: bool) -> None:
     """Read the weights; UserError unless they fit. A file may have more if not `entirely`."""
-    weights = _weights(model)
     if not h5py.is_hdf5(path):
         raise UserError(f"{path}: is no HDF5 file")
     with h5py.File(path, "r") as file:

@@ -25,7 +25,9 @@ class Signals:
         return self._first is not None
 
     def wait(self) -> None:
-        """Postpone signals from now on."""
+        """Postpone signals from now on. Python has signals in its main thread only."""
+        if self._before or threading.current_thread() is not threading.main_thread():
+            return
         for number in signal.SIGINT, signal.SIGTERM:
             # Programs in the background ignore them; a handler that is none of Python's stays.
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
@@ -35,6 +37,7 @@ class Signals:
         """Restore the earlier handlers; postponed signals are forgotten."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        self._before = {}
 
     def deliver(self) -> None:
         """Deliver the postponed signals."""
@@ -50,9 +53,9 @@ class Signals:
 
 @contextlib.contextmanager
 def postponed(wanted: bool, all_wait: bool = False) -> Iterator[Signals]:
-    """Postpone signals within it, if `wanted`. Python has signals in its main thread only."""
+    """Postpone signals within it, if `wanted`."""
     signals = Signals(all_wait)
-    if wanted and threading.current_thread() is threading.main_thread():
+    if wanted:
         signals.wait()
     try:
         yield signals

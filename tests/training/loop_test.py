@@ -321,6 +321,9 @@ def test_a_network_begins_with_the_weights_of_another_run(recordings, tmp_path):
     begun = run("mugan", "gan", other)
     for theirs, ours in zip(encoder.weights, begun.features.weights, strict=True):
         np.testing.assert_array_equal(theirs, ours)
+    by_folder = run("mugan", "by_folder", f"AUTOENCODER = {str(tmp_path / 'ae' / 'model')!r}")
+    for theirs, ours in zip(begun.features.weights, by_folder.features.weights, strict=True):
+        np.testing.assert_array_equal(theirs, ours)
 
     # Without a step, what was brought together is a run for use.
     run("mugan", "parts", "STEPS=0", other)

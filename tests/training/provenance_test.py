@@ -33,6 +33,12 @@ def test_parts_tell_what_they_have_learnt_from(tmp_path):
     ]
 
 
+def test_a_preset_tells_what_it_has_learnt_from(tmp_path):
+    run_dir = run_of(tmp_path, "run", {"network": "speech-16k-x2"})
+    corpora = [source.corpus for source in provenance.sources(run_dir)]
+    assert corpora[0] == "run_corpus" and "VCTK 0.92" in corpora
+
+
 def test_resumed_where_its_parts_are_gone(tmp_path):
     run_dir = run_of(tmp_path, "run", {})
     told = provenance.sources(run_dir)

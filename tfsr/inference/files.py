@@ -160,7 +160,8 @@ def upsample_file(
     Args:
         load: returns the upsampler for the name of a band's system.
         target: the file to write.
-        progress: called from time to time with the finished share, up to 1.
+        progress: called from time to time with the finished share. 1: only the end of the file, and
+            its name, are still to be written.
         workers: run the networks. Threads change no bit of the output; batches may round otherwise.
 
     Raises:
@@ -176,6 +177,8 @@ def upsample_file(
             high, gain = _within(high, writer.largest, target)
         for block in high:
             writer.write(block)
+        if progress is not None:
+            progress(1.0)
     over, over_db = writer.clipped or (0, 0.0)
     return Fitted(over, over_db, -20 * math.log10(gain), writer.container)
 
@@ -318,7 +321,7 @@ def _with_progress(
     for block in blocks:
         yield block
         done += len(block)
-        if progress is not None:
+        if progress is not None and done < samples:
             progress(done / samples)
 
 

@@ -6,6 +6,7 @@ Each has the files described in `tfsr.model_config`. Its card tells of training,
 
 import dataclasses
 import functools
+import os
 from importlib import resources
 from pathlib import Path
 
@@ -87,6 +88,12 @@ def restoring(bandwidth_hz: float) -> str:
         UserError: no preset restores.
     """
     return preset_selection.restoring(bandwidth_hz, _all())
+
+
+def located(model: str | os.PathLike) -> Path:
+    """The folder of a preset of that name; any other path stays as it is."""
+    name = os.fspath(model)
+    return folder() / name if name in names() else Path(name)
 
 
 def folder() -> Path:

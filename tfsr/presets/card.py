@@ -126,14 +126,14 @@ def _speed(known: ModelCard) -> str:
 
 
 def _scores(protocol: str, systems: Mapping[str, Mapping[str, float | str]]) -> str:
-    """The scores of a protocol's systems, one below the other."""
-    columns = list(next(iter(systems.values())))
+    """The scores of a protocol's systems, one below the other; infinite means are left empty."""
+    columns = max(systems.values(), key=len)
     lines = [
         f"| {protocol} | " + " | ".join(columns) + " |",
         "|---" * (len(columns) + 1) + "|",
         *(
             f"| {'**this**' if system == 'estimate' else system} | "
-            + " | ".join(map(_shown, (means[column] for column in columns)))
+            + " | ".join(map(_shown, (means.get(column, "") for column in columns)))
             + " |"
             for system, means in systems.items()
         ),

@@ -13,11 +13,13 @@ import tensorflow as tf
 import tf_keras as keras
 from tqdm import tqdm
 
+from tfsr import model_folder, presets
 from tfsr.errors import UserError
 from tfsr.model_card import ModelCard
+from tfsr.model_config import CONFIG
 from tfsr.postponed import Signals, postponed
-from tfsr.training import distribution, provenance, run_model
-from tfsr.training.checkpoints import Checkpoints, take_network
+from tfsr.training import checkpoints, distribution, provenance, run_model
+from tfsr.training.checkpoints import Checkpoints
 from tfsr.training.experiment import Experiment
 from tfsr.training.log import Log, is_validated
 from tfsr.upsamplers.base import Upsampler
@@ -58,8 +60,8 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
         experiment.upsampler.make_train_function()
         experiment.upsampler.make_test_function()
     with _folder_to_write(run_dir, strategy) as folder:
-        checkpoints = Checkpoints(folder / "checkpoints", experiment.upsampler, experiment.keep)
-        found = checkpoints.restore(run_dir / "checkpoints", for_training=True)
+        saved = Checkpoints(folder / "checkpoints", experiment.upsampler, experiment.keep)
+        found = saved.restore(run_dir / "checkpoints", for_training=True)
         if found is None:
             _begin(experiment, strategy)
         start = found or 0
@@ -68,7 +70,7 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
         write_model = _write_model(experiment.upsampler, folder)
 
         def save(step: int) -> None:
-            checkpoints.save(step)
+            saved.save(step)
             write_model(step)
 
         if found is not None and not run_model.is_of(folder, found):
@@ -79,7 +81,7 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
             validated = is_validated(run_dir / "logs", start)  # the same for all workers
             log = Log(folder / "logs", start, validated)
             with postponed(wanted=strategy.cluster_resolver is None) as signals:
-                end = functools.partial(_end, signals, checkpoints, save, run_dir)
+                end = functools.partial(_end, signals, saved, save, run_dir)
                 _fit(experiment, save, log, start, strategy, end)
     return start
 
@@ -96,11 +98,17 @@ def _begin(experiment: Experiment, strategy: tf.distribute.Strategy) -> None:
     """Do everything that comes before the first step."""
     upsampler = experiment.upsampler
     with strategy.scope():
-        for part, run_dir in experiment.pretrained.items():
-            take_network(operator.attrgetter(part)(upsampler), run_dir)
+        for part, model in experiment.pretrained.items():
+            _take(operator.attrgetter(part)(upsampler), presets.located(model))
         if upsampler.adapt_batches:
             upsampler.adapt(experiment.data.batches(0, upsampler.adapt_batches))
         upsampler.begin_averages()
+
+
+def _take(network: keras.Model, trained: Path) -> None:
+    """Load the weights of a model folder, or of a run's newest checkpoint."""
+    take = model_folder if (trained / CONFIG).exists() else checkpoints
+    take.take_network(network, trained)
 
 
 def _fit(

@@ -12,9 +12,11 @@ import tensorflow as tf
 import tf_keras as keras
 
 import tfsr
+from tfsr import presets
 from tfsr.atomic_files import write_text
 from tfsr.errors import UserError
 from tfsr.model_card import ModelCard, Source
+from tfsr.model_config import CONFIG, ModelConfig
 from tfsr.training import distribution
 from tfsr.training.experiment import Experiment
 
@@ -81,10 +83,17 @@ def _tell_of_other_sums(run_dir: Path) -> None:
 def _sources(experiment: Experiment) -> list[dict[str, str]]:
     """The corpora of the run, then those of its pretrained parts."""
     found = list(experiment.data.corpus.sources)
-    for run_dir in experiment.pretrained.values():
-        told = map(dataclasses.asdict, sources(run_dir))
+    for model in experiment.pretrained.values():
+        told = map(dataclasses.asdict, _sources_of(presets.located(model)))
         found += [source for source in told if source not in found]
     return found
+
+
+def _sources_of(trained: Path) -> tuple[Source, ...]:
+    """All training data of a model folder, or of a run."""
+    if (trained / CONFIG).exists():
+        return ModelConfig.read(trained).card.training_data
+    return sources(trained)
 
 
 def _read(path: Path, default: Any) -> Any:
