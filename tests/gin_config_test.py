@@ -6,7 +6,7 @@ from pathlib import Path
 import gin
 import pytest
 
-from tfsr import gin_config
+from tfsr import gin_config, presets
 from tfsr.errors import UserError
 from tfsr.gin_names import Allowed
 from tfsr.networks.audiounet import AudioUNet
@@ -30,6 +30,12 @@ def test_classes_come_out_as_they_are_with_the_bindings_in_order(settings):
     assert type(built.upsampler) is Regression
     assert type(built.upsampler.network) is AudioUNet
     assert built.steps == 8 and built.data.batch == 2
+
+
+def test_a_new_run_may_begin_with_a_preset(settings):
+    begun = 'experiment.Experiment.pretrained = {"network": "speech-16k-x2"}'
+    built = gin_config.experiment([AUDIOUNET], [*settings, begun])
+    assert built.pretrained == {"network": str(presets.get("speech-16k-x2").folder)}
 
 
 def test_configurations_are_found_from_any_folder(settings, tmp_path, monkeypatch, capfd):

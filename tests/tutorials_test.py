@@ -132,7 +132,7 @@ def prepare_for_readme() -> None:
     """Files and folders by the names of README.md, without what commands before have made there."""
     original, low = (soundfile.read(name)[0] for name in ("original.wav", "call.wav"))
     soundfile.write("low.wav", low, 8000)
-    for name in "wide.wav", "spline.wav":
+    for name in "wide.wav", "spline.wav", "noisy.wav":
         soundfile.write(name, original, 16_000)
     for folder in "originals", "wide", "spline", "their/outputs", "my/originals", "low":
         shutil.rmtree(folder, ignore_errors=True)

@@ -146,11 +146,8 @@ def restore(
             the model only widens the band; or a model is given that `only` does not use.
 
     >>> import numpy as np, tfsr
-    >>> from tfsr.networks.restored_bins import RestoredBins
-    >>> from tfsr.upsamplers.spectral_restoration import SpectralRestoration
-    >>> untrained = SpectralRestoration(RestoredBins, 16000, losses={})
     >>> noisy = np.random.default_rng(0).normal(0, 0.01, 16000)
-    >>> clean, rate = tfsr.restore(noisy, 16000, untrained, strength=0.8)
+    >>> clean, rate = tfsr.restore(noisy, 16000, strength=0.8)
     >>> clean.shape, rate
     ((16000,), 16000)
     >>> tfsr.restore(np.clip(noisy, -0.01, 0.01), 48000, only="clipping")[1]
@@ -190,10 +187,7 @@ def restore_file(
             widens the band.
 
     >>> import tfsr
-    >>> from tfsr.networks.restored_bins import RestoredBins
-    >>> from tfsr.upsamplers.spectral_restoration import SpectralRestoration
-    >>> untrained = SpectralRestoration(RestoredBins, 16000, losses={})
-    >>> tfsr.restore_file("call.wav", "clean.wav", untrained).clipped
+    >>> tfsr.restore_file("call.wav", "clean.wav").clipped
     0.0
     """
     how = {"strength": strength, "declip": declip, "rate": rate, "subtype": subtype, "seed": seed}

@@ -6,6 +6,7 @@ the library is decorated or registered. A name that does not exist is refused.
 
 import ast
 import contextlib
+import dataclasses
 import io
 import os
 import re
@@ -17,6 +18,7 @@ from typing import Any, TextIO
 import gin
 import tf_keras as keras
 
+from tfsr import presets
 from tfsr.atomic_files import write_text
 from tfsr.errors import UserError
 from tfsr.gin_kinds import fits, kinds, words
@@ -134,7 +136,8 @@ def _built(
         built = gin.get_configurable(Experiment)()
     _refuse_other_kinds()
     _refuse_unread(bindings, texts)
-    return built
+    found = {part: str(presets.located(model)) for part, model in built.pretrained.items()}
+    return dataclasses.replace(built, pretrained=found)
 
 
 @contextlib.contextmanager

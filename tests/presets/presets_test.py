@@ -32,6 +32,11 @@ def preset(request) -> presets.Preset:
     return presets.get(request.param)
 
 
+@pytest.fixture(params=RESTORING)
+def restoring(request) -> presets.Preset:
+    return presets.get(request.param)
+
+
 @pytest.fixture(params=WIDENING)
 def widening(request) -> presets.Preset:
     return presets.get(request.param)
@@ -51,7 +56,11 @@ def test_its_weights_are_those_that_were_made(preset):
 
 def test_a_preset_says_what_it_is_for():
     suited = {name: presets.get(name).suited_to for name in NAMES if presets.get(name).suited_to}
-    assert suited == {"telephony-8k-16k": TELEPHONE, "speech-16k-48k-live": STREAMS}
+    assert suited == {
+        "telephony-8k-16k": TELEPHONE,
+        "speech-16k-48k-live": STREAMS,
+        "restore-16k": RESTORATION,
+    }
 
 
 def test_what_streams_has_a_file_for_it():
@@ -92,6 +101,28 @@ def test_it_widens_speech(widening):
     lsd, low_snr = Lsd(), LowBandSnr()
     assert lsd(high, made, *where) < 0.5 * lsd(high, spline, *where)
     assert low_snr(high, made, *where) > low_snr(high, spline, *where) - 1
+
+
+def test_it_restores_noisy_speech_and_leaves_good_speech(restoring):
+    rate = restoring.config.input_rate
+    speech = Bundled().recordings("test")[2].read(rate)
+    noise = np.random.default_rng(0).normal(0, np.std(speech) / 2, len(speech))
+    noisy = np.float32(speech + noise)
+    made, same = (tfsr.restore(x, rate, restoring.name)[0] for x in (noisy, speech))
+    assert snr_db(speech, made) > snr_db(speech, noisy) + 3
+    assert snr_db(speech, same) > 15
+
+
+def test_it_invents_nothing_in_silence(restoring):
+    """Noise at -70 dB of full scale stays below -65 dB in any 10 ms."""
+    rate = restoring.config.input_rate
+    quiet = np.random.default_rng(0).normal(0, 10 ** (-70 / 20), 4 * rate).astype(np.float32)
+    made = tfsr.restore(quiet, rate, restoring.name)[0].reshape(-1, rate // 100)
+    assert 10 * np.log10(np.max(np.mean(made**2, axis=1))) < -65
+
+
+def snr_db(original, made) -> float:
+    return 10 * np.log10(np.sum(original**2) / np.sum((made - original) ** 2))
 
 
 def test_tensorflow_lite_makes_the_same(preset):

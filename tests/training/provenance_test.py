@@ -6,6 +6,7 @@ import types
 
 import pytest
 
+from tfsr import presets
 from tfsr.data.corpora import Folder
 from tfsr.errors import UserError
 from tfsr.training import distribution, provenance
@@ -34,7 +35,7 @@ def test_parts_tell_what_they_have_learnt_from(tmp_path):
 
 
 def test_a_preset_tells_what_it_has_learnt_from(tmp_path):
-    run_dir = run_of(tmp_path, "run", {"network": "speech-16k-x2"})
+    run_dir = run_of(tmp_path, "run", {"network": str(presets.located("speech-16k-x2"))})
     corpora = [source.corpus for source in provenance.sources(run_dir)]
     assert corpora[0] == "run_corpus" and "VCTK 0.92" in corpora
 

@@ -24,9 +24,10 @@ class Experiment:
             run writes the same log.
         validate_every: steps between validations, at which pictures and sounds are logged too.
         keep: number of checkpoints to keep.
-        pretrained: attribute of the upsampler that is a network -> a run directory, a preset or a
-            model folder. Its weights start as those of that model's `network`. ("vocoder.network"
-            is the network of a part.) Later they are in this run's own checkpoints.
+        pretrained: attribute of the upsampler that is a network -> a run directory or a model
+            folder. Its weights start as those of that model's `network`. ("vocoder.network" is the
+            network of a part.) Later they are in this run's own checkpoints. A configuration may
+            also name a preset.
     """
 
     upsampler: Upsampler

@@ -13,7 +13,7 @@ import tensorflow as tf
 import tf_keras as keras
 from tqdm import tqdm
 
-from tfsr import model_folder, presets
+from tfsr import model_folder
 from tfsr.errors import UserError
 from tfsr.model_card import ModelCard
 from tfsr.model_config import CONFIG
@@ -99,7 +99,7 @@ def _begin(experiment: Experiment, strategy: tf.distribute.Strategy) -> None:
     upsampler = experiment.upsampler
     with strategy.scope():
         for part, model in experiment.pretrained.items():
-            _take(operator.attrgetter(part)(upsampler), presets.located(model))
+            _take(operator.attrgetter(part)(upsampler), Path(model))
         if upsampler.adapt_batches:
             upsampler.adapt(experiment.data.batches(0, upsampler.adapt_batches))
         upsampler.begin_averages()

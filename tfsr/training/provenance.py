@@ -12,7 +12,6 @@ import tensorflow as tf
 import tf_keras as keras
 
 import tfsr
-from tfsr import presets
 from tfsr.atomic_files import write_text
 from tfsr.errors import UserError
 from tfsr.model_card import ModelCard, Source
@@ -84,7 +83,7 @@ def _sources(experiment: Experiment) -> list[dict[str, str]]:
     """The corpora of the run, then those of its pretrained parts."""
     found = list(experiment.data.corpus.sources)
     for model in experiment.pretrained.values():
-        told = map(dataclasses.asdict, _sources_of(presets.located(model)))
+        told = map(dataclasses.asdict, _sources_of(Path(model)))
         found += [source for source in told if source not in found]
     return found
 
