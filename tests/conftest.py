@@ -17,8 +17,9 @@ import pytest
 import soundfile
 from hypothesis import settings
 
-# Before a test module imports TensorFlow.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from tfsr import command
+
+command.prepare_tensorflow()  # before a test module imports it
 
 # The same examples on every run, and no deadline: a first call traces a TensorFlow graph.
 settings.register_profile("tfsr", deadline=None, derandomize=True, max_examples=15)

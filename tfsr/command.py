@@ -189,7 +189,7 @@ def _help(main: Callable) -> None:
 
 
 def _call(main: Callable) -> None:
-    quiet_tensorflow()
+    prepare_tensorflow()
     with needed_by(_name(main)):
         positional = flags.FLAGS(sys.argv)[1:]
         _check_reports()
@@ -202,12 +202,14 @@ def _name(main: Callable) -> str:
     return spec.name.removeprefix("tfsr.").removesuffix(".__main__") if spec else "tfsr"
 
 
-def quiet_tensorflow() -> None:
-    """Keep TensorFlow's start-up notices off the terminal (set the variable yourself to see them).
+def prepare_tensorflow() -> None:
+    """Let TensorFlow start silently and without Keras 3; variables that are set already stay so.
 
-    C++ code prints them while TensorFlow is imported, so call this before that.
+    Its C++ code prints notices while TensorFlow is imported. To import Keras 3, which tfsr does not
+    use, takes as long as half of TensorFlow. So call this before TensorFlow is imported.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     logging.getLogger("absl").setLevel(logging.ERROR)
 

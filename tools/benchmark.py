@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--measure", choices=sorted(MEASURES), help=argparse.SUPPRESS)
     parser.add_argument("--threads", type=int, default=0, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    command.quiet_tensorflow()
+    command.prepare_tensorflow()
     if arguments.measure:
         print(json.dumps(MEASURES[arguments.measure](arguments)))
         return

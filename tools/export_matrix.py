@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--kept", type=Path, help="folder of rows, which are not measured again")
     parser.add_argument("--output", type=Path, required=True, help="the page to write")
     arguments = parser.parse_args()
-    command.quiet_tensorflow()
+    command.prepare_tensorflow()
     rows = [row(name, arguments) for name in arguments.run_dir + arguments.config]
     arguments.output.write_text(page(rows) + advice(arguments.output))
 

@@ -32,7 +32,7 @@ def main() -> None:
     kind.add_argument("folder", nargs="+", type=Path, help="with losses.csv and validation.csv")
     kind.set_defaults(make=curves)
     arguments = parser.parse_args()
-    command.quiet_tensorflow()
+    command.prepare_tensorflow()
     arguments.make(arguments)
 
 

@@ -38,7 +38,7 @@ LEAST_DB = 60
 
 def main() -> None:
     arguments = _arguments()
-    command.quiet_tensorflow()
+    command.prepare_tensorflow()
     use_threads(1)
     upsampler = _refreshed(arguments.name) if arguments.refresh else _made(arguments)
     write(upsampler, presets.folder() / arguments.name)

@@ -506,7 +506,7 @@ def main(arguments: list[str] | None = None) -> int:
             choices = sorted(FAMILIES) if name == "family" else None
             kind.add_argument(f"--{name}", type=type(default), default=default, choices=choices)
     given = parser.parse_args(arguments)
-    command.quiet_tensorflow()
+    command.prepare_tensorflow()
     if given.function is kills:
         multiprocessing.get_context("forkserver").set_forkserver_preload(HEAVY)
     with tempfile.TemporaryDirectory(prefix="torture") as folder:

@@ -4,13 +4,12 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from tfsr.signal.windows import window
+
 LOWEST_DB = -180
 """Floor of the levels, in dB."""
 
 _HOP_SECONDS = 0.02
-
-# Harris 1978, four terms.
-_BLACKMAN_HARRIS = 0.35875, 0.48829, 0.14128, 0.01168
 
 # A frame with so much of its high frequencies within a millisecond is a click.
 _CLICK_SECONDS = 0.001
@@ -46,19 +45,13 @@ def power_frames(blocks: Iterable[np.ndarray], rate: int) -> Iterator[np.ndarray
         float64 [frames, bins], at least one frame each; the sum of all channels.
     """
     length = frame_length(rate)
-    window = _blackman_harris(length)
-    window /= np.sum(window)
+    weights = window("blackmanharris", length)
+    weights /= np.sum(weights)
     for signal in _whole_hops(blocks, length):
         frames = np.lib.stride_tricks.sliding_window_view(signal, length, axis=0)
         kept = frames[:: length // 2][~_clicks(signal, rate)]
         if len(kept):
-            yield np.sum(np.square(np.abs(np.fft.rfft(kept * window))), axis=1)
-
-
-def _blackman_harris(length: int) -> np.ndarray:
-    """As in `scipy.signal`, whose import takes longer than upsampling a call."""
-    places = np.linspace(-np.pi, np.pi, length + 1)[:-1]
-    return sum(share * np.cos(k * places) for k, share in enumerate(_BLACKMAN_HARRIS))
+            yield np.sum(np.square(np.abs(np.fft.rfft(kept * weights))), axis=1)
 
 
 def _whole_hops(blocks: Iterable[np.ndarray], length: int) -> Iterator[np.ndarray]:

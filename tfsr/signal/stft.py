@@ -5,9 +5,9 @@ import functools
 from typing import NamedTuple
 
 import numpy as np
-import scipy.signal
 import tensorflow as tf
 
+from tfsr.signal import windows
 from tfsr.signal.float16_split import FINE_SCALE, split_float16
 
 
@@ -31,7 +31,7 @@ def stft(
             at both ends. A signal of no more than n_fft / 2 samples is first lengthened with zeros
             to n_fft / 2 + 1. False begins frame t at that sample, and gives no frame where the
             time is shorter than `n_fft`.
-        window: its name in scipy.
+        window: see `tfsr.signal.windows`.
 
     Returns:
         complex64 [batch, frames, n_fft / 2 + 1] with 1 + time // hop_length frames for a centred
@@ -53,9 +53,9 @@ def mirror_ends(x: tf.Tensor, samples: int) -> tf.Tensor:
 
 @functools.lru_cache
 def _window(n_fft: int, window_length: int, name: str = "hann") -> np.ndarray:
-    window = scipy.signal.get_window(name, window_length)
     before = (n_fft - window_length) // 2
-    return np.pad(window, (before, n_fft - window_length - before)).astype(np.float32)
+    weights = windows.window(name, window_length)
+    return np.pad(weights, (before, n_fft - window_length - before)).astype(np.float32)
 
 
 class Spectrum(NamedTuple):
@@ -191,4 +191,4 @@ def _hartley(real: tf.Tensor, imag: tf.Tensor) -> tf.Tensor:
 @functools.lru_cache
 def _hamming(n_fft: int, hop_length: int) -> tuple[np.ndarray, np.ndarray]:
     """The scaled window, split for float16."""
-    return split_float16(scipy.signal.get_window("hamming", n_fft) * hop_length / (0.54 * n_fft))
+    return split_float16(windows.window("hamming", n_fft) * hop_length / (0.54 * n_fft))

@@ -4,7 +4,6 @@ import functools
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.signal
 import tensorflow as tf
 
 from tfsr.arguments import COUNT, NOT_NEGATIVE, POSITIVE, check
@@ -62,7 +61,7 @@ def kaiser_sinc(reach: int, kaiser_beta: float, rolloff: float, ratio: int) -> n
     """The filter [2 * reach * ratio + 1] at the high rate; its sum is about the ratio."""
     half = reach * ratio
     sinc = np.sinc(rolloff * np.arange(-half, half + 1) / ratio)
-    return rolloff * sinc * scipy.signal.windows.kaiser(2 * half + 1, kaiser_beta)
+    return rolloff * sinc * np.kaiser(2 * half + 1, kaiser_beta)
 
 
 @functools.lru_cache
