@@ -81,6 +81,37 @@ def test_restoration_in_memory_and_on_disk(call, tmp_path, strength, level):
     assert record.clipped == 0 and record.noise_db == pytest.approx(-20, abs=1)
 
 
+class Gate(Halved):
+    """Lets pass what is above -60 dB of full scale."""
+
+    def run_stage(self, stage, signal, condition, part, noise=()):
+        low = condition[:, part.begin : part.end]
+        return np.where(np.abs(low) > 0.001, low, 0)
+
+
+@pytest.mark.parametrize("levels", [(1, 1e-3), (1e-4, 1)])
+def test_restoration_hears_quiet_channels_louder_and_keeps_their_level(call, levels):
+    audio = call[:, np.newaxis] * levels
+    clean, _ = tfsr.restore(audio, 16000, tfsr.Model("gate", backend=Gate))
+    left = np.sum(np.square(clean), axis=0) / np.sum(np.square(audio), axis=0)
+    np.testing.assert_allclose(left, 1, rtol=0, atol=0.01)
+
+
+class Doubled(Halved):
+    """Restores by twice the level."""
+
+    def run_stage(self, stage, signal, condition, part, noise=()):
+        return 2 * condition[:, part.begin : part.end]
+
+
+@pytest.mark.parametrize("declip", [True, False])
+def test_what_replaces_clipped_samples_is_not_clipped_again(call, tmp_path, declip):
+    soundfile.write(tmp_path / "call.wav", np.clip(9 * call, -1, 1), 16000)
+    model = tfsr.Model("doubled", backend=Doubled)
+    record = tfsr.restore_file(tmp_path / "call.wav", tmp_path / "clean.wav", model, declip=declip)
+    assert record.clipped_samples == 0 and record.lowered_db > 5.9
+
+
 def test_restoration_keeps_a_high_rate_on_disk(call, tmp_path):
     soundfile.write(tmp_path / "call.wav", call, 44100)
     record = tfsr.restore_file(tmp_path / "call.wav", model=HALVED)
@@ -97,6 +128,7 @@ def test_restoration_keeps_a_high_rate_on_disk(call, tmp_path):
         ({"strength": "all"}, "^`strength`: 'all'"),
         ({"only": "clipping"}, "^model: is not used here"),
         ({"only": "noise"}, "^only: is 'noise'; give 'clipping'"),
+        ({"only": "clipping", "declip": False}, "^declip: False leaves nothing to do"),
         ({"model": PRESET}, f"^{PRESET}: only widens the band and restores nothing"),
     ],
 )

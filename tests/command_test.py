@@ -165,7 +165,8 @@ def test_summarize_gives_the_count_that_the_configuration_names(run):
     assert "hop             64 input samples" in done.stdout
 
 
-def test_sigterm_leaves_nothing_half_written(tmp_path):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_leaves_nothing_half_written(tmp_path, number, code):
     program = (
         "import time, numpy as np\n"
         "from tfsr import audio_file, command\n"
@@ -180,9 +181,20 @@ def test_sigterm_leaves_nothing_half_written(tmp_path):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "writes\n"
         assert len(list(tmp_path.iterdir())) == 1
-        process.terminate()
-        assert process.wait(30) == 143
+        process.send_signal(number)
+        assert process.wait(30) == code
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nohup_outlives_its_terminal():
+    program = (
+        "import os, signal\n"
+        "from tfsr import command\n"
+        "command.run(lambda _: os.kill(os.getpid(), signal.SIGHUP) or print('goes on'))\n"
+    )
+    command = ["nohup", sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "goes on\n")
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
@@ -193,7 +205,7 @@ def test_standard_streams_may_be_closed(closed):
     assert bool(done.stdout) == (">&-" not in closed.replace("2>&-", ""))
 
 
-@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_while_nothing_is_done_yet_ends_at_once(number):
     """Whatever catches exceptions then; afterwards it is as before."""
     program = (

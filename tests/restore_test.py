@@ -84,6 +84,23 @@ def test_strength(restore, tmp_path, strength, factor):
     np.testing.assert_allclose(made, factor * sound, rtol=0, atol=1e-6)
 
 
+def test_a_dry_run_tells_what_was_found(restore, tape):
+    done = restore(tape, "--dry_run")
+    found, plan = done.stdout.splitlines()
+    assert found == f"{tape}: noise at -15 dB, 1.8 % clipped, speech up to 24.0 kHz"
+    assert plan.endswith(f"with restores -> {tape.parent / 'tape.tfsr.wav'}")
+    assert not (tape.parent / "tape.tfsr.wav").exists()
+
+
+def test_what_is_no_speech_has_no_band_of_speech(restore, tmp_path):
+    source = tmp_path / "hiss.wav"
+    hiss = np.random.default_rng(0).normal(0, 0.1, [64_000, 1])
+    audio_file.write(source, hiss.astype(np.float32), 16_000)
+    unlike, found, _ = restore(source).stdout.splitlines()
+    assert "does not look like speech" in unlike
+    assert found == f"{source}: noise at -21 dB, 0.0 % clipped, sound up to 8.0 kHz"
+
+
 @pytest.mark.parametrize("declip", [True, False])
 def test_clipped_samples_are_filled_if_wanted(restore, tmp_path, declip):
     """Speech that was beyond full scale: the restored file is made softer as a whole."""

@@ -154,7 +154,7 @@ def restore(
     48000
     """
     how = {"strength": strength, "declip": declip, "seed": seed}
-    request = _request(model, _restoring(only), **how)
+    request = _request(model, _restoring(only, declip), **how)
     return upsample_samples(request, audio, rate)
 
 
@@ -191,7 +191,7 @@ def restore_file(
     0.0
     """
     how = {"strength": strength, "declip": declip, "rate": rate, "subtype": subtype, "seed": seed}
-    return _of_file(_request(model, _restoring(only), **how), source, target)
+    return _of_file(_request(model, _restoring(only, declip), **how), source, target)
 
 
 def _of_file(
@@ -211,10 +211,12 @@ def _of_file(
     return record
 
 
-def _restoring(only: str | None) -> Callable[[float], str] | None:
+def _restoring(only: str | None, declip: bool) -> Callable[[float], str] | None:
     """What chooses the preset for a bandwidth in Hz; None if none is used."""
     if only not in (None, "clipping"):
         raise UserError(f"only: is {only!r}; give 'clipping', or None for all")
+    if only and not declip:
+        raise UserError("declip: False leaves nothing to do with only='clipping'; drop one")
     return presets.restoring if only is None else None
 
 

@@ -17,6 +17,7 @@ from tfsr.atomic_files import require_file
 from tfsr.errors import UserError
 from tfsr.names import shown
 from tfsr.optional_imports import needed_by
+from tfsr.postponed import ENDING
 
 # Flags that are defined here belong to the command that asks for them.
 flags.disclaim_key_flags()
@@ -30,15 +31,15 @@ _REPORTS: dict[str, tuple[str, ...]] = {}
 # By these alone, bars of progress move on the terminal.
 _MOVES = re.compile(r"(?:[\r\n]|\x1b\[A)*")
 
-# What a shell says of a program that SIGPIPE, and SIGTERM, have ended.
+# What a shell says of a program that SIGPIPE has ended. For another signal, its number is added.
 _PIPE_CLOSED = 141
-_TERMINATED = 143
+_ENDED = 128
 
 
 def run(main: Callable[[list[str]], None]) -> None:
     """Parse the flags, call `main(positional arguments)` and exit: 0 done, 2 user's mistake.
 
-    SIGTERM ends the command as Ctrl-C does, so that incomplete files are removed. If a package is
+    SIGTERM and SIGHUP end the command as Ctrl-C does: incomplete files are removed. If a package is
     not installed, one line says how to install it (exit code 2). Control characters are printed as
     escapes, so that no file name can control the terminal.
 
@@ -46,7 +47,9 @@ def run(main: Callable[[list[str]], None]) -> None:
     module that calls this, followed by its flags. It is printed without importing TensorFlow.
     """
     flags.FLAGS.set_gnu_getopt(True)
-    signal.signal(signal.SIGTERM, _end)
+    for number in signal.SIGTERM, signal.SIGHUP:
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, _end)
     _open_what_is_closed()
     _guard_terminal()
     try:
@@ -77,11 +80,11 @@ def _open_what_is_closed() -> None:
 
 @contextlib.contextmanager
 def ending_at_once() -> Iterator[None]:
-    """Within it, Ctrl-C and SIGTERM end the process at once, without an exception.
+    """Within it, Ctrl-C, SIGTERM and SIGHUP end the process at once, without an exception.
 
     It is for imports, which may lose an exception. Use it only where nothing can be half written.
     """
-    earlier = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    earlier = {number: signal.getsignal(number) for number in ENDING}
     for number, handler in earlier.items():
         if handler != signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
@@ -171,8 +174,8 @@ def _flag(name: str) -> str:
     return f"--{name}" if name in flags.FLAGS else ""
 
 
-def _end(*_) -> NoReturn:
-    sys.exit(_TERMINATED)
+def _end(number: int, _: object) -> NoReturn:
+    sys.exit(_ENDED + number)
 
 
 def _hint(error: Exception) -> str:

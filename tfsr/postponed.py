@@ -1,10 +1,13 @@
-"""Postpone Ctrl-C and SIGTERM until the current work is complete."""
+"""Postpone Ctrl-C, SIGTERM and SIGHUP until the current work is complete."""
 
 import contextlib
 import signal
 import threading
 from collections.abc import Iterator
 from typing import Any
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that end a command. SIGHUP comes when a terminal or connection is closed."""
 
 
 class Signals:
@@ -28,7 +31,7 @@ class Signals:
         """Postpone signals from now on. Python has signals in its main thread only."""
         if self._before or threading.current_thread() is not threading.main_thread():
             return
-        for number in signal.SIGINT, signal.SIGTERM:
+        for number in ENDING:
             # Programs in the background ignore them; a handler that is none of Python's stays.
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
                 self._before[number] = signal.signal(number, self._come)

@@ -46,7 +46,7 @@ def upsample_blocks(
     blocks: Iterable[np.ndarray],
     chunk: int,
     seed: int = 0,
-    gain: float = 1.0,
+    gain: float | Sequence[float] = 1.0,
     workers: Workers = Workers(),
 ) -> Iterator[np.ndarray]:
     """Upsample a stream; chunked equals whole, unless the upsampler sets a `context`.
@@ -57,14 +57,15 @@ def upsample_blocks(
             upsampler's `hop`. It is ignored if the receptive field is unbounded and no `context`
             is set: the signal is then collected and upsampled as a whole.
         seed: of the noise, for upsamplers that use noise.
-        gain: factor of the stream during upsampling, such as `upsampler.gain` returns.
+        gain: factor of the stream during upsampling, such as `upsampler.gain` returns. Or one for
+            each channel.
         workers: run the network. Threads change no bit of the output; batches may round otherwise.
 
     Yields:
         float32 [ratio * time, channels], in total `ratio` times as long as the input.
     """
-    factor = np.float32(gain)
-    pieces = (factor * block.T for block in blocks)
+    factor = np.asarray(gain, np.float32)
+    pieces = ((factor * block).T for block in blocks)
     if upsampler.context is None:
         made = _exact(upsampler, pieces, chunk, seed, workers)
     else:

@@ -58,8 +58,8 @@ class Request:
         strength: for restoration: 0 leaves the recordings as they are, 1 restores them in full.
             Damage is measured, and systems that only widen the band are refused. None: no
             restoration is asked for.
-        declip: whether restoration fills clipped samples before all else. They may then be beyond
-            full scale, so the output is rescaled.
+        declip: whether restoration fills clipped samples before all else. What replaces clipped
+            samples may be beyond full scale, so the output is rescaled.
         raw: coding of the samples in all of them; None: as the file tells.
         strict: whether unfinished and damaged recordings are refused.
         skip_existing: whether existing targets are skipped.
@@ -131,14 +131,13 @@ class Request:
         except UserError as error:
             raise UserError(f"{name}: {error}") from error
         ceilings = [one.damage.ceilings if one and one.damage else None for one in measured]
-        if not (self.declip and any(ceilings)):
-            ceilings = []
         return Plan(
             source,
             bands,
             speech=not known or any(one.heard.speech for one in known) if measured else None,
             damage=worst([one.damage for one in known if one.damage is not None]),
-            ceilings=ceilings,
+            ceilings=ceilings if self.declip and any(ceilings) else [],
+            levels=[one.damage.speech_db if one and one.damage else None for one in measured],
             keep_low_band=self.keep_low_band,
             strength=1.0 if self.strength is None else self.strength,
             within_input=isinstance(self.system, str) and self.bandwidth_hz is None,
@@ -146,7 +145,7 @@ class Request:
             seed=self.seed,
             rate=self.rate,
             subtype=self.subtype,
-            rescale=self.rescale or bool(ceilings),
+            rescale=self.rescale or any(ceilings),
         )
 
     def _measured(self, source: AudioFile | Samples) -> list[Measured | None]:

@@ -31,6 +31,10 @@ KEEP: Final = "keep"
 # What recordings keep. Of 8 bits or of a lossy coding, they would lose what was just added.
 _KEPT_SUBTYPES = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 
+# Level of loud speech, in dB of full scale (RMS), below which training has little of it. Noise in
+# quieter recordings is taken for speech, and stays.
+_QUIETEST_DB = -30.0
+
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
@@ -43,6 +47,8 @@ class Plan:
         damage: what is wrong with it; None if this was not measured.
         ceilings: of each channel, to fill its clipped samples before the upsampling; None where
             none are filled. Empty: none in all channels.
+        levels: of the loud speech in each channel, in dB of full scale (RMS); None where it is
+            unknown. Empty: in all channels.
         keep_low_band: whether the channels stay as they are below their bandwidth, unless the
             upsampler is to restore them; see `tfsr.inference.crossover`.
         within_input: whether this is limited to half the upsampler's input rate.
@@ -62,6 +68,7 @@ class Plan:
     speech: bool | None = None
     damage: Damage | None = None
     ceilings: Sequence[Ceilings | None] = ()
+    levels: Sequence[float | None] = ()
     keep_low_band: bool = False
     within_input: bool = False
     strength: float = 1.0
@@ -227,16 +234,27 @@ def _of_all_bands(
         yield np.concatenate(together, axis=1)[:, order]
 
 
-def _gains(load: Callable[[str], Backend], plan: Plan) -> list[float]:
-    """The factor of each band during upsampling, from its peak; see `Backend.peaks`."""
+def _gains(load: Callable[[str], Backend], plan: Plan) -> list[float | list[float]]:
+    """The factor of each band during upsampling, or one for each of its channels.
+
+    It comes from the peak of the band, see `Backend.peaks`. Without `peaks`, restoration hears
+    quiet channels louder.
+    """
     upsamplers = [None if band.system is None else load(band.system) for band in plan.bands]
-    gains = [1.0] * len(upsamplers)
+    gains: list[float | list[float]] = [1.0] * len(upsamplers)
     for place, (upsampler, band) in enumerate(zip(upsamplers, plan.bands, strict=True)):
         if upsampler is not None and upsampler.peaks is not None:
             own = _declipped(plan, band, _channels(plan.source.blocks(), band))
             peak = _peak(_resampled(own, plan.source.rate, upsampler.input_rate))
             gains[place] = upsampler.gain(peak)
+        elif upsampler is not None and upsampler.restores and plan.levels:
+            gains[place] = [_raise(plan.levels[channel]) for channel in band.channels]
     return gains
+
+
+def _raise(level_db: float | None) -> float:
+    """The factor of a channel by its level, for restoration."""
+    return 1.0 if level_db is None else 10 ** (max(_QUIETEST_DB - level_db, 0.0) / 20)
 
 
 def _upsampled(
@@ -244,7 +262,7 @@ def _upsampled(
     plan: Plan,
     band: Band,
     blocks: Iterator[np.ndarray],
-    gain: float,
+    gain: float | list[float],
     workers: Workers,
 ) -> Iterator[np.ndarray]:
     """Some channels, upsampled, at the upsampler's output rate."""

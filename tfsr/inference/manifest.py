@@ -123,11 +123,7 @@ class Record:
         source, target = shown(self.source), shown(self.target)
         if self.skipped:
             return f"{source}: {target} is there already"
-        lines = [f"{source}: {note}" for note in [*_assumption(self.assumed), *self.faults]]
-        if self.speech is False:
-            lines.append(f"{source}: {NO_SPEECH}")
-        if self.clipped is not None:
-            lines.append(f"{source}: {self._damage()}")
+        lines = [f"{source}: {note}" for note in self.notes]
         rate, bandwidth_hz = self.source_rate, self.bandwidth_hz
         if self.bands:
             lines.append(f"{source}: {self.bands}")
@@ -137,6 +133,13 @@ class Record:
         lines += [f"{target}: {note}" for note in [*self._lost(), *self._level(), *self._size()]]
         done = f"{source} {rate} Hz -> {target} {self.output_rate} Hz ({self.system or 'no model'})"
         return "\n".join([*lines, done])
+
+    @property
+    def notes(self) -> list[str]:
+        """Remarks on the recording itself, known before the upsampling."""
+        unlike = [NO_SPEECH] if self.speech is False else []
+        damage = [self._damage()] if self.clipped is not None else []
+        return [*_assumption(self.assumed), *self.faults, *unlike, *damage]
 
     def _lost(self) -> list[str]:
         """A note on a band that restoration leaves out; upsampling keeps it."""
@@ -162,7 +165,8 @@ class Record:
         if self.reverberation_s is not None:
             found.append(f"reverberation of {self.reverberation_s:.1f} s")
         if self.bandwidth_hz is not None:
-            found.append(f"speech up to {self.bandwidth_hz / 1000:.1f} kHz")
+            what = "sound" if self.speech is False else "speech"
+            found.append(f"{what} up to {self.bandwidth_hz / 1000:.1f} kHz")
         return ", ".join(found)
 
     def _size(self) -> list[str]:
@@ -171,9 +175,7 @@ class Record:
 
 def notes(plan: Plan) -> list[str]:
     """Remarks on a recording before it is upsampled."""
-    assumed = str(plan.source.assumed) if plan.source.assumed else None
-    unlike = [NO_SPEECH] if plan.speech is False else []
-    return [*_assumption(assumed), *(fault.text for fault in plan.source.faults), *unlike]
+    return Record("", "").planned(plan).notes
 
 
 def _assumption(assumed: str | None) -> list[str]:

@@ -35,8 +35,8 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
     without interruption. This holds on the same hardware, with oneDNN always on or always off. Only
     the times of TensorBoard's events differ.
 
-    At Ctrl-C and SIGTERM the current step is finished and saved before the program ends. A second
-    signal ends it at once. (With several workers, which save together, the first signal does.)
+    At Ctrl-C, SIGTERM and SIGHUP the current step is finished and saved before the program ends.
+    A second signal ends it at once. (With several workers, which save together, the first does.)
 
     Args:
         experiment: made under `strategy.scope()`, its upsampler initialised there.
