@@ -47,8 +47,9 @@ def run(main: Callable[[list[str]], None]) -> None:
     module that calls this, followed by its flags. It is printed without importing TensorFlow.
     """
     flags.FLAGS.set_gnu_getopt(True)
-    for number in signal.SIGTERM, signal.SIGHUP:
-        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+    for number in ENDING:
+        # Ctrl-C has its exception already. What is ignored, as nohup does with SIGHUP, stays so.
+        if number != signal.SIGINT and signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _end)
     _open_what_is_closed()
     _guard_terminal()

@@ -6,8 +6,10 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Signals that end a command. SIGHUP comes when a terminal or connection is closed."""
+ENDING = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+"""Signals that end a command. SIGHUP, which Windows lacks, comes when a terminal is closed."""
 
 
 class Signals:
