@@ -464,7 +464,9 @@ def build(tiny, recordings):
     from tfsr import gin_config
 
     def build(config: str, steps: int):
-        (settings,) = [tiny[pattern] for pattern in tiny if fnmatch.fnmatch(config, pattern)]
+        found = [tiny[pattern] for pattern in tiny if fnmatch.fnmatch(config, pattern)]
+        assert len(found) == 1, f"{config}: one TINY in tests/networks or tests/upsamplers names it"
+        (settings,) = found
         more = [f"DATA = {str(recordings)!r}", f"STEPS = {steps}"]
         built = gin_config.experiment([config], SHORT + settings + more)
         built.upsampler.initialize()

@@ -93,7 +93,7 @@ def test_a_network_takes_the_weights_of_a_folder(folder, upsampler):
     model_folder.take_network(other, folder)
     for theirs, ours in zip(upsampler.network.weights, other.weights, strict=True):
         np.testing.assert_array_equal(theirs, ours)
-    with pytest.raises(UserError, match="is not in both"):
+    with pytest.raises(UserError, match=f"not in both file and this network; only .* of {folder}"):
         model_folder.take_network(other_network, folder)
 
 
@@ -147,8 +147,14 @@ def test_a_class_of_somebody_s_own_is_refused_and_nothing_left(tmp_path):
     class Mine(AudioUNet):
         pass
 
+    def far(high, estimate):
+        return high - estimate
+
     upsampler = Regression(Mine((4,)), 8000, 16_000)
     with pytest.raises(UserError, match=r"model\.network: Mine is no class of tfsr's"):
+        upsampler.save(tmp_path / "model")
+    upsampler = Regression(AudioUNet((4,)), 8000, 16_000, {"far": far})
+    with pytest.raises(UserError, match=r"model\.losses\.far: far is no function of tfsr's.*list"):
         upsampler.save(tmp_path / "model")
     assert not list(tmp_path.iterdir())
 

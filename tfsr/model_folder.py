@@ -101,7 +101,8 @@ def take_network(network: keras.Model, folder: str | os.PathLike) -> None:
     """
     path = _checked_weights(ModelConfig.read(folder), Path(folder))
     weights = {f"network/{name}": weight for name, weight in _weights(network).items()}
-    _assign(weights, path, entirely=False)
+    built = f"this network; only one that is built like that of {folder} can begin with its weights"
+    _assign(weights, path, entirely=False, wanted_by=built)
 
 
 def _checked_weights(config: ModelConfig, folder: Path) -> Path:
@@ -172,7 +173,9 @@ def _write_weights(model: keras.Model, path: Path, dtype: type | None) -> None:
     path.write_bytes(content.getbuffer())
 
 
-def _assign(weights: Mapping[str, tf.Variable], path: Path, entirely: bool) -> None:
+def _assign(
+    weights: Mapping[str, tf.Variable], path: Path, entirely: bool, wanted_by: str = CONFIG
+) -> None:
     """Read the weights; UserError unless they fit. A file may have more if not `entirely`."""
     if not h5py.is_hdf5(path):
         raise UserError(f"{path}: is no HDF5 file")
@@ -180,10 +183,10 @@ def _assign(weights: Mapping[str, tf.Variable], path: Path, entirely: bool) -> N
         found = _datasets(file)
         strange = weights.keys() ^ found.keys() if entirely else weights.keys() - found.keys()
         if strange:
-            raise UserError(f"{path}: {min(strange)} is not in both file and {CONFIG}")
+            raise UserError(f"{path}: {min(strange)} is not in both file and {wanted_by}")
         for name, weight in weights.items():
             if found[name].shape != tuple(weight.shape) or found[name].dtype.kind not in "fiu":
-                raise UserError(f"{path}: {name} has another shape or type than {CONFIG} says")
+                raise UserError(f"{path}: {name} has another shape or type than in {wanted_by}")
             weight.assign(found[name][()].astype(weight.dtype.as_numpy_dtype))
 
 

@@ -335,7 +335,9 @@ def test_a_network_begins_with_the_weights_of_another_run(recordings, tmp_path):
     resumed = run("mugan", "gan", other)
     for theirs, ours in zip(encoder.weights, resumed.features.weights, strict=True):
         np.testing.assert_array_equal(theirs, ours)
-    with pytest.raises(UserError, match="train one first, or name its run in Experiment.pretrain"):
+    with pytest.raises(
+        UserError, match="no preset .tfsr list.*train one first, or name another in"
+    ):
         run("mugan", "new", other)
 
 

@@ -61,7 +61,17 @@ def _of_object(thing: Any, place: str) -> dict[str, Any]:
     function = name_of(inspect.unwrap(thing), FUNCTIONS)
     if function:
         return {"function": function}
+    if inspect.isfunction(thing):
+        raise _unlisted(thing, "function", place)
     return _of_class("class", type(thing), _arguments(thing), place)
+
+
+def _unlisted(thing: Any, kind: str, place: str) -> UserError:
+    return UserError(
+        f"{place}: {getattr(thing, '__name__', thing)} is no {kind} of tfsr's, so it cannot be "
+        "written down; save the model's weights instead (save_weights), or list it in "
+        "tfsr/description/classes.py"
+    )
 
 
 def _arguments(thing: Any) -> Mapping[str, Any]:
@@ -77,10 +87,7 @@ def _of_class(
 ) -> dict[str, Any]:
     name = name_of(cls, CLASSES)
     if name is None:
-        raise UserError(
-            f"{place}: {getattr(cls, '__name__', cls)} is no class of tfsr's, so it cannot be "
-            "written down; save the model's weights instead (save_weights)"
-        )
+        raise _unlisted(cls, "class", place)
     return {kind: name, "arguments": _each(given, place)}
 
 

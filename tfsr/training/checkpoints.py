@@ -131,8 +131,9 @@ def take_network(network: keras.Model, run_dir: str | os.PathLike) -> None:
     folder = Path(run_dir) / "checkpoints"
     if not _restore_newest(source, folder, entirely=True):
         raise UserError(
-            f"{folder}: no checkpoint with the weights of such a {type(network).__name__}; train "
-            "one first, or name its run in Experiment.pretrained"
+            f"{run_dir}: no preset (tfsr list shows them), and no run or folder with the weights "
+            f"of such a {type(network).__name__}; train one first, or name another in "
+            "Experiment.pretrained"
         )
 
 
