@@ -344,13 +344,7 @@ def test_a_network_begins_with_the_weights_of_another_run(recordings, tmp_path):
 def test_two_workers_train_like_one_and_only_the_chief_writes(
     start, recordings, without_dropout, tmp_path
 ):
-    workers = [f"localhost:{port}" for port in free_ports(2)]
-    both = command(recordings, tmp_path / "both", *NO_DROPOUT)
-    programs = []
-    for index in range(2):
-        task = {"type": "worker", "index": index}
-        config = json.dumps({"cluster": {"worker": workers}, "task": task})
-        programs.append(start(*both, TF_CONFIG=config))
+    programs = two_workers(start, command(recordings, tmp_path / "both", *NO_DROPOUT))
     assert [program.wait().returncode for program in programs] == [0, 0]
     losses = [
         [float(line[1]) for line in lines(run_dir)[1:]]
@@ -361,6 +355,36 @@ def test_two_workers_train_like_one_and_only_the_chief_writes(
         *("operative_config.gin", "versions.json", "data.json", "checkpoints", "logs", "model"),
         LOCK,
     }
+
+
+@pytest.mark.long
+def test_a_killed_worker_ends_the_other_and_both_started_again_go_on(start, recordings, tmp_path):
+    """First the one that only computes is killed, then the chief."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    settings = (*LONGER, f"STEPS = {(steps := 60)}")
+    for program in two_workers(start, command(recordings, whole, *settings)):
+        assert program.wait().returncode == 0
+    flags = command(recordings, killed, *settings)
+    for step, index in (8, 1), (33, 0):
+        programs = two_workers(start, flags)
+        wait_for(step, programs[0], killed)
+        programs[index].kill()
+        ended = programs[1 - index].wait()
+        assert logged(killed / "logs") < steps, "it was over too early to be killed"
+        told = [line for line in re.split(r"[\r\n]", ended.stderr) if line.startswith("tfsr: ")]
+        assert (ended.returncode, len(told), "Traceback" in ended.stderr) == (2, 1, False)
+        assert told[0].startswith(f"tfsr: {killed}: another worker of TF_CONFIG is gone (")
+    programs = two_workers(start, flags)
+    assert [program.wait().returncode for program in programs] == [0, 0]
+    assert lines(killed) == lines(whole)
+
+
+def two_workers(start: Callable, flags: list[str]) -> list:
+    """Two programs on this machine that train together; the first is the chief."""
+    workers = [f"localhost:{port}" for port in free_ports(2)]
+    tasks = [{"type": "worker", "index": index} for index in range(2)]
+    configs = [json.dumps({"cluster": {"worker": workers}, "task": task}) for task in tasks]
+    return [start(*flags, TF_CONFIG=config) for config in configs]
 
 
 def free_ports(count: int) -> list[int]:

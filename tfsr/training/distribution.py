@@ -1,12 +1,22 @@
 """Distribute training, and its data set, over devices and machines."""
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import tensorflow as tf
 from tensorflow.python.util import _pywrap_util_port
 
 from tfsr.errors import UserError
+
+# What a worker gets from TensorFlow when another is killed, falls silent or ends by itself.
+_LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+)
 
 DatasetOf = Callable[[int, int], tf.data.Dataset]
 """(this worker's index, number of workers) -> its slices of the global batches."""
@@ -58,6 +68,25 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
         or not resolver.task_type
         or (resolver.task_type == "chief" or resolver.task_id == 0)
     )
+
+
+@contextlib.contextmanager
+def ending_together(strategy: tf.distribute.Strategy, run_dir: Path) -> Iterator[None]:
+    """Within it, the loss of another worker is a `UserError`.
+
+    No worker can go on without the others, and none can join a training that has begun.
+    """
+    try:
+        yield
+    except _LOST as error:
+        if strategy.cluster_resolver is None:
+            raise
+        # TensorFlow's message may be pages long; its first sentence tells what was seen.
+        reason = (error.message.partition("aborted by: ")[2] or error.message).splitlines()[0]
+        raise UserError(
+            f"{run_dir}: another worker of TF_CONFIG is gone ({reason.split('. ')[0]}); start "
+            "all workers again, and training goes on from the newest checkpoint"
+        ) from error
 
 
 def distribute(strategy: tf.distribute.Strategy, batch: int, per_step: int, dataset_of: DatasetOf):

@@ -51,7 +51,7 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
 
     Raises:
         UserError: a loss is no longer finite; the message names step and recordings. Or a file of
-            the run is damaged or cannot be written.
+            the run is damaged or cannot be written. Or another worker is gone.
     """
     run_dir = Path(run_dir)
     with strategy.scope():
@@ -82,7 +82,8 @@ def train(experiment: Experiment, run_dir: Path, strategy: tf.distribute.Strateg
             log = Log(folder / "logs", start, validated)
             with postponed(wanted=strategy.cluster_resolver is None) as signals:
                 end = functools.partial(_end, signals, saved, save, run_dir)
-                _fit(experiment, save, log, start, strategy, end)
+                with distribution.ending_together(strategy, run_dir):
+                    _fit(experiment, save, log, start, strategy, end)
     return start
 
 
