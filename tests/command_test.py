@@ -13,6 +13,13 @@ from tfsr import audio_file, command
 from tfsr.networks.upper_bins import UpperBins
 from tfsr.upsamplers.spectral import Spectral
 
+# Programs that `nohup` or a shell's `&` has begun ignore these, and so do all that they begin.
+AS_IN_A_TERMINAL = (
+    "import signal\n"
+    "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+    "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+)
+
 VERBS = (
     *("upsample", "list", "compare", "listen"),
     *("train", "evaluate", "export", "convert", "prepare", "rooms", "summarize"),
@@ -177,7 +184,7 @@ def test_a_signal_leaves_nothing_half_written(tmp_path, number, code):
         "        time.sleep(60)\n"
         "command.run(main)\n"
     )
-    command = [sys.executable, "-c", program]
+    command = [sys.executable, "-c", f"{AS_IN_A_TERMINAL}{program}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "writes\n"
         assert len(list(tmp_path.iterdir())) == 1
@@ -211,14 +218,14 @@ def test_a_signal_while_nothing_is_done_yet_ends_at_once(number):
     program = (
         "import os, signal\n"
         "from tfsr import command\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "with command.ending_at_once():\n"
         "    try:\n"
         f"        os.kill(os.getpid(), signal.{number})\n"
         "    except BaseException:\n"
         "        print('caught')\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    command_line = [sys.executable, "-c", f"{AS_IN_A_TERMINAL}{program}"]
+    done = subprocess.run(command_line, capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (-getattr(signal, number), b"")
     with pytest.raises(KeyboardInterrupt):
         after()
